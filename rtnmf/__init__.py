@@ -1,0 +1,38 @@
+"""rtnmf: teach a computer sounds from a few seconds of audio, then separate them live.
+
+`learn` makes a `Dictionary` from recordings, `Separator` streams sound through it, `separate` does so in one call.
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary, load_preset, presets
+    from rtnmf.learning import learn
+    from rtnmf.separator import Separator, separate
+    from rtnmf.spectral import STFT
+
+__all__ = ["STFT", "Dictionary", "Separator", "learn", "load_preset", "presets", "separate"]
+
+_ROOMS = {
+    "STFT": "spectral",
+    "Dictionary": "dictionary",
+    "load_preset": "dictionary",
+    "presets": "dictionary",
+    "Separator": "separator",
+    "separate": "separator",
+    "learn": "learning",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'rtnmf' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"rtnmf.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

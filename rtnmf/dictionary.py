@@ -1,0 +1,318 @@
+"""Dictionaries: the components of a few sounds, whose they are, and the STFT they belong to.
+
+A dictionary is a value: it never changes, and it is valid from birth. This room makes no sound and learns
+nothing; it keeps, combines, converts and stores what was learned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.replacing import replacing
+from rtnmf.spectral import STFT
+
+__all__ = ["Dictionary", "load_preset", "presets"]
+
+_FORMAT = "1"
+_LARGEST_FILE = 512 * 2**20
+_TEXTS = ("description", "licence", "rtnmf_version")
+_KEYS = {"format", "labels", "sample_rate", "n_fft", "hop_length", "latency", "learned_from", *_TEXTS}
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """Components with a source each, and the settings of the STFT that they belong to.
+
+    Parameters
+    ----------
+    components : array, shape (n_bins, n_components)
+        Magnitude spectra as columns, finite, non-negative; each column is divided by its sum. Copied, read-only.
+    labels : sequence of str
+        The source of each column: printable, at most 64 characters.
+    stft : STFT
+        With `n_bins` rows of `components`.
+    sample_rate : int
+        In Hz.
+    description, licence : str, optional
+        What this is, and under which licence the recordings may be used.
+    learned_from : sequence of str, optional
+        The recordings that it was learned from.
+    rtnmf_version : str, optional
+        The version that learned it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If anything does not fit together: the message says what.
+    """
+
+    components: NDArray[np.float32]
+    labels: tuple[str, ...]
+    stft: STFT
+    sample_rate: int
+    _: KW_ONLY
+    description: str = ""
+    licence: str = ""
+    learned_from: tuple[str, ...] = ()
+    rtnmf_version: str = ""
+
+    def __post_init__(self) -> None:
+        components = np.array(self.components, np.float32, order="F")
+        labels, learned_from = _strings("labels", self.labels), _strings("learned_from", self.learned_from)
+        if not isinstance(self.stft, STFT):
+            raise TypeError(f"stft is {type(self.stft).__name__}, expected an STFT")
+        if components.ndim != 2 or len(components) != self.stft.n_bins or not components.shape[1]:
+            raise ValueError(f"components have shape {components.shape}, expected ({self.stft.n_bins}, at least 1)")
+        if len(labels) != components.shape[1]:
+            raise ValueError(f"there are {len(labels)} labels for {components.shape[1]} components, expected one each")
+        if not np.isfinite(components).all() or components.min() < 0:
+            raise ValueError("components hold negative or non-finite values, expected magnitudes")
+        sums = components.sum(axis=0, dtype=np.float64)
+        if not (sums > 0).all():
+            raise ValueError(f"component {int(np.argmin(sums))} is all zero: leave it out")
+        for label in labels:
+            if not 0 < len(label) <= 64 or not label.isprintable() or label != label.strip():
+                raise ValueError(f"source name {label!r} is not usable: expected 1 to 64 printable characters")
+        if isinstance(self.sample_rate, bool) or not isinstance(self.sample_rate, (int, np.integer)):
+            raise TypeError(f"sample_rate is {self.sample_rate!r}, expected a whole number of Hz")
+        if not 1 <= self.sample_rate <= 10**7:
+            raise ValueError(f"sample_rate is {self.sample_rate}, expected Hz from 1 to 10 million")
+        components /= sums.astype(np.float32)
+        components.flags.writeable = False
+        for name, value in (("components", components), ("labels", labels), ("learned_from", learned_from)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "sample_rate", int(self.sample_rate))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources, in the order of their first component."""
+        return tuple(dict.fromkeys(self.labels))
+
+    @property
+    def n_components(self) -> int:
+        """Number of components of all sources together."""
+        return self.components.shape[1]
+
+    def select(self, *sources: str) -> Dictionary:
+        """Return a dictionary with only these sources, in this order.
+
+        Raises
+        ------
+        ValueError
+            If one is unknown or named twice, or none is named.
+        """
+        if not sources or len(set(sources)) != len(sources):
+            raise ValueError(f"sources to select are {list(sources)}, expected one or more different names")
+        for source in sources:
+            if source not in self.sources:
+                raise ValueError(f"there is no source {source!r}: choose from {', '.join(self.sources)}")
+        columns = [k for source in sources for k, label in enumerate(self.labels) if label == source]
+        return replace(self, components=self.components[:, columns], labels=tuple(self.labels[k] for k in columns))
+
+    def merge(self, *others: Dictionary) -> Dictionary:
+        """Return a dictionary with the sources of this one and of others that have the same STFT and rate.
+
+        Raises
+        ------
+        ValueError
+            If a rate or an STFT differs, or a source name is in two of them.
+        """
+        parts = (self, *others)
+        for part in others:
+            if part.sample_rate != self.sample_rate:
+                raise ValueError(
+                    f"sample rates {self.sample_rate} and {part.sample_rate} differ:"
+                    f" use .at_rate({self.sample_rate}) first"
+                )
+            if part.stft != self.stft:
+                raise ValueError(f"settings {self.stft} and {part.stft} differ: learn both with the same stft")
+        names = [source for part in parts for source in part.sources]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"source {name!r} is in more than one of the dictionaries: leave it out with .select")
+        return replace(
+            self,
+            components=np.hstack([part.components for part in parts]),
+            labels=tuple(label for part in parts for label in part.labels),
+            description=_joined(part.description for part in parts),
+            licence=_joined(part.licence for part in parts),
+            learned_from=tuple(dict.fromkeys(name for part in parts for name in part.learned_from)),
+        )
+
+    def at_rate(self, sample_rate: int) -> Dictionary:
+        """Return the dictionary for another sample rate.
+
+        The STFT keeps its length in time as nearly as a factor of a power of two can, and the columns are
+        re-binned: the content of each new bin is the integral of the old column over it. Bins above the old
+        Nyquist frequency stay empty; components that lie above the new one are left out.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In Hz.
+
+        Raises
+        ------
+        ValueError
+            If a source has no component left, or the STFT cannot be made so short.
+        """
+        if sample_rate == self.sample_rate:
+            return self
+        factor = 2.0 ** round(np.log2(sample_rate / self.sample_rate))
+        stft = STFT(
+            *(_scaled(length, factor, sample_rate) for length in (self.stft.n_fft, self.stft.hop_length)),
+            latency=_scaled(self.stft.latency, factor, sample_rate),
+        )
+        components = _rebinned(self.components, self.sample_rate / self.stft.n_fft, sample_rate / stft.n_fft, stft)
+        kept = np.flatnonzero(components.sum(axis=0) > 1e-6)
+        labels = tuple(self.labels[k] for k in kept)
+        lost = [source for source in self.sources if source not in labels]
+        if lost:
+            raise ValueError(f"{', '.join(lost)}: nothing is left at {sample_rate} Hz: use a higher sample rate")
+        return replace(self, components=components[:, kept], labels=labels, stft=stft, sample_rate=sample_rate)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the dictionary to a `.safetensors` file, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be written.
+        """
+        from safetensors.numpy import save
+
+        metadata = {
+            "format": _FORMAT,
+            "labels": json.dumps(self.labels),
+            "learned_from": json.dumps(self.learned_from),
+            "sample_rate": str(self.sample_rate),
+            "n_fft": str(self.stft.n_fft),
+            "hop_length": str(self.stft.hop_length),
+            "latency": str(self.stft.latency),
+            **{name: getattr(self, name) for name in _TEXTS},
+        }
+        data = save({"components": np.ascontiguousarray(self.components)}, metadata)
+        with replacing(path) as beside:
+            beside.write_bytes(data)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Dictionary:
+        """Read a dictionary from a file. Safe with a file from a stranger: nothing in it is ever run.
+
+        Raises
+        ------
+        ValueError
+            If the file is not a dictionary of a format that this version knows, whole and valid.
+        """
+        size = _size(path)
+        if size > _LARGEST_FILE:
+            raise ValueError(f"{path}: {size} bytes are too many for a dictionary, expected at most {_LARGEST_FILE}")
+        metadata, tensors = _parsed(path)
+        try:
+            return cls._from_parts(metadata, tensors)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise ValueError(f"{path}: not a dictionary of this version of rtnmf ({error})") from error
+
+    @classmethod
+    def _from_parts(cls, metadata: dict[str, str], tensors: dict[str, NDArray[np.float32]]) -> Dictionary:
+        if metadata.get("format") != _FORMAT:
+            raise ValueError(f"format is {metadata.get('format')!r}, expected {_FORMAT!r}")
+        if set(metadata) != _KEYS or set(tensors) != {"components"}:
+            odd = sorted(set(metadata) ^ _KEYS | set(tensors) ^ {"components"})
+            raise ValueError(f"missing or unknown entries: {', '.join(odd)}")
+        if tensors["components"].dtype != np.float32:
+            raise ValueError(f"components are {tensors['components'].dtype}, expected float32")
+        sizes = {name: _whole(name, metadata[name]) for name in ("n_fft", "hop_length", "latency", "sample_rate")}
+        return cls(
+            tensors["components"],
+            _strings("labels", json.loads(metadata["labels"])),
+            STFT(sizes["n_fft"], sizes["hop_length"], latency=sizes["latency"]),
+            sizes["sample_rate"],
+            learned_from=_strings("learned_from", json.loads(metadata["learned_from"])),
+            **{name: metadata[name] for name in _TEXTS},
+        )
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the presets that ship with rtnmf."""
+    return tuple(sorted(path.stem for path in _preset_folder().glob("*.safetensors")))
+
+
+def load_preset(name: str) -> Dictionary:
+    """Return a preset, a dictionary that ships with rtnmf.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset.
+    """
+    if name not in presets():
+        raise ValueError(f"there is no preset {name!r}: choose from {', '.join(presets())}")
+    return Dictionary.load(_preset_folder() / f"{name}.safetensors")
+
+
+def _preset_folder() -> Path:
+    inside = Path(__file__).parent / "presets"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "presets"
+
+
+def _rebinned(components: NDArray[np.float32], from_hz: float, to_hz: float, stft: STFT) -> NDArray[np.float32]:
+    """Integrate columns, whose bins are `from_hz` apart, over bins that are `to_hz` apart."""
+    edges = (np.arange(len(components) + 1) - 0.5) * from_hz
+    new_edges = (np.arange(stft.n_bins + 1) - 0.5) * to_hz
+    integrals = np.cumsum(np.vstack([np.zeros_like(components[:1]), components]), axis=0, dtype=np.float64)
+    at_edges = np.column_stack([np.interp(new_edges, edges, column) for column in integrals.T])
+    return np.diff(at_edges, axis=0).astype(np.float32)
+
+
+def _scaled(length: int, factor: float, sample_rate: int) -> int:
+    scaled = length * factor
+    if scaled != int(scaled):
+        raise ValueError(f"the STFT cannot be made short enough for {sample_rate} Hz: resample the signal instead")
+    return int(scaled)
+
+
+def _size(path: str | os.PathLike[str]) -> int:
+    try:
+        if not Path(path).is_file():
+            raise FileNotFoundError
+        return os.path.getsize(path)
+    except OSError as error:
+        raise ValueError(f"{path}: no such file: name a dictionary file or a preset") from error
+
+
+def _parsed(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = list(file.keys())
+            if len(names) > len(_KEYS):
+                raise ValueError(f"{len(names)} arrays")
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: not a dictionary, or a damaged one ({reason}): learn it anew") from error
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ValueError(f"{name} is {text[:40]!r}, expected a whole number")
+    return int(text)
+
+
+def _strings(name: str, values: object) -> tuple[str, ...]:
+    if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name} is {values!r:.80}, expected a sequence of strings")
+    return tuple(values)
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(text for text in texts if text))

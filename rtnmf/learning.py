@@ -1,0 +1,170 @@
+"""Learning: from recordings of each sound to a dictionary.
+
+Offline only: nothing that runs in a stream imports this room.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf import files, nmf
+from rtnmf.dictionary import Dictionary
+from rtnmf.spectral import STFT
+
+__all__ = ["learn"]
+
+Array = NDArray[np.float32]
+Recording = NDArray[np.floating] | str | os.PathLike[str]
+Progress = Callable[[str, int, int], object]
+
+_SILENCE_DB = -60.0
+
+
+def learn(
+    recordings: Mapping[str, Recording | Sequence[Recording]] | Recording,
+    sample_rate: int | None = None,
+    *,
+    stft: STFT | None = None,
+    n_components: int | None = None,
+    n_iter: int = 100,
+    seed: int = 0,
+    description: str = "",
+    licence: str = "",
+    progress: Progress | None = None,
+) -> Dictionary:
+    """Learn a dictionary from recordings of each source, or from one recording of unknown sources.
+
+    The components of each source are learned from the frames of its own recordings: silent ones are left out,
+    recordings are brought to the same level, the channels of a stereo recording are added as magnitudes. A
+    single recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
+
+    Parameters
+    ----------
+    recordings : {source name: recording or list of recordings}, or a recording
+        A recording is an array, shape (n_samples,) or (n_samples, n_channels), or the path of an audio file.
+    sample_rate : int, optional
+        Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
+        without it to the highest rate among them.
+    stft : STFT, optional
+        Settings to learn and later stream with; None means `STFT.default(sample_rate)`.
+    n_components : int, optional
+        Components per source, 32 when None, or components in all when learned blind, 3 when None.
+    n_iter : int
+        Iterations of the factorisation at most.
+    seed : int
+        Of the random start: the same input and seed give the same dictionary.
+    description, licence : str
+        Kept in the dictionary.
+    progress : callable, optional
+        Called with the name of the source, the iterations done and `n_iter`; returning False ends the
+        learning of that source with what it has reached.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is nothing to learn from: no source, no recording, one that is silent, too short or not finite.
+    """
+    named = recordings if isinstance(recordings, Mapping) else {"": recordings}
+    if not named:
+        raise ValueError("recordings are empty, expected {source name: recording}")
+    listed = {name: _listed(name, given) for name, given in named.items()}
+    rate = _common_rate([one for some in listed.values() for one in some], sample_rate)
+    stft = STFT.default(rate) if stft is None else stft
+    blind = not isinstance(recordings, Mapping)
+    wanted = n_components if n_components is not None else 3 if blind else 32
+    columns, labels = [], []
+    for name, some in listed.items():
+        V = np.hstack([_spectrogram(f"{name}, recording {i}", one, rate, stft) for i, one in enumerate(some, 1)])
+        W = _components(V, name, wanted, n_iter, seed, progress)
+        columns.append(W)
+        labels += [f"component-{k + 1}" if blind else name for k in range(W.shape[1])]
+    return Dictionary(
+        np.hstack(columns),
+        tuple(labels),
+        stft,
+        rate,
+        description=description,
+        licence=licence,
+        learned_from=tuple(_described(name, one) for name, some in listed.items() for one in some),
+        rtnmf_version=version("rtnmf"),
+    )
+
+
+def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording]:
+    some = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not some:
+        raise ValueError(f"source {name!r} has no recording, expected at least one")
+    for one in some:
+        if not isinstance(one, (np.ndarray, str, os.PathLike)):
+            raise TypeError(f"a recording of {name!r} is {type(one).__name__}, expected an array or a path")
+    return some
+
+
+def _common_rate(recordings: list[Recording], sample_rate: int | None) -> int:
+    if sample_rate is not None:
+        return sample_rate
+    if any(isinstance(one, np.ndarray) for one in recordings):
+        raise ValueError("sample_rate is missing: recordings given as arrays do not tell theirs, pass sample_rate=...")
+    rates = []
+    for path in recordings:
+        with files.open_audio(path) as file:  # type: ignore[arg-type]
+            rates.append(file.samplerate)
+    return max(rates)
+
+
+def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT) -> Array:
+    """Return the magnitudes of the frames that sound, shape (n_bins, n_frames), at a mean level of 1."""
+    x = _samples(name, recording, sample_rate)
+    if len(x) < stft.n_fft:
+        raise ValueError(
+            f"{_described(name, recording)} has {len(x)} samples, expected at least {stft.n_fft}"
+            f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
+        )
+    # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
+    stft = STFT(stft.n_fft, max(stft.hop_length, min(stft.n_fft // 4, stft.latency // 2)), latency=stft.latency)
+    V: Array = sum(np.abs(stft.forward(channel)) for channel in x.T)  # type: ignore[assignment]
+    levels = V.sum(axis=0)
+    sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
+    if not sounding.any():
+        raise ValueError(f"{_described(name, recording)} is silent: record it again, louder")
+    return V[:, sounding] / levels[sounding].mean()
+
+
+def _samples(name: str, recording: Recording, sample_rate: int) -> Array:
+    if not isinstance(recording, np.ndarray):
+        return files.read(recording, sample_rate)[0]
+    if recording.ndim not in (1, 2) or not np.issubdtype(recording.dtype, np.floating):
+        raise ValueError(
+            f"{name} is an array of {recording.dtype} of shape {recording.shape},"
+            " expected floats, (n_samples,) or (n_samples, n_channels)"
+        )
+    if not np.isfinite(recording).all():
+        raise ValueError(f"{name} holds samples that are NaN or infinite")
+    return recording.reshape(len(recording), -1).astype(np.float32)
+
+
+def _components(V: Array, name: str, n_components: int, n_iter: int, seed: int, progress: Progress | None) -> Array:
+    """Learn the columns of one source."""
+    n_frames = V.shape[1]
+    if n_components > n_frames:
+        warnings.warn(
+            f"{name or 'the recording'} has {n_frames} frames that sound and gets {n_frames} components instead of"
+            f" {n_components}: record more of it",
+            stacklevel=3,
+        )
+    options: dict[str, Any] = {}
+    if progress is not None:
+        options["progress"] = lambda done, total: progress(name, done, total)
+    W = nmf.fit(V, min(n_components, n_frames), n_iter=n_iter, seed=seed, **options).W
+    return W[:, W.sum(axis=0) > 0]
+
+
+def _described(name: str, recording: Recording) -> str:
+    return name if isinstance(recording, np.ndarray) else os.path.basename(recording)

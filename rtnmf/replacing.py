@@ -1,0 +1,39 @@
+"""Files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["not_written", "replacing"]
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the name of a file to write; when the block ends well it takes the place of `path`, else it is removed.
+
+    Raises
+    ------
+    ValueError
+        If the folder is missing or not writable, the disk is full, or another OSError ends the block.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(0, "there is a folder of that name")
+        beside.touch()
+        yield beside
+        os.replace(beside, path)
+    except OSError as error:
+        raise not_written(path, f"{error.strerror or error}: choose another place") from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def not_written(path: str | os.PathLike[str], reason: str) -> ValueError:
+    """Return the error that says why a file was not written."""
+    return ValueError(f"{path}: cannot be written ({reason})")

@@ -1,0 +1,263 @@
+"""The short-time Fourier transform, at once or as a stream.
+
+`STFT` holds the settings and both windows, `StreamingSTFT` the state of one running stream. What is
+done to a spectrum between analysis and synthesis is handed in as a function: nothing here knows about
+masks, components or sources.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+__all__ = ["STFT", "StreamingSTFT"]
+
+_DEFAULT_WINDOW_S = 0.042
+
+
+@dataclass(frozen=True)
+class STFT:
+    """Hold the settings and the two windows of a short-time Fourier transform.
+
+    Frame `t` covers the `n_fft` samples that end just before sample `(t + 1) * hop_length`; what lies
+    before the first sample is silence. The synthesis window spans the last `latency` samples of a frame.
+    With `latency == n_fft` both windows are the square root of a Hann window. With a smaller latency the
+    analysis window rises over the whole frame and falls in the last half latency, the synthesis window is
+    short, and their product is a Hann window over the last `latency` samples, so that the frequency
+    resolution stays that of `n_fft` and the delay becomes `latency`. Reconstruction is exact because the
+    synthesis window is divided by the overlap-added product.
+
+    Parameters
+    ----------
+    n_fft : int
+        Length of a frame in samples, even, at least 4.
+    hop_length : int
+        Samples from one frame to the next, at most half of `latency`.
+    latency : int, optional
+        Delay from input to output in samples, even; `2 * hop_length <= latency <= n_fft`. None means `n_fft`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not a whole number or out of its range.
+
+    References
+    ----------
+    D. Mauler and R. Martin, "A low delay, variable resolution, perfect reconstruction spectral
+    analysis-synthesis system for speech enhancement", EUSIPCO 2007, section 3.
+    S. U. N. Wood and J. Rouat, "Unsupervised low latency speech enhancement with RT-GCC-NMF",
+    arXiv 1904.03130, 2019.
+    """
+
+    n_fft: int = 2048
+    hop_length: int = 512
+    _: KW_ONLY
+    latency: int = None  # type: ignore[assignment]  # None becomes n_fft below, so readers always see an int
+
+    def __post_init__(self) -> None:
+        if self.latency is None:
+            object.__setattr__(self, "latency", self.n_fft)
+        for name in ("n_fft", "hop_length", "latency"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise TypeError(f"{name} is {value!r}, expected a whole number of samples")
+            object.__setattr__(self, name, int(value))
+        if self.n_fft < 4 or self.n_fft % 2:
+            raise ValueError(f"n_fft is {self.n_fft}, expected an even number of at least 4")
+        if self.hop_length < 1:
+            raise ValueError(f"hop_length is {self.hop_length}, expected at least 1")
+        if self.latency % 2 or not 2 * self.hop_length <= self.latency <= self.n_fft:
+            raise ValueError(
+                f"latency is {self.latency}, expected an even number from 2 * hop_length = {2 * self.hop_length}"
+                f" to n_fft = {self.n_fft}: change latency or hop_length"
+            )
+
+    @classmethod
+    def default(cls, sample_rate: int) -> STFT:
+        """Return the settings that suit a sample rate: a window of 43 to 85 ms and a hop of a quarter of it.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In Hz: 1024 samples up to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
+        """
+        n_fft = max(64, 2 ** math.ceil(math.log2(_DEFAULT_WINDOW_S * sample_rate)))
+        return cls(n_fft, n_fft // 4)
+
+    @property
+    def n_bins(self) -> int:
+        """Number of frequency bins of a spectrum, `n_fft // 2 + 1`."""
+        return self.n_fft // 2 + 1
+
+    @cached_property
+    def analysis_window(self) -> NDArray[np.float32]:
+        """Window of the forward transform, shape (n_fft,), read-only."""
+        fall = self.latency // 2
+        rise = self.n_fft - fall
+        return _readonly(np.concatenate([_root_hann(rise)[:rise], _root_hann(fall)[fall:]]))
+
+    @cached_property
+    def synthesis_window(self) -> NDArray[np.float32]:
+        """Window of the inverse transform over the last `latency` samples of a frame, shape (latency,), read-only."""
+        half = self.latency // 2
+        product = _root_hann(half) ** 2
+        analysis = self.analysis_window[-self.latency :].astype(np.float64)
+        window = np.divide(product, analysis, out=np.zeros_like(product), where=product > 0)
+        return _readonly(window / _overlap_added(product, self.hop_length))
+
+    def forward(self, x: NDArray[np.floating]) -> NDArray[np.complex64]:
+        """Transform a signal.
+
+        Parameters
+        ----------
+        x : array, shape (n_samples,)
+            The signal; it is not changed.
+
+        Returns
+        -------
+        array, shape (n_bins, n_frames)
+            As many frames as it takes for the inverse to return every sample,
+            `ceil((n_samples + latency - hop_length) / hop_length)`, none for an empty signal.
+        """
+        x = np.asarray(x, np.float32)
+        if x.ndim != 1:
+            raise ValueError(f"x has shape {x.shape}, expected (n_samples,): transform one channel at a time")
+        n_frames = -(-(len(x) + self.latency - self.hop_length) // self.hop_length) if len(x) else 0
+        padded = np.zeros(self.n_fft + n_frames * self.hop_length, np.float32)
+        padded[self.n_fft : self.n_fft + len(x)] = x
+        frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[self.hop_length :: self.hop_length]
+        return fft.rfft(frames[:n_frames] * self.analysis_window, axis=1).T
+
+    def inverse(self, spectrum: NDArray[np.complexfloating], n_samples: int) -> NDArray[np.float32]:
+        """Transform back and overlap-add.
+
+        Parameters
+        ----------
+        spectrum : array, shape (n_bins, n_frames)
+            As `forward` returns it, changed or not.
+        n_samples : int
+            Length of the signal that was transformed.
+
+        Returns
+        -------
+        array, shape (n_samples,)
+            Equal to the signal up to rounding where the spectrum was not changed.
+        """
+        if spectrum.ndim != 2 or spectrum.shape[0] != self.n_bins:
+            raise ValueError(f"spectrum has shape {spectrum.shape}, expected ({self.n_bins}, n_frames)")
+        tails = fft.irfft(spectrum.T, self.n_fft, axis=1)[:, -self.latency :] * self.synthesis_window
+        y = np.zeros(len(tails) * self.hop_length + self.latency, np.float32)
+        for t, tail in enumerate(tails):
+            y[t * self.hop_length : t * self.hop_length + self.latency] += tail
+        y = y[self.latency - self.hop_length :]
+        if n_samples > max(0, len(y) - self.latency):
+            raise ValueError(f"n_samples is {n_samples}, more than the {spectrum.shape[1]} frames hold")
+        return y[:n_samples].copy()
+
+
+Transform = Callable[[NDArray[np.complex64]], NDArray[np.complex64]]
+
+
+class StreamingSTFT:
+    """Run a function on the spectra of a stream, block by block.
+
+    State
+        The last `n_fft` input samples, the overlap-add of the outputs, and the position in the current hop.
+    Latency
+        Exactly `stft.latency` samples, whatever the blocks: output sample `i + latency` is built from frames
+        that cover input sample `i`.
+    Thread safety
+        None: one stream belongs to one thread.
+
+    Parameters
+    ----------
+    stft : STFT
+        Windows and hop.
+    transform : callable
+        Gets a spectrum, shape (n_channels, n_bins), complex64, and returns the spectra of the outputs, shape
+        (n_outputs, n_channels, n_bins). Called once per hop.
+    n_outputs, n_channels : int
+        Number of output signals, and of channels of the input and of each output.
+    """
+
+    def __init__(self, stft: STFT, transform: Transform, *, n_outputs: int = 1, n_channels: int = 1) -> None:
+        for name, value in (("n_outputs", n_outputs), ("n_channels", n_channels)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}, expected at least 1")
+        self.stft = stft
+        self._transform = transform
+        self._history = np.zeros((n_channels, stft.n_fft), np.float32)
+        self._incoming = np.zeros((n_channels, stft.hop_length), np.float32)
+        self._overlap = np.zeros((n_outputs, n_channels, stft.latency), np.float32)
+        self._outgoing = np.zeros((n_outputs, n_channels, stft.hop_length), np.float32)
+        self._position = 0
+
+    def reset(self) -> None:
+        """Forget the past: the next sample is the first one."""
+        for state in (self._history, self._incoming, self._overlap, self._outgoing):
+            state[:] = 0
+        self._position = 0
+
+    def process(self, block: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Take a block and return as many samples of every output, `latency` samples late.
+
+        Parameters
+        ----------
+        block : array, shape (n_samples, n_channels)
+            Any number of samples, also none; it is not changed.
+
+        Returns
+        -------
+        array, shape (n_outputs, n_samples, n_channels)
+            The caller's own.
+        """
+        n_samples = len(block)
+        outputs = np.empty((len(self._overlap), n_samples, len(self._history)), np.float32)
+        done = 0
+        while done < n_samples:
+            n = min(self.stft.hop_length - self._position, n_samples - done)
+            here = slice(self._position, self._position + n)
+            outputs[:, done : done + n] = self._outgoing[:, :, here].transpose(0, 2, 1)
+            self._incoming[:, here] = block[done : done + n].T
+            self._position += n
+            done += n
+            if self._position == self.stft.hop_length:
+                self._hop()
+                self._position = 0
+        return outputs
+
+    def _hop(self) -> None:
+        hop_length, latency = self.stft.hop_length, self.stft.latency
+        self._history[:, :-hop_length] = self._history[:, hop_length:]
+        self._history[:, -hop_length:] = self._incoming
+        spectra = self._transform(fft.rfft(self._history * self.stft.analysis_window, axis=-1))
+        frames = fft.irfft(spectra, self.stft.n_fft, axis=-1)
+        self._overlap[:, :, :-hop_length] = self._overlap[:, :, hop_length:]
+        self._overlap[:, :, -hop_length:] = 0
+        self._overlap += frames[:, :, -latency:] * self.stft.synthesis_window
+        self._outgoing[:] = self._overlap[:, :, :hop_length]
+
+
+def _root_hann(half: int) -> NDArray[np.float64]:
+    """Return the square root of a periodic Hann window of `2 * half` samples."""
+    return np.sin(np.pi * np.arange(2 * half) / (2 * half))
+
+
+def _overlap_added(product: NDArray[np.float64], hop_length: int) -> NDArray[np.float64]:
+    """Return, for each sample of `product`, the sum of the copies of it that overlap there."""
+    padded = np.zeros(-(-len(product) // hop_length) * hop_length)
+    padded[: len(product)] = product
+    sums = padded.reshape(-1, hop_length).sum(axis=0)
+    return np.resize(sums, len(product))
+
+
+def _readonly(window: NDArray[np.float64]) -> NDArray[np.float32]:
+    window = window.astype(np.float32)
+    window.flags.writeable = False
+    return window
