@@ -26,12 +26,15 @@ _ROOMS = {
     "separate": "separator",
     "learn": "learning",
 }
+_MODULES = {"evaluation", "files", "masking", "nmf", "spectral"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'rtnmf' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"rtnmf.{_ROOMS[name]}"), name)
+    if name in _ROOMS:
+        return getattr(importlib.import_module(f"rtnmf.{_ROOMS[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"rtnmf.{name}")
+    raise AttributeError(f"module 'rtnmf' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

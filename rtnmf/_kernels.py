@@ -10,6 +10,9 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
 
 # `error_model="numpy"` lets divisions vectorise; NaN and Inf never come in, so fastmath may assume none.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": True, "nogil": True}
@@ -23,13 +26,13 @@ _TILE = 256
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     try:
-        return numba.njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no folder to keep the compiled code in: compile anew in each process
-        return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+        return numba.njit(**_OPTIONS)(function)
 
 
 @_compiled
-def ratio(V, WH):  # type: ignore[no-untyped-def]
+def ratio(V: Array, WH: Array) -> None:
     """Replace WH by V / WH."""
     for t in range(V.shape[0]):
         v = V[t]
@@ -39,13 +42,13 @@ def ratio(V, WH):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _flushed(a):  # type: ignore[no-untyped-def]
+def _flushed(a: np.float32) -> np.float32:
     """Return a, or 0 when it is too small to matter and would only cost denormal arithmetic."""
     return a if a > _FLUSH else np.float32(0)
 
 
 @_compiled
-def multiply(A, G):  # type: ignore[no-untyped-def]
+def multiply(A: Array, G: Array) -> None:
     """Multiply A by G."""
     for t in range(A.shape[0]):
         for k in range(A.shape[1]):
@@ -53,7 +56,7 @@ def multiply(A, G):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def sweep(V, W, H, numerator):  # type: ignore[no-untyped-def]
+def sweep(V: Array, W: Array, H: Array, numerator: Array) -> None:
     """Update H with four components, then add V / (H W) times H to the numerator of W; V / (H W) stays in registers.
 
     A matrix product gains nothing from so few components; here the divisions are the limit.
@@ -82,7 +85,7 @@ def sweep(V, W, H, numerator):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _gradient(v, W, h, g, r):  # type: ignore[no-untyped-def]
+def _gradient(v: Array, W: Array, h: Array, g: Array, r: Array) -> None:
     """Set g = W (v / (h W)), reading each tile of W once: its first product leaves it in the cache for the second."""
     n_components, n_bins = W.shape
     g[:] = 0
@@ -107,7 +110,7 @@ def _gradient(v, W, h, g, r):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def track(V, W, h, H, n_iter, exponent, memory):  # type: ignore[no-untyped-def]
+def track(V: Array, W: Array, h: Array, H: Array, n_iter: int, exponent: np.float32, memory: np.float32) -> None:
     """Follow a stream: for each frame of V, update h from where the last frame left it, and write it to H."""
     n_components = W.shape[0]
     g = np.empty(n_components, np.float32)
@@ -135,7 +138,7 @@ def track(V, W, h, H, n_iter, exponent, memory):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def group(W, h, bounds, spectra):  # type: ignore[no-untyped-def]
+def group(W: Array, h: Array, bounds: NDArray[np.intp], spectra: Array) -> None:
     """Set spectra[i] to the sum of the components bounds[i] to bounds[i + 1], each times its activation."""
     for i in range(spectra.shape[0]):
         s = spectra[i]

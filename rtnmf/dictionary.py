@@ -13,12 +13,12 @@ from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.replacing import replacing
 from rtnmf.spectral import STFT
 
-__all__ = ["Dictionary", "load_preset", "presets"]
+__all__ = ["Dictionary", "load_preset", "preset_folder", "presets"]
 
 _FORMAT = "1"
 _LARGEST_FILE = 512 * 2**20
@@ -64,28 +64,22 @@ class Dictionary:
     rtnmf_version: str = ""
 
     def __post_init__(self) -> None:
-        components = np.array(self.components, np.float32, order="F")
-        labels, learned_from = _strings("labels", self.labels), _strings("learned_from", self.learned_from)
         if not isinstance(self.stft, STFT):
             raise TypeError(f"stft is {type(self.stft).__name__}, expected an STFT")
-        if components.ndim != 2 or len(components) != self.stft.n_bins or not components.shape[1]:
-            raise ValueError(f"components have shape {components.shape}, expected ({self.stft.n_bins}, at least 1)")
-        if len(labels) != components.shape[1]:
-            raise ValueError(f"there are {len(labels)} labels for {components.shape[1]} components, expected one each")
-        if not np.isfinite(components).all() or components.min() < 0:
-            raise ValueError("components hold negative or non-finite values, expected magnitudes")
-        sums = components.sum(axis=0, dtype=np.float64)
-        if not (sums > 0).all():
-            raise ValueError(f"component {int(np.argmin(sums))} is all zero: leave it out")
-        for label in labels:
-            if not 0 < len(label) <= 64 or not label.isprintable() or label != label.strip():
-                raise ValueError(f"source name {label!r} is not usable: expected 1 to 64 printable characters")
         if isinstance(self.sample_rate, bool) or not isinstance(self.sample_rate, (int, np.integer)):
             raise TypeError(f"sample_rate is {self.sample_rate!r}, expected a whole number of Hz")
         if not 1 <= self.sample_rate <= 10**7:
             raise ValueError(f"sample_rate is {self.sample_rate}, expected Hz from 1 to 10 million")
-        components /= sums.astype(np.float32)
-        components.flags.writeable = False
+        labels, learned_from = _strings("labels", self.labels), _strings("learned_from", self.learned_from)
+        components = _normalised(self.components, self.stft.n_bins)
+        if len(labels) != components.shape[1]:
+            raise ValueError(f"there are {len(labels)} labels for {components.shape[1]} components, expected one each")
+        for label in set(labels):
+            if not 0 < len(label) <= 64 or not label.isprintable() or label != label.strip():
+                raise ValueError(f"source name {label!r:.80} is not usable: expected 1 to 64 printable characters")
+        for text in (self.description, self.licence, self.rtnmf_version, *learned_from):
+            if not isinstance(text, str) or len(text) > 10_000 or not text.isprintable():
+                raise ValueError(f"text {text!r:.80} is not usable: expected printable characters in one line")
         for name, value in (("components", components), ("labels", labels), ("learned_from", learned_from)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "sample_rate", int(self.sample_rate))
@@ -211,9 +205,10 @@ class Dictionary:
         ValueError
             If the file is not a dictionary of a format that this version knows, whole and valid.
         """
-        size = _size(path)
-        if size > _LARGEST_FILE:
-            raise ValueError(f"{path}: {size} bytes are too many for a dictionary, expected at most {_LARGEST_FILE}")
+        if not Path(path).is_file():
+            raise ValueError(f"{path}: no such file: name a dictionary file or a preset")
+        if Path(path).stat().st_size > _LARGEST_FILE:
+            raise ValueError(f"{path}: more than {_LARGEST_FILE >> 20} MiB are too much for a dictionary")
         metadata, tensors = _parsed(path)
         try:
             return cls._from_parts(metadata, tensors)
@@ -242,7 +237,7 @@ class Dictionary:
 
 def presets() -> tuple[str, ...]:
     """Return the names of the presets that ship with rtnmf."""
-    return tuple(sorted(path.stem for path in _preset_folder().glob("*.safetensors")))
+    return tuple(sorted(path.stem for path in preset_folder().glob("*.safetensors")))
 
 
 def load_preset(name: str) -> Dictionary:
@@ -255,12 +250,29 @@ def load_preset(name: str) -> Dictionary:
     """
     if name not in presets():
         raise ValueError(f"there is no preset {name!r}: choose from {', '.join(presets())}")
-    return Dictionary.load(_preset_folder() / f"{name}.safetensors")
+    return Dictionary.load(preset_folder() / f"{name}.safetensors")
 
 
-def _preset_folder() -> Path:
+def preset_folder() -> Path:
+    """Return the folder of the presets, of an installed package or of a checkout."""
     inside = Path(__file__).parent / "presets"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "presets"
+
+
+def _normalised(components: ArrayLike, n_bins: int) -> NDArray[np.float32]:
+    """Return a read-only copy whose columns sum to 1."""
+    copy = np.array(components, np.float32, order="F")
+    if copy.ndim != 2 or len(copy) != n_bins or not copy.shape[1]:
+        raise ValueError(f"components have shape {copy.shape}, expected ({n_bins}, at least 1)")
+    if not np.isfinite(copy).all() or copy.min() < 0:
+        raise ValueError("components hold negative or non-finite values, expected magnitudes")
+    sums = copy.sum(axis=0, dtype=np.float64)
+    if not (sums > 0).all():
+        raise ValueError(f"component {int(np.argmin(sums))} is all zero: leave it out")
+    sums[np.abs(sums - 1) < 1e-6] = 1  # what was saved comes back to the bit
+    normalised = (copy / sums).astype(np.float32)
+    normalised.flags.writeable = False
+    return normalised
 
 
 def _rebinned(components: NDArray[np.float32], from_hz: float, to_hz: float, stft: STFT) -> NDArray[np.float32]:
@@ -279,24 +291,12 @@ def _scaled(length: int, factor: float, sample_rate: int) -> int:
     return int(scaled)
 
 
-def _size(path: str | os.PathLike[str]) -> int:
-    try:
-        if not Path(path).is_file():
-            raise FileNotFoundError
-        return os.path.getsize(path)
-    except OSError as error:
-        raise ValueError(f"{path}: no such file: name a dictionary file or a preset") from error
-
-
 def _parsed(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            names = list(file.keys())
-            if len(names) > len(_KEYS):
-                raise ValueError(f"{len(names)} arrays")
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in list(file.keys())[:2]}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ValueError(f"{path}: not a dictionary, or a damaged one ({reason}): learn it anew") from error

@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import soundfile
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.replacing import not_written, replacing
 
-__all__ = ["AudioWriter", "open_audio", "read", "resample", "stream", "write"]
+__all__ = ["AudioWriter", "duration_s", "open_audio", "read", "resample", "stream", "write"]
 
 Array = NDArray[np.float32]
 
@@ -77,6 +78,12 @@ def open_audio(path: str | os.PathLike[str]) -> soundfile.SoundFile:
         file.close()
         raise ValueError(f"{path}: the file holds no samples")
     return file
+
+
+def duration_s(path: str | os.PathLike[str]) -> float:
+    """Return the length of an audio file in seconds."""
+    with open_audio(path) as file:
+        return float(file.frames / file.samplerate)
 
 
 def stream(file: soundfile.SoundFile, block_length: int) -> Iterator[Array]:
@@ -167,7 +174,7 @@ class AudioWriter:
             ]
             self._stack = stack.pop_all()
 
-    def __enter__(self) -> AudioWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -223,4 +230,3 @@ def _check_samples(path: str | os.PathLike[str], x: Array) -> None:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "error_string", error)).strip(" .")
-

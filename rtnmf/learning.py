@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ Recording = NDArray[np.floating] | str | os.PathLike[str]
 Progress = Callable[[str, int, int], object]
 
 _SILENCE_DB = -60.0
+_BREADTH = 0.5
+"""Part of each component that is the mean spectrum of its source, for the sounds of it that were not recorded."""
 
 
 def learn(
@@ -33,7 +36,7 @@ def learn(
     *,
     stft: STFT | None = None,
     n_components: int | None = None,
-    n_iter: int = 100,
+    n_iter: int | None = None,
     seed: int = 0,
     description: str = "",
     licence: str = "",
@@ -42,8 +45,9 @@ def learn(
     """Learn a dictionary from recordings of each source, or from one recording of unknown sources.
 
     The components of each source are learned from the frames of its own recordings: silent ones are left out,
-    recordings are brought to the same level, the channels of a stereo recording are added as magnitudes. A
-    single recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
+    recordings are brought to the same level, the channels of a stereo recording are added as magnitudes. They
+    start as averages of random frames, and each keeps a part of the mean spectrum of the source. A single
+    recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
 
     Parameters
     ----------
@@ -56,14 +60,15 @@ def learn(
         Settings to learn and later stream with; None means `STFT.default(sample_rate)`.
     n_components : int, optional
         Components per source, 32 when None, or components in all when learned blind, 3 when None.
-    n_iter : int
-        Iterations of the factorisation at most.
+    n_iter : int, optional
+        Iterations of the factorisation at most; None means 40, and 100 when learned blind. Few of them keep the
+        components from fitting these very recordings.
     seed : int
         Of the random start: the same input and seed give the same dictionary.
     description, licence : str
         Kept in the dictionary.
     progress : callable, optional
-        Called with the name of the source, the iterations done and `n_iter`; returning False ends the
+        Called with the name of the source, the iterations done and their number; returning False ends the
         learning of that source with what it has reached.
 
     Raises
@@ -78,11 +83,11 @@ def learn(
     rate = _common_rate([one for some in listed.values() for one in some], sample_rate)
     stft = STFT.default(rate) if stft is None else stft
     blind = not isinstance(recordings, Mapping)
-    wanted = n_components if n_components is not None else 3 if blind else 32
     columns, labels = [], []
     for name, some in listed.items():
         V = np.hstack([_spectrogram(f"{name}, recording {i}", one, rate, stft) for i, one in enumerate(some, 1)])
-        W = _components(V, name, wanted, n_iter, seed, progress)
+        learn_columns = _blind_components if blind else _components
+        W = learn_columns(V, name, n_components, n_iter, seed, progress)
         columns.append(W)
         labels += [f"component-{k + 1}" if blind else name for k in range(W.shape[1])]
     return Dictionary(
@@ -98,7 +103,7 @@ def learn(
 
 
 def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording]:
-    some = list(given) if isinstance(given, (list, tuple)) else [given]
+    some: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
     if not some:
         raise ValueError(f"source {name!r} has no recording, expected at least one")
     for one in some:
@@ -129,7 +134,7 @@ def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT) 
         )
     # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
     stft = STFT(stft.n_fft, max(stft.hop_length, min(stft.n_fft // 4, stft.latency // 2)), latency=stft.latency)
-    V: Array = sum(np.abs(stft.forward(channel)) for channel in x.T)  # type: ignore[assignment]
+    V = np.sum([np.abs(stft.forward(channel)) for channel in x.T], axis=0)
     levels = V.sum(axis=0)
     sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     if not sounding.any():
@@ -150,21 +155,41 @@ def _samples(name: str, recording: Recording, sample_rate: int) -> Array:
     return recording.reshape(len(recording), -1).astype(np.float32)
 
 
-def _components(V: Array, name: str, n_components: int, n_iter: int, seed: int, progress: Progress | None) -> Array:
+def _components(
+    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
+) -> Array:
     """Learn the columns of one source."""
-    n_frames = V.shape[1]
+    n = _affordable(n_components or 32, V.shape[1], name)
+    rng = np.random.default_rng(seed)
+    W = V @ (rng.uniform(size=(V.shape[1], n)) ** 16).astype(np.float32)
+    H = rng.uniform(0.1, 1, (n, V.shape[1])) * V.sum(axis=0) / W.sum()
+    W = nmf.fit(V, n, n_iter=n_iter or 40, tolerance=0, start=(W, H), progress=_named(progress, name)).W
+    mean = V.sum(axis=1, keepdims=True) / V.sum()
+    return (1 - _BREADTH) * W[:, W.any(axis=0)] + _BREADTH * mean
+
+
+def _blind_components(
+    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
+) -> Array:
+    """Learn columns that each become a source."""
+    n = _affordable(n_components or 3, V.shape[1], name)
+    W = nmf.fit(V, n, n_iter=n_iter or 100, seed=seed, progress=_named(progress, name)).W
+    return W[:, W.any(axis=0)]
+
+
+def _affordable(n_components: int, n_frames: int, name: str) -> int:
     if n_components > n_frames:
         warnings.warn(
             f"{name or 'the recording'} has {n_frames} frames that sound and gets {n_frames} components instead of"
             f" {n_components}: record more of it",
-            stacklevel=3,
+            stacklevel=4,
         )
-    options: dict[str, Any] = {}
-    if progress is not None:
-        options["progress"] = lambda done, total: progress(name, done, total)
-    W = nmf.fit(V, min(n_components, n_frames), n_iter=n_iter, seed=seed, **options).W
-    return W[:, W.sum(axis=0) > 0]
+    return min(n_components, n_frames)
+
+
+def _named(progress: Progress | None, name: str) -> nmf.Progress | None:
+    return None if progress is None else lambda done, total: progress(name, done, total)
 
 
 def _described(name: str, recording: Recording) -> str:
-    return name if isinstance(recording, np.ndarray) else os.path.basename(recording)
+    return name if isinstance(recording, np.ndarray) else Path(recording).name

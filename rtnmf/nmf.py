@@ -182,9 +182,7 @@ def fit(
     return Factorization(W, H, divergences * float(scale), iterations)
 
 
-def activations(
-    V: ArrayLike, W: ArrayLike, *, n_iter: int = 5, relaxation: float = 1.7, memory: float = 0.9
-) -> Array:
+def activations(V: ArrayLike, W: ArrayLike, *, n_iter: int = 5, relaxation: float = 1.7, memory: float = 0.9) -> Array:
     """Return the activations of a stream of frames with W fixed, as `Tracker` finds them one by one.
 
     Parameters

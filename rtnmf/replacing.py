@@ -26,7 +26,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise IsADirectoryError(0, "there is a folder of that name")
         beside.touch()
         yield beside
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         raise not_written(path, f"{error.strerror or error}: choose another place") from error
     finally:

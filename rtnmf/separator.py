@@ -62,7 +62,7 @@ class Separator:
         sample_rate: int | None = None,
         n_channels: int = 1,
         n_iter: int = 5,
-        mask_power: float = 1.5,
+        mask_power: float = 1.0,
         gains: ArrayLike | None = None,
     ) -> None:
         if not isinstance(dictionary, Dictionary):
@@ -82,7 +82,9 @@ class Separator:
         self._tracker = Tracker(dictionary.components, n_iter=n_iter)
         self._activations = np.zeros((1, dictionary.n_components), np.float32)
         self._gains = self._checked_gains(np.eye(len(self.sources)) if gains is None else gains)
-        self._stream = StreamingSTFT(dictionary.stft, self._separated, n_outputs=len(self._gains), n_channels=n_channels)
+        self._stream = StreamingSTFT(
+            dictionary.stft, self._separated, n_outputs=len(self._gains), n_channels=n_channels
+        )
         self._flat = n_channels == 1
 
     @property
@@ -189,7 +191,7 @@ def separate(
     *,
     sample_rate: int | None = None,
     n_iter: int = 5,
-    mask_power: float = 1.5,
+    mask_power: float = 1.0,
     gains: ArrayLike | None = None,
 ) -> Array:
     """Separate a whole signal: `Separator.process` and `flush`, with the latency taken off.
@@ -220,14 +222,14 @@ def separate(
 
 
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:
-    if sample_rate in (None, dictionary.sample_rate):
+    if sample_rate is None or sample_rate == dictionary.sample_rate:
         return dictionary
     warnings.warn(
         f"the dictionary was learned at {dictionary.sample_rate} Hz and is converted to {sample_rate} Hz:"
         " learn it at that rate for the best result",
         stacklevel=3,
     )
-    return dictionary.at_rate(int(sample_rate))  # type: ignore[arg-type]
+    return dictionary.at_rate(sample_rate)
 
 
 def _finite(samples: NDArray[np.floating]) -> Array:

@@ -13,8 +13,8 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy import fft
 from numpy.typing import NDArray
-from scipy import fft
 
 __all__ = ["STFT", "StreamingSTFT"]
 
@@ -258,6 +258,6 @@ def _overlap_added(product: NDArray[np.float64], hop_length: int) -> NDArray[np.
 
 
 def _readonly(window: NDArray[np.float64]) -> NDArray[np.float32]:
-    window = window.astype(np.float32)
-    window.flags.writeable = False
-    return window
+    frozen = window.astype(np.float32)
+    frozen.flags.writeable = False
+    return frozen
