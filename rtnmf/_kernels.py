@@ -117,12 +117,15 @@ def track(V: Array, W: Array, h: Array, H: Array, n_iter: int, exponent: np.floa
     r = np.empty(_TILE, np.float32)
     v = np.empty(V.shape[1], np.float32)
     for t in range(V.shape[0]):
-        total = V[t].sum()
+        total = 0.0
+        for b in range(v.shape[0]):
+            total += V[t, b]
         if not total > FLOOR:
             h[:] = 0
             H[t] = 0
             continue
-        v[:] = V[t] / total
+        for b in range(v.shape[0]):
+            v[b] = V[t, b] / total
         mean = h.sum() / n_components
         if mean > 0:
             for k in range(n_components):

@@ -100,6 +100,8 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
         raise ValueError(f"estimate has shape {np.shape(estimate)}, expected {np.shape(reference)}")
     if not s.any():
         raise ValueError("reference is silent, so no ratio to it exists")
+    if not e.any():
+        return -np.inf
     target = (e @ s) / (s @ s) * s
     error = target - e
     return float(_ratio_db(target @ target, error @ error))

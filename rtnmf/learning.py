@@ -152,7 +152,7 @@ def _samples(name: str, recording: Recording, sample_rate: int) -> Array:
         )
     if not np.isfinite(recording).all():
         raise ValueError(f"{name} holds samples that are NaN or infinite")
-    return recording.reshape(len(recording), -1).astype(np.float32)
+    return np.atleast_2d(recording.T).T.astype(np.float32)
 
 
 def _components(

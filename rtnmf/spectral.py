@@ -132,7 +132,7 @@ class STFT:
         padded = np.zeros(self.n_fft + n_frames * self.hop_length, np.float32)
         padded[self.n_fft : self.n_fft + len(x)] = x
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[self.hop_length :: self.hop_length]
-        return fft.rfft(frames[:n_frames] * self.analysis_window, axis=1).T
+        return _rfft(frames[:n_frames] * self.analysis_window).T
 
     def inverse(self, spectrum: NDArray[np.complexfloating], n_samples: int) -> NDArray[np.float32]:
         """Transform back and overlap-add.
@@ -236,12 +236,17 @@ class StreamingSTFT:
         hop_length, latency = self.stft.hop_length, self.stft.latency
         self._history[:, :-hop_length] = self._history[:, hop_length:]
         self._history[:, -hop_length:] = self._incoming
-        spectra = self._transform(fft.rfft(self._history * self.stft.analysis_window, axis=-1))
+        spectra = self._transform(_rfft(self._history * self.stft.analysis_window))
         frames = fft.irfft(spectra, self.stft.n_fft, axis=-1)
         self._overlap[:, :, :-hop_length] = self._overlap[:, :, hop_length:]
         self._overlap[:, :, -hop_length:] = 0
         self._overlap += frames[:, :, -latency:] * self.stft.synthesis_window
         self._outgoing[:] = self._overlap[:, :, :hop_length]
+
+
+def _rfft(frames: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Transform along the last axis; in single precision, which numpy's types do not tell."""
+    return fft.rfft(frames, axis=-1)  # type: ignore[return-value]
 
 
 def _root_hann(half: int) -> NDArray[np.float64]:

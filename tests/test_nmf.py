@@ -1,0 +1,262 @@
+"""The factorisation: its updates, its divergence, its stream."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import NMF
+from threadpoolctl import threadpool_info
+
+from rtnmf import nmf
+
+
+def spectrogram(n_bins=120, n_frames=90, seed=0):
+    """Return something with structure, a silent frame and an empty bin, float32."""
+    rng = np.random.default_rng(seed)
+    V = rng.random((n_bins, 6)) ** 6 @ rng.random((6, n_frames)) ** 6 + 0.01 * rng.random((n_bins, n_frames))
+    V[:, 5] = 0
+    V[7] = 0
+    return V.astype(np.float32)
+
+
+def start(V, n_components, seed=1):
+    """Return a random W and H."""
+    rng = np.random.default_rng(seed)
+    return rng.random((V.shape[0], n_components)) + 0.1, rng.random((n_components, V.shape[1])) + 0.1
+
+
+def textbook(V, W, H, n_iter):
+    """Return W, H and the divergences of the two updates in float64, as Lee and Seung wrote them."""
+    V, W, H = V.astype(float) + 1e-30, W.copy(), H.copy()
+    divergences = [nmf.kl_divergence(V, W @ H)]
+    for _ in range(n_iter):
+        H *= W.T @ (V / (W @ H)) / W.sum(axis=0)[:, None]
+        W *= (V / (W @ H)) @ H.T / H.sum(axis=1)
+        divergences.append(nmf.kl_divergence(V, W @ H))
+    return W, H, divergences
+
+
+def test_divergence_by_hand():
+    """Divergence by hand."""
+    assert nmf.kl_divergence([[1, 2], [0, 4]], [[1, 1], [3, 4]]) == pytest.approx(2 * np.log(2) - 2 + 1 + 3)
+    assert nmf.kl_divergence([[0.0]], [[0.0]]) == 0
+    assert nmf.kl_divergence([[1.0]], [[0.0]]) == np.inf
+
+
+def test_updates_are_the_textbooks():
+    """Updates are the textbook's."""
+    V = spectrogram()
+    W, H = start(V, 4)
+    H1 = nmf.update_activations(V, W, H)
+    W1 = nmf.update_components(V, W, H1)
+    W2, H2, _ = textbook(V, W, H, 1)
+    np.testing.assert_allclose(H1, H2, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(W1, W2, rtol=1e-5, atol=1e-12)
+
+
+def test_each_update_lowers_the_divergence():
+    """Each update lowers the divergence."""
+    V = spectrogram()
+    W, H = start(V, 4)
+    last = np.inf
+    for _ in range(20):
+        H = nmf.update_activations(V, W, H)
+        half = nmf.kl_divergence(V + 1e-30, W @ H + 1e-30)
+        W = nmf.update_components(V, W, H)
+        full = nmf.kl_divergence(V + 1e-30, W @ H + 1e-30)
+        assert last >= half - 1e-9 >= full - 2e-9
+        last = full
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 4, 5, 9])
+def test_fit_follows_the_textbook(n_components):
+    """Fit follows the textbook."""
+    V = spectrogram()
+    W, H = start(V, n_components)
+    fitted = nmf.fit(V, n_components, n_iter=30, tolerance=0, start=(W, H))
+    _, _, divergences = textbook(V, W, H, 30)
+    np.testing.assert_array_equal(fitted.iterations, [0, 10, 20, 30])
+    np.testing.assert_allclose(fitted.divergences, np.array(divergences)[[0, 10, 20, 30]], rtol=1e-4)
+    np.testing.assert_allclose(fitted.divergences[-1], nmf.kl_divergence(V, fitted.W @ fitted.H + 1e-30), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("shape", "n_components"), [((257, 300), 3), ((129, 400), 16)])
+def test_fit_agrees_with_scikit_learn(shape, n_components):
+    """Fit agrees with scikit-learn."""
+    V = np.random.default_rng(0).random(shape).astype(np.float32) ** 4
+    W, H = (x.astype(np.float32) for x in start(V, n_components))
+    ours = nmf.fit(V, n_components, n_iter=50, tolerance=0, start=(W, H))
+    model = NMF(n_components, beta_loss="kullback-leibler", solver="mu", init="custom", max_iter=50, tol=0)
+    theirs = model.fit_transform(V.T, W=H.T.copy(), H=W.T.copy()) @ model.components_  # it updates its W first
+    assert ours.divergences[-1] == pytest.approx(nmf.kl_divergence(V.T, theirs), rel=1e-4)
+
+
+def test_fit_never_raises_the_divergence_and_stops_when_it_converged():
+    """Fit never raises the divergence and stops when it converged."""
+    fitted = nmf.fit(spectrogram(), 6, n_iter=5000, tolerance=1e-5)
+    assert (np.diff(fitted.divergences) <= 1e-6 * fitted.divergences[0]).all()
+    assert fitted.iterations[-1] < 5000
+    assert fitted.iterations[-1] % 10 == 0
+
+
+def test_fit_is_the_same_for_the_same_seed_and_any_number_of_threads(monkeypatch):
+    """Fit is the same for the same seed and any number of threads."""
+    V = spectrogram(300, 700)
+    first = nmf.fit(V, 5, n_iter=20, seed=3)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    again = nmf.fit(V, 5, n_iter=20, seed=3)
+    np.testing.assert_array_equal(first.W, again.W)
+    np.testing.assert_array_equal(first.H, again.H)
+    assert not np.array_equal(nmf.fit(V, 5, n_iter=20, seed=4).W, first.W)
+
+
+def test_fit_gives_blas_its_threads_back():
+    """Fit gives BLAS its threads back."""
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    nmf.fit(spectrogram(), 2, n_iter=1)
+    assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+def test_columns_sum_to_one_and_the_model_has_the_energy_of_the_input():
+    """Columns sum to one and the model has the energy of the input."""
+    V = spectrogram()
+    fitted = nmf.fit(V, 5, n_iter=20)
+    np.testing.assert_allclose(fitted.W.sum(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose((fitted.W @ fitted.H).sum(), V.sum(), rtol=1e-5)
+
+
+def test_silent_frames_and_empty_bins_stay_empty():
+    """Silent frames and empty bins stay empty."""
+    fitted = nmf.fit(spectrogram(), 5, n_iter=50)
+    assert not fitted.H[:, 5].any()
+    assert not fitted.W[7].any()
+    assert np.isfinite(fitted.W).all()
+    assert np.isfinite(fitted.H).all()
+
+
+@pytest.mark.parametrize("scale", [0, 1e-20, 1e20])
+def test_any_level_is_handled(scale):
+    """Any level is handled."""
+    V = spectrogram()
+    fitted = nmf.fit(V * np.float32(scale), 4, n_iter=30)
+    assert np.isfinite(fitted.W).all()
+    np.testing.assert_allclose(fitted.H.sum(), V.sum(dtype=float) * scale, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_fixed", [2, 5])
+def test_fixed_components_stay_and_the_others_are_learned(n_fixed):
+    """Fixed components stay and the others are learned."""
+    V = spectrogram()
+    fixed = start(V, n_fixed, seed=9)[0].astype(np.float32)
+    fitted = nmf.fit(V, 5, n_iter=60, tolerance=0, fixed=fixed)
+    np.testing.assert_array_equal(fitted.W[:, :n_fixed], fixed)
+    assert (np.diff(fitted.divergences) <= 1e-6 * fitted.divergences[0]).all()
+    free = fitted.divergences[-1]
+    assert nmf.kl_divergence(V + 1e-30, fitted.W @ fitted.H + 1e-30) == pytest.approx(free, rel=1e-3)
+
+
+def test_progress_is_told_and_can_stop_the_fit():
+    """Progress is told and can stop the fit."""
+    calls = []
+    fitted = nmf.fit(spectrogram(), 3, n_iter=100, progress=lambda i, n: calls.append((i, n)) or i < 7)
+    assert calls == [(i, 100) for i in range(1, 8)]
+    np.testing.assert_array_equal(fitted.iterations, [0, 7])
+
+
+def test_input_is_not_changed():
+    """Input is not changed."""
+    V = spectrogram()
+    kept, given = V.copy(), start(V, 3)
+    before = [x.copy() for x in given]
+    nmf.fit(V, 3, n_iter=3, start=given)
+    np.testing.assert_array_equal(V, kept)
+    np.testing.assert_array_equal(given[0], before[0])
+    np.testing.assert_array_equal(given[1], before[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((np.zeros(5), 2), {}, r"V has shape \(5,\)"),
+        ((np.zeros((0, 5)), 2), {}, "at least one bin"),
+        ((-np.ones((5, 5)), 2), {}, "V holds negative"),
+        ((np.full((5, 5), np.nan), 2), {}, "non-finite"),
+        ((np.ones((5, 5)), 0), {}, "n_components is 0, expected at least 1"),
+        ((np.ones((5, 5)), 2), {"n_iter": -1}, "n_iter is -1"),
+        ((np.ones((5, 5)), 2), {"tolerance": float("nan")}, "tolerance is nan"),
+        ((np.ones((5, 5)), 2), {"fixed": np.ones((5, 3))}, "fixed has 3 columns, more than"),
+        ((np.ones((5, 5)), 2), {"fixed": np.ones((4, 1))}, r"fixed has shape \(4, 1\)"),
+        ((np.ones((5, 5)), 2), {"start": (np.ones((5, 2)), np.ones((3, 5)))}, r"start\[1\] has shape"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, options, message):
+    """Bad arguments are refused."""
+    with pytest.raises(ValueError, match=message):
+        nmf.fit(*arguments, **options)
+
+
+def normalised(V, n_components):
+    """Return spiky random columns that sum to 1."""
+    W = start(V, n_components)[0] ** 8
+    return (W / W.sum(axis=0)).astype(np.float32)
+
+
+def test_activations_sum_to_the_frame_after_a_plain_update():
+    """Activations sum to the frame after a plain update."""
+    V = spectrogram(1025, 60)
+    for n_iter in (1, 2, 5):
+        H = nmf.activations(V, normalised(V, 24), n_iter=n_iter, relaxation=1)
+        np.testing.assert_allclose(H.sum(axis=0), V.sum(axis=0), rtol=2e-6)
+
+
+def test_activations_reach_the_optimum_of_a_fit_with_fixed_components():
+    """Activations reach the optimum of a fit with fixed components."""
+    V = spectrogram()
+    W = normalised(V, 6)
+    H = nmf.activations(V, W, n_iter=3000, relaxation=1)
+    optimum = nmf.fit(V, 6, n_iter=3000, tolerance=0, fixed=W)
+    ours = nmf.kl_divergence(V, W @ H + 1e-30)
+    assert ours == pytest.approx(nmf.kl_divergence(V, optimum.W @ optimum.H + 1e-30), rel=1e-3)
+
+
+def test_warm_relaxed_updates_come_closer_than_cold_plain_ones():
+    """Warm relaxed updates come closer than cold plain ones."""
+    smooth = np.repeat(spectrogram(), 4, axis=1)
+    W = normalised(smooth, 12)
+
+    def excess(**options):
+        return nmf.kl_divergence(smooth, W @ nmf.activations(smooth, W, n_iter=5, **options) + 1e-30)
+
+    assert excess() < excess(relaxation=1) < excess(relaxation=1, memory=0)
+
+
+def test_stream_recovers_after_silence_and_reset_forgets():
+    """Stream recovers after silence and reset forgets."""
+    V = spectrogram()
+    W = normalised(V, 5)
+    tracker = nmf.Tracker(W)
+    frames = np.ascontiguousarray(V.T)
+    tracker.update(frames)
+    assert not tracker.update(np.zeros((1, 120), np.float32)).any()
+    after_silence = tracker.update(frames[:4])
+    assert after_silence[:, :].sum() > 0
+    tracker.reset()
+    np.testing.assert_array_equal(tracker.update(frames), nmf.activations(V, W).T)
+
+
+def test_bins_that_no_component_reaches_are_harmless():
+    """Bins that no component reaches are harmless."""
+    V = spectrogram()
+    W = normalised(V, 5)
+    W[40:80] = 0
+    H = nmf.activations(V, W / W.sum(axis=0))
+    assert np.isfinite(H).all()
+    np.testing.assert_allclose(H.sum(axis=0) > 0, V.sum(axis=0) > 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"n_iter": 0}, "n_iter is 0"), ({"relaxation": 2}, "relaxation is 2"), ({"memory": 1}, "memory is 1")],
+)
+def test_bad_stream_settings_are_refused(options, message):
+    """Bad stream settings are refused."""
+    with pytest.raises(ValueError, match=message):
+        nmf.Tracker(np.ones((5, 2)), **options)

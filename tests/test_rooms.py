@@ -1,0 +1,68 @@
+"""The house: who imports whom, and what a plain import costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "rtnmf"
+FLOORS = [
+    {"spectral", "nmf", "_kernels", "masking", "replacing"},
+    {"dictionary", "files"},
+    {"learning", "separator"},
+    {"evaluation"},
+    {"cli", "__main__", "__init__"},
+]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+INSIDE = {("nmf", "_kernels"), ("__main__", "cli"), ("__init__", "evaluation")}
+
+
+def imported(room):
+    """Yield the rooms and the packages that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse((PACKAGE / f"{room}.py").read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{a.name}" if node.module == "rtnmf" else node.module for a in node.names)
+
+
+def test_every_module_is_a_room():
+    """Every module is a room."""
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(FLOOR)
+
+
+@pytest.mark.parametrize("room", sorted(FLOOR))
+def test_room_imports_only_from_lower_floors(room):
+    """Room imports only from lower floors."""
+    for name in imported(room):
+        package, _, rest = name.partition(".")
+        other = rest.split(".")[0]
+        if package == "rtnmf" and other in FLOOR:
+            assert FLOOR[other] < FLOOR[room] or (room, other) in INSIDE, f"{room} imports {other}"
+
+
+@pytest.mark.parametrize("room", sorted(FLOORS[0]))
+def test_ground_floor_needs_numpy_and_numba_only(room):
+    """Ground floor needs numpy and numba only."""
+    packages = {name.partition(".")[0] for name in imported(room)} - {"rtnmf"} - sys.stdlib_module_names
+    assert packages <= {"numpy", "numba", "threadpoolctl"}
+
+
+@pytest.mark.parametrize("modules", ["rtnmf", "rtnmf.separator", "rtnmf.dictionary", "rtnmf.cli"])
+def test_streaming_side_loads_no_heavy_library(modules):
+    """Streaming side loads no heavy library."""
+    heavy = ["sounddevice", "librosa", "matplotlib", "sklearn", "rtnmf.learning", "soundfile", "scipy.signal", "rich"]
+    code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_public_names_exist():
+    """Public names exist."""
+    import rtnmf
+
+    assert all(getattr(rtnmf, name) is not None for name in [*rtnmf.__all__, "evaluation", "files"])
+    assert set(rtnmf.__all__) <= set(dir(rtnmf))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = rtnmf.nothing

@@ -1,0 +1,158 @@
+"""The transform, at once and as a stream."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtnmf.spectral import STFT, StreamingSTFT
+
+
+@st.composite
+def stfts(draw):
+    """Any settings that the constructor accepts, small."""
+    latency = 2 * draw(st.integers(1, 64))
+    n_fft = max(4, latency + 2 * draw(st.integers(0, 64)))
+    return STFT(n_fft, draw(st.integers(1, latency // 2)), latency=latency)
+
+
+def identity(stft, **options):
+    """Return a stream that changes nothing."""
+    return StreamingSTFT(stft, lambda spectrum: spectrum[None], **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, 1), "n_fft is 3, expected an even number"),
+        ((1025, 256), "n_fft is 1025, expected an even number"),
+        ((1024, 0), "hop_length is 0, expected at least 1"),
+        ((1024, 513), r"latency is 1024, expected .* from 2 \* hop_length = 1026"),
+        ((1024, 64, 100_000), "latency is 100000, expected"),
+        ((1024, 64, 127), "latency is 127, expected an even number"),
+    ],
+)
+def test_bad_settings_are_refused(arguments, message):
+    """Bad settings are refused."""
+    with pytest.raises(ValueError, match=message):
+        STFT(*arguments[:2], latency=arguments[2] if len(arguments) > 2 else None)
+
+
+@pytest.mark.parametrize("value", [1024.0, "1024", True, None])
+def test_settings_are_whole_numbers(value):
+    """Settings are whole numbers."""
+    with pytest.raises(TypeError, match=r"n_fft is .*, expected a whole number"):
+        STFT(value, 256)
+
+
+@pytest.mark.parametrize(
+    ("rate", "n_fft"), [(8000, 512), (16000, 1024), (24000, 1024), (44100, 2048), (48000, 2048), (96000, 4096)]
+)
+def test_default_window_follows_the_rate(rate, n_fft):
+    """Default window follows the rate."""
+    assert STFT.default(rate) == STFT(n_fft, n_fft // 4, latency=n_fft)
+
+
+def test_windows_are_root_hann_when_symmetric():
+    """Windows are root Hann when symmetric."""
+    window = STFT(1024, 256).analysis_window
+    np.testing.assert_allclose(window**2, 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(1024) / 1024), atol=1e-7)
+
+
+def test_windows_multiply_to_a_short_hann_at_low_latency():
+    """Windows multiply to a short Hann at low latency."""
+    stft = STFT(2048, 32, latency=128)
+    product = stft.analysis_window[-128:] * stft.synthesis_window
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(128) / 128)
+    np.testing.assert_allclose(product / product.max(), hann, atol=1e-6)
+
+
+def test_windows_cannot_be_changed():
+    """Windows cannot be changed."""
+    with pytest.raises(ValueError, match="read-only"):
+        STFT().analysis_window[0] = 1
+
+
+def test_forward_is_the_fourier_transform_of_each_frame(stft):
+    """Forward is the Fourier transform of each frame."""
+    x = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
+    spectrum = stft.forward(x)
+    frame = x[8 * stft.hop_length - stft.n_fft :][: stft.n_fft] if 8 * stft.hop_length >= stft.n_fft else None
+    if frame is not None:
+        np.testing.assert_allclose(spectrum[:, 7], np.fft.rfft(frame * stft.analysis_window), atol=1e-3)
+    assert spectrum.shape == (stft.n_bins, (5000 + stft.latency - 1) // stft.hop_length)
+    assert spectrum.dtype == np.complex64
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 31, 256, 1025, 20000])
+def test_inverse_has_the_exact_length_and_returns_the_signal(stft, n_samples):
+    """Inverse has the exact length and returns the signal."""
+    x = np.random.default_rng(1).uniform(-1, 1, n_samples).astype(np.float32)
+    y = stft.inverse(stft.forward(x), n_samples)
+    assert y.shape == x.shape
+    np.testing.assert_allclose(y, x, atol=1e-6)
+
+
+def test_wrong_shapes_are_refused(stft):
+    """Wrong shapes are refused."""
+    with pytest.raises(ValueError, match=r"x has shape \(5, 2\)"):
+        stft.forward(np.zeros((5, 2)))
+    with pytest.raises(ValueError, match=r"spectrum has shape \(3, 4\)"):
+        stft.inverse(np.zeros((3, 4), complex), 1)
+    with pytest.raises(ValueError, match="n_samples is 9000, more than"):
+        stft.inverse(stft.forward(np.zeros(1000)), 9000)
+    with pytest.raises(ValueError, match="n_channels is 0"):
+        identity(stft, n_channels=0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(stfts(), st.integers(0, 2**32 - 1))
+def test_stream_returns_the_input_late_by_the_latency_for_any_windows(stft, seed):
+    """Stream returns the input late by the latency for any windows."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (600, 2)).astype(np.float32)
+    y = np.concatenate([identity(stft, n_channels=2).process(part) for part in [x]], axis=1)[0]
+    np.testing.assert_allclose(y[stft.latency :], x[: len(x) - stft.latency], atol=2e-6)
+    assert not y[: stft.latency].any() or np.abs(y[: stft.latency]).max() < 2e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(stfts(), st.lists(st.integers(0, 200), max_size=20), st.integers(0, 2**32 - 1))
+def test_stream_is_the_same_to_the_bit_for_any_blocks(stft, lengths, seed):
+    """Stream is the same to the bit for any blocks."""
+    x = np.random.default_rng(seed).uniform(-1, 1, (sum(lengths), 1)).astype(np.float32)
+
+    def transform(spectrum):
+        return np.stack([spectrum * np.float32(0.3), np.abs(spectrum) + 0 * spectrum])
+
+    whole = StreamingSTFT(stft, transform, n_outputs=2).process(x)
+    parts = StreamingSTFT(stft, transform, n_outputs=2)
+    blocks = [parts.process(block) for block in np.split(x, np.cumsum(lengths))]
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole)
+
+
+def test_stream_hands_the_frames_of_forward_to_the_function(stft):
+    """Stream hands the frames of forward to the function."""
+    x = np.random.default_rng(2).standard_normal(3000).astype(np.float32)
+    seen = []
+    StreamingSTFT(stft, lambda s: seen.append(s[0]) or s[None]).process(x[:, None])
+    np.testing.assert_allclose(np.array(seen).T, stft.forward(x)[:, : len(seen)], atol=1e-4)
+
+
+def test_reset_makes_a_new_stream(stft):
+    """Reset makes a new stream."""
+    x = np.random.default_rng(3).standard_normal((2000, 1)).astype(np.float32)
+    stream = identity(stft)
+    first = stream.process(x)
+    stream.reset()
+    np.testing.assert_array_equal(stream.process(x), first)
+
+
+def test_returned_blocks_are_the_callers_own(stft):
+    """Returned blocks are the caller's own."""
+    x = np.random.default_rng(4).standard_normal((4000, 1)).astype(np.float32)
+    stream = identity(stft)
+    block = stream.process(x)
+    kept = block.copy()
+    stream.process(x)
+    np.testing.assert_array_equal(block, kept)
