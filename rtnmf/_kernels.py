@@ -42,6 +42,33 @@ def ratio(V: Array, WH: Array) -> None:
 
 
 @_compiled
+def ratio_and_surplus(V: Array, WH: Array) -> float:
+    """Replace WH by V / WH, floored for a logarithm, and return sum(WH - V) in float64."""
+    surplus = 0.0
+    for t in range(V.shape[0]):
+        v = V[t]
+        wh = WH[t]
+        s = 0.0
+        for b in range(v.shape[0]):
+            s += wh[b] - v[b]
+            wh[b] = v[b] / (wh[b] + FLOOR) + FLOOR
+        surplus += s
+    return surplus
+
+
+@_compiled
+def dot(A: Array, B: Array) -> float:
+    """Return the sum of the products, in float64."""
+    total = 0.0
+    for t in range(A.shape[0]):
+        a = A[t]
+        b = B[t]
+        for i in range(a.shape[0]):
+            total += np.float64(a[i]) * b[i]
+    return total
+
+
+@_compiled
 def _flushed(a: np.float32) -> np.float32:
     """Return a, or 0 when it is too small to matter and would only cost denormal arithmetic."""
     return a if a > _FLUSH else np.float32(0)

@@ -285,7 +285,7 @@ def _iterate(
         if stop or i % _CHECK_EVERY == 0 or i == n_iter:
             divergences.append(_divergence(slabs, W, pool))
             iterations.append(i)
-            stop = stop or divergences[-2] - divergences[-1] < tolerance * divergences[0]
+            stop = stop or divergences[-2] - divergences[-1] < tolerance * divergences[0] > 0
         if stop:
             break
     return np.array(divergences), np.array(iterations)
@@ -330,12 +330,9 @@ def _divergence(slabs: list[_Slab], W: Array, pool: ThreadPoolExecutor) -> float
 
 def _tile_divergence(v: Array, r: Array) -> float:
     """Return the divergence of a tile from its model `r`, which is overwritten; logarithms in float32, sums in 64."""
-    surplus = r.sum(dtype=np.float64) - v.sum(dtype=np.float64)
-    _kernels.ratio(v, r)
-    r += _kernels.FLOOR
+    surplus = _kernels.ratio_and_surplus(v, r)
     np.log(r, out=r)
-    r *= v
-    return float(surplus + r.sum(dtype=np.float64))
+    return float(surplus + _kernels.dot(v, r))
 
 
 def _slabs(V: Array, H: Array, n_learned: int) -> list[_Slab]:

