@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ __all__ = ["Dictionary", "load_preset", "preset_folder", "presets"]
 _FORMAT = "1"
 _LARGEST_FILE = 512 * 2**20
 _TEXTS = ("description", "licence", "rtnmf_version")
-_KEYS = {"format", "labels", "sample_rate", "n_fft", "hop_length", "latency", "learned_from", *_TEXTS}
+_SIZES = ("n_fft", "hop_length", "latency", "sample_rate")
+_KEYS = {"format", "labels", "learned_from", "divergences", *_SIZES, *_TEXTS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,9 @@ class Dictionary:
         The recordings that it was learned from.
     rtnmf_version : str, optional
         The version that learned it.
+    divergences : {source: sequence of (iteration, divergence)}, optional
+        How each source was learned: the KL divergence as a part of the sum of V. Sources that were learned
+        together, blind, stand under the empty name.
 
     Raises
     ------
@@ -62,6 +66,7 @@ class Dictionary:
     licence: str = ""
     learned_from: tuple[str, ...] = ()
     rtnmf_version: str = ""
+    divergences: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.stft, STFT):
@@ -80,8 +85,10 @@ class Dictionary:
         for text in (self.description, self.licence, self.rtnmf_version, *learned_from):
             if not isinstance(text, str) or len(text) > 10_000 or not text.isprintable():
                 raise ValueError(f"text {text!r:.80} is not usable: expected printable characters in one line")
-        for name, value in (("components", components), ("labels", labels), ("learned_from", learned_from)):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "components", components)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "learned_from", learned_from)
+        object.__setattr__(self, "divergences", _checked_divergences(self.divergences, labels))
         object.__setattr__(self, "sample_rate", int(self.sample_rate))
 
     @property
@@ -108,7 +115,12 @@ class Dictionary:
             if source not in self.sources:
                 raise ValueError(f"there is no source {source!r}: choose from {', '.join(self.sources)}")
         columns = [k for source in sources for k, label in enumerate(self.labels) if label == source]
-        return replace(self, components=self.components[:, columns], labels=tuple(self.labels[k] for k in columns))
+        return replace(
+            self,
+            components=self.components[:, columns],
+            labels=tuple(self.labels[k] for k in columns),
+            divergences={name: some for name, some in self.divergences.items() if name in ("", *sources)},
+        )
 
     def merge(self, *others: Dictionary) -> Dictionary:
         """Return a dictionary with the sources of this one and of others that have the same STFT and rate.
@@ -138,6 +150,7 @@ class Dictionary:
             description=_joined(part.description for part in parts),
             licence=_joined(part.licence for part in parts),
             learned_from=tuple(dict.fromkeys(name for part in parts for name in part.learned_from)),
+            divergences={name: some for part in parts for name, some in part.divergences.items()},
         )
 
     def at_rate(self, sample_rate: int) -> Dictionary:
@@ -186,6 +199,7 @@ class Dictionary:
             "format": _FORMAT,
             "labels": json.dumps(self.labels),
             "learned_from": json.dumps(self.learned_from),
+            "divergences": json.dumps(dict(self.divergences)),
             "sample_rate": str(self.sample_rate),
             "n_fft": str(self.stft.n_fft),
             "hop_length": str(self.stft.hop_length),
@@ -224,13 +238,14 @@ class Dictionary:
             raise ValueError(f"missing or unknown entries: {', '.join(odd)}")
         if tensors["components"].dtype != np.float32:
             raise ValueError(f"components are {tensors['components'].dtype}, expected float32")
-        sizes = {name: _whole(name, metadata[name]) for name in ("n_fft", "hop_length", "latency", "sample_rate")}
+        sizes = {name: _whole(name, metadata[name]) for name in _SIZES}
         return cls(
             tensors["components"],
             _strings("labels", json.loads(metadata["labels"])),
             STFT(sizes["n_fft"], sizes["hop_length"], latency=sizes["latency"]),
             sizes["sample_rate"],
             learned_from=_strings("learned_from", json.loads(metadata["learned_from"])),
+            divergences=json.loads(metadata["divergences"]),
             **{name: metadata[name] for name in _TEXTS},
         )
 
@@ -312,6 +327,19 @@ def _strings(name: str, values: object) -> tuple[str, ...]:
     if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"{name} is {values!r:.80}, expected a sequence of strings")
     return tuple(values)
+
+
+def _checked_divergences(
+    given: Mapping[str, tuple[tuple[int, float], ...]], labels: tuple[str, ...]
+) -> Mapping[str, tuple[tuple[int, float], ...]]:
+    """Return a copy of the divergences of sources."""
+    try:
+        checked = {name: tuple((int(i), float(value)) for i, value in some) for name, some in given.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(f"divergences are {given!r:.80}, expected {{source: [(iteration, divergence)]}}") from error
+    if not set(checked) <= {"", *labels} or not all(np.isfinite(v) for some in checked.values() for _, v in some):
+        raise ValueError("divergences are of other sources, or not finite")
+    return checked
 
 
 def _joined(texts: Iterable[str]) -> str:

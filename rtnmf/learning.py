@@ -83,12 +83,16 @@ def learn(
     rate = _common_rate([one for some in listed.values() for one in some], sample_rate)
     stft = STFT.default(rate) if stft is None else stft
     blind = not isinstance(recordings, Mapping)
-    columns, labels = [], []
+    columns: list[Array] = []
+    labels: list[str] = []
+    divergences = {}
     for name, some in listed.items():
         V = np.hstack([_spectrogram(f"{name}, recording {i}", one, rate, stft) for i, one in enumerate(some, 1)])
         learn_columns = _blind_components if blind else _components
-        W = learn_columns(V, name, n_components, n_iter, seed, progress)
+        W, fitted = learn_columns(V, name, n_components, n_iter, seed, progress)
         columns.append(W)
+        parts = (fitted.divergences / V.sum(dtype=np.float64)).tolist()
+        divergences[name] = tuple(zip(fitted.iterations.tolist(), parts, strict=True))
         labels += [f"component-{k + 1}" if blind else name for k in range(W.shape[1])]
     return Dictionary(
         np.hstack(columns),
@@ -99,6 +103,7 @@ def learn(
         licence=licence,
         learned_from=tuple(_described(name, one) for name, some in listed.items() for one in some),
         rtnmf_version=version("rtnmf"),
+        divergences=divergences,
     )
 
 
@@ -157,24 +162,24 @@ def _samples(name: str, recording: Recording, sample_rate: int) -> Array:
 
 def _components(
     V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
-) -> Array:
+) -> tuple[Array, nmf.Factorization]:
     """Learn the columns of one source."""
     n = _affordable(n_components or 32, V.shape[1], name)
     rng = np.random.default_rng(seed)
     W = V @ (rng.uniform(size=(V.shape[1], n)) ** 16).astype(np.float32)
     H = rng.uniform(0.1, 1, (n, V.shape[1])) * V.sum(axis=0) / W.sum()
-    W = nmf.fit(V, n, n_iter=n_iter or 40, tolerance=0, start=(W, H), progress=_named(progress, name)).W
+    fitted = nmf.fit(V, n, n_iter=n_iter or 40, tolerance=0, start=(W, H), progress=_named(progress, name))
     mean = V.sum(axis=1, keepdims=True) / V.sum()
-    return (1 - _BREADTH) * W[:, W.any(axis=0)] + _BREADTH * mean
+    return (1 - _BREADTH) * fitted.W[:, fitted.W.any(axis=0)] + _BREADTH * mean, fitted
 
 
 def _blind_components(
     V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
-) -> Array:
+) -> tuple[Array, nmf.Factorization]:
     """Learn columns that each become a source."""
     n = _affordable(n_components or 3, V.shape[1], name)
-    W = nmf.fit(V, n, n_iter=n_iter or 100, seed=seed, progress=_named(progress, name)).W
-    return W[:, W.any(axis=0)]
+    fitted = nmf.fit(V, n, n_iter=n_iter or 100, seed=seed, progress=_named(progress, name))
+    return fitted.W[:, fitted.W.any(axis=0)], fitted
 
 
 def _affordable(n_components: int, n_frames: int, name: str) -> int:

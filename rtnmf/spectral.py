@@ -16,7 +16,7 @@ import numpy as np
 from numpy import fft
 from numpy.typing import NDArray
 
-__all__ = ["STFT", "StreamingSTFT"]
+__all__ = ["STFT", "StreamingSTFT", "griffin_lim"]
 
 _DEFAULT_WINDOW_S = 0.042
 
@@ -159,6 +159,47 @@ class STFT:
         if n_samples > max(0, len(y) - self.latency):
             raise ValueError(f"n_samples is {n_samples}, more than the {spectrum.shape[1]} frames hold")
         return y[:n_samples].copy()
+
+
+def griffin_lim(
+    magnitudes: NDArray[np.floating], stft: STFT, *, n_iter: int = 32, momentum: float = 0.99, seed: int = 0
+) -> NDArray[np.float32]:
+    """Find a signal whose spectrogram is close to given magnitudes, by the fast Griffin-Lim algorithm.
+
+    Written in terms of `STFT`, so that it also inverts spectrograms of the low-latency windows.
+
+    Parameters
+    ----------
+    magnitudes : array, shape (n_bins, n_frames)
+        Non-negative.
+    stft : STFT
+        Settings that the magnitudes belong to.
+    n_iter : int
+        Iterations.
+    momentum : float
+        0 gives the original algorithm.
+    seed : int
+        Of the random phases to start from.
+
+    Returns
+    -------
+    array, shape (n_samples,)
+        As many samples as the frames hold whole, `(n_frames + 1) * hop_length - latency`.
+
+    References
+    ----------
+    N. Perraudin, P. Balazs and P. L. Sondergaard, "A fast Griffin-Lim algorithm", WASPAA 2013, algorithm 2.
+    """
+    n_frames = magnitudes.shape[1]
+    n_samples = max(0, (n_frames + 1) * stft.hop_length - stft.latency)
+    phases = np.exp(2j * np.pi * np.random.default_rng(seed).random(magnitudes.shape)).astype(np.complex64)
+    last = np.zeros_like(phases)
+    for _ in range(n_iter):
+        rebuilt = stft.forward(stft.inverse(magnitudes * phases, n_samples))[:, :n_frames]
+        phases = rebuilt + np.float32(momentum) * (rebuilt - last)
+        phases /= np.maximum(np.abs(phases), np.float32(1e-20))
+        last = rebuilt
+    return stft.inverse(magnitudes * phases, n_samples)
 
 
 Transform = Callable[[NDArray[np.complex64]], NDArray[np.complex64]]

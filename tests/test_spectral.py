@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtnmf.spectral import STFT, StreamingSTFT
+from rtnmf.spectral import STFT, StreamingSTFT, griffin_lim
 
 
 @st.composite
@@ -156,3 +156,17 @@ def test_returned_blocks_are_the_callers_own(stft):
     kept = block.copy()
     stream.process(x)
     np.testing.assert_array_equal(block, kept)
+
+
+def test_griffin_lim_finds_a_signal_with_the_spectrogram(stft, speech):
+    """Griffin-Lim finds a signal with the spectrogram, closer with more iterations."""
+    magnitudes = np.abs(stft.forward(speech[:8000]))[:, : 8000 // stft.hop_length]
+
+    def distance(n_iter):
+        y = griffin_lim(magnitudes, stft, n_iter=n_iter)
+        again = np.abs(stft.forward(y))[:, : magnitudes.shape[1]]
+        return np.linalg.norm(again - magnitudes) / np.linalg.norm(magnitudes)
+
+    assert distance(32) < distance(2)
+    assert distance(32) < 0.35
+    assert np.isfinite(griffin_lim(0 * magnitudes, stft, n_iter=2)).all()
