@@ -39,6 +39,10 @@ _EXAMPLES = {
     "info": """examples:
   rtnmf info desk.safetensors
   rtnmf info speech+keyboard""",
+    "report": """examples:
+  rtnmf report clip.wav --components 3 -o report.html           blind
+  rtnmf report mix.wav desk.safetensors -o report.html          what a dictionary finds in a recording
+  rtnmf report desk.safetensors -o report.html                  a dictionary by itself""",
     "evaluate": """examples:
   rtnmf evaluate audio/                                         audio/cases.json lists the cases
   rtnmf evaluate audio/ --dictionary speech+keyboard --json""",
@@ -98,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--latency", type=int, metavar="SAMPLES", help="delay when separating (the window, 43 to 85 ms)")
     sub.add_argument("--description", default="", metavar="TEXT", help="kept in the dictionary")
     sub.add_argument("--licence", default="", metavar="TEXT", help="of the recordings, kept in the dictionary")
+    sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was learned")
 
     sub = command("separate", _separate, "separate a recording into one file per source, or remix it")
     sub.add_argument("mix", metavar="MIX", help="audio file")
@@ -108,11 +113,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--updates", type=int, default=5, metavar="N", help="of the activations per frame (5)")
     sub.add_argument("--power", type=float, default=1.0, metavar="P", help="of the mask; larger decides harder (1)")
+    sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")
 
     command("presets", _presets, "list the dictionaries that ship with rtnmf")
 
     sub = command("info", _info, "say what a dictionary holds")
     sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary file or preset")
+
+    sub = command("report", _report, "write one page to see and hear a dictionary and what it finds in a recording")
+    sub.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help="audio, dictionary, or both")
+    sub.add_argument("-o", "--output", default="report.html", metavar="FILE", help="page to write (report.html)")
+    sub.add_argument("--components", type=int, metavar="N", help="to learn from a clip, blind (3)")
+    sub.add_argument("--iterations", type=int, metavar="N", help="of the factorisation (at most 100)")
+    sub.add_argument("--rate", type=int, metavar="HZ", help="sample rate to learn a clip at (its own)")
+    sub.add_argument("--window", type=int, metavar="SAMPLES", help="to learn a clip with (as the rate asks)")
+    sub.add_argument("--hop", type=int, metavar="SAMPLES", help="to learn a clip with (a quarter of the window)")
+    sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="of the recording to show (30)")
+    sub.add_argument("--truth", nargs="+", default=[], metavar="NAME=FILE", help="true stems, to state SI-SDR")
 
     sub = command("evaluate", _evaluate, "learn, separate and measure the cases of a folder")
     sub.add_argument("folder", metavar="FOLDER", help="with a cases.json")
@@ -120,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--components", type=int, metavar="N", help="per source (32)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="of the random start (0)")
     sub.add_argument("--json", action="store_true", help="print JSON")
+    sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
 
     sub = command("demo", _demo, "teach and separate real recordings, block by block as a live stream would")
     sub.add_argument("output", nargs="?", default="rtnmf-demo", metavar="DIR", help="folder for the files (rtnmf-demo)")
@@ -162,6 +180,9 @@ def _learn(options: argparse.Namespace) -> None:
         )
     dictionary.save(options.output)
     print(f"{options.output}: {_described(dictionary)}")
+    if options.report:
+        clip = recordings if isinstance(recordings, str) else None
+        _write_report(options.report, Path(options.output).name, dictionary, clip)
     print(f"next: rtnmf separate MIX {options.output} -o out/")
 
 
@@ -196,6 +217,8 @@ def _separate(options: argparse.Namespace) -> None:
         print(path)
         if n_clipped:
             print(f"note: {path}: {n_clipped} samples were above full scale and cut off", file=sys.stderr)
+    if options.report:
+        _write_report(options.report, Path(options.mix).name, dictionary, options.mix)
 
 
 def _separated_blocks(separator: Separator, mix: Any) -> Iterator[tuple[Any, int]]:
@@ -208,6 +231,76 @@ def _separated_blocks(separator: Separator, mix: Any) -> Iterator[tuple[Any, int
         yield stems[:, skip:], mix.tell()
         skip = max(0, skip - stems.shape[1])
     yield separator.flush()[:, skip:], mix.frames
+
+
+def _report(options: argparse.Namespace) -> None:
+    import time
+
+    from rtnmf import files
+    from rtnmf.learning import learn
+    from rtnmf.spectral import STFT
+
+    first, *others = options.inputs
+    if len(others) > 1:
+        raise ValueError(
+            f"{len(options.inputs)} inputs are too many: give a clip, a dictionary, or a mix and a dictionary"
+        )
+    if others:
+        with files.open_audio(first) as mix:
+            dictionary = _loaded(others[0], mix.samplerate)
+        _write_report(options.output, Path(first).name, dictionary, first, options.seconds, options.truth)
+    elif first.endswith(".safetensors") or not Path(first).exists():
+        _write_report(options.output, first, _loaded(first))
+    else:
+        rate = options.rate or _highest_rate(first)
+        n_fft = options.window or STFT.default(rate).n_fft
+        began = time.perf_counter()
+        with _progress("learning") as progress:
+            dictionary = learn(
+                first,
+                rate,
+                stft=STFT(n_fft, options.hop or n_fft // 4),
+                n_components=options.components,
+                n_iter=options.iterations,
+                progress=lambda _, done, total: progress("components", done, total),
+            )
+        facts = {"Time to learn": f"{time.perf_counter() - began:.1f} s"}
+        _write_report(options.output, Path(first).name, dictionary, first, options.seconds, facts=facts)
+
+
+def _write_report(
+    output: str,
+    title: str,
+    dictionary: Dictionary,
+    clip: str | None = None,
+    seconds: float = 30.0,
+    truth: Sequence[str] = (),
+    facts: dict[str, str] | None = None,
+) -> None:
+    from rtnmf import evaluation, files, report, separator
+    from rtnmf.replacing import replacing
+
+    x, facts, si_sdr_db = None, facts or {}, {}
+    if clip is not None:
+        x, rate = files.read(clip, dictionary.sample_rate)
+        n_samples = max(1, int(seconds * rate))
+        if len(x) > n_samples:
+            facts["Shown"] = f"the first {seconds:g} s"
+        x = x[:n_samples]
+        stems = dict(zip(dictionary.sources, separator.separate(x, dictionary), strict=True)) if truth else {}
+        for argument in truth:
+            name, _, path = argument.partition("=")
+            if name not in stems:
+                raise ValueError(f"there is no source {name!r}: choose from {', '.join(stems)}")
+            true = files.read(path, rate)[0][:n_samples]
+            if true.shape != x.shape:
+                raise ValueError(f"{path}: has shape {true.shape}, the recording {x.shape}: expected a stem of it")
+            si_sdr_db[name] = evaluation.si_sdr(true, stems[name])
+    with _progress("drawing") as progress:
+        page = report.render(report.describe(title, dictionary, x, facts=facts, si_sdr_db=si_sdr_db, progress=progress))
+    with replacing(output) as beside:
+        beside.write_text(page, encoding="utf-8")
+    print(output)
 
 
 def _presets(_: argparse.Namespace) -> None:
@@ -247,6 +340,14 @@ def _evaluate(options: argparse.Namespace) -> None:
         results = evaluate(
             options.folder, dictionary, progress=lambda case, i, n: progress(case.id, i, n), **learn_options
         )
+    if options.report:
+        from rtnmf import report
+        from rtnmf.replacing import replacing
+
+        page = report.render_evaluation(f"Evaluation of {options.folder}", results, _summary_lines(summary(results)))
+        with replacing(options.report) as beside:
+            beside.write_text(page, encoding="utf-8")
+        print(options.report, file=sys.stderr)
     if options.json:
         cases = [{**_plain(case), "improvement": case.improvement.tolist()} for case in results]
         print(json.dumps({"summary": summary(results), "cases": cases}, indent=1))
@@ -254,11 +355,24 @@ def _evaluate(options: argparse.Namespace) -> None:
         _print_results(results)
 
 
-def _plain(case: CaseResult) -> dict[str, Any]:
+def _summary_lines(s: dict[str, float]) -> dict[str, str]:
     return {
-        **{name: list(value) if name != "id" else value for name, value in case._asdict().items() if name != "bss"},
+        "Cases": f"{s['cases']}",
+        "SI-SDR gained, mean": f"{s['mean_improvement_db']:.2f} dB",
+        "median": f"{s['median_improvement_db']:.2f} dB",
+        "least": f"{s['least_improvement_db']:.2f} dB",
+        "ideal ratio mask, mean": f"{s['mean_bound_db']:.2f} dB",
+        "stems that got worse": f"{100 * s['share_of_stems_worse']:.0f} %",
+    }
+
+
+def _plain(case: CaseResult) -> dict[str, Any]:
+    figures = {"before": case.before, "after": case.after, "bound": case.bound, **case.bss._asdict()}
+    return {
+        "id": case.id,
         "condition": case.condition,
-        **{name: value.tolist() for name, value in case.bss._asdict().items()},
+        "sources": list(case.sources),
+        **{name: value.tolist() for name, value in figures.items()},
     }
 
 
@@ -277,13 +391,7 @@ def _print_results(results: list[CaseResult]) -> None:
             table.add_row("" if i else case.id, source, *(f"{value:.1f}" for value in row))
     console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
     console.print(table)
-    s = summary(results)
-    print(
-        f"{s['cases']} cases: SI-SDR gains {s['mean_improvement_db']:.2f} dB in the mean,"
-        f" {s['median_improvement_db']:.2f} in the median, {s['least_improvement_db']:.2f} at least"
-        f" (ideal ratio mask: {s['mean_bound_db']:.2f} in the mean); {100 * s['share_of_stems_worse']:.0f} % of the"
-        " stems got worse"
-    )
+    print(", ".join(f"{name}: {text}" for name, text in _summary_lines(summary(results)).items()))
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -49,9 +49,10 @@ class BSSEval(NamedTuple):
 
 
 class CaseResult(NamedTuple):
-    """What was measured of one case: SI-SDR in dB and BSS-eval, one value per source.
+    """What was measured of one case: SI-SDR in dB and BSS-eval, one value per source, and what was heard.
 
-    before is the SI-SDR of the mixture, after that of the stems, bound that of the ideal ratio mask.
+    before is the SI-SDR of the mixture, after that of the stems, bound that of the ideal ratio mask. mixture is
+    (n_samples, n_channels), estimates (n_sources, n_samples, n_channels).
     """
 
     id: str
@@ -61,6 +62,9 @@ class CaseResult(NamedTuple):
     after: NDArray[np.float64]
     bound: NDArray[np.float64]
     bss: BSSEval
+    sample_rate: int
+    mixture: Array
+    estimates: Array
 
     @property
     def improvement(self) -> NDArray[np.float64]:
@@ -306,7 +310,8 @@ def _evaluated(
         np.array([si_sdr(s, e) for s, e in zip(stems, given, strict=True)])
         for given in ([mixture] * len(stems), estimates, ideal)
     )
-    return CaseResult(name, condition, sources, before, after, bound, bss_eval(stems, estimates))
+    bss = bss_eval(stems, estimates)
+    return CaseResult(name, condition, sources, before, after, bound, bss, case["sample_rate"], mixture, estimates)
 
 
 def _gram(spectra: NDArray[np.complex128], n_fft: int, filter_length: int) -> NDArray[np.float64]:

@@ -178,7 +178,8 @@ def _blind_components(
 ) -> tuple[Array, nmf.Factorization]:
     """Learn columns that each become a source."""
     n = _affordable(n_components or 3, V.shape[1], name)
-    fitted = nmf.fit(V, n, n_iter=n_iter or 100, seed=seed, progress=_named(progress, name))
+    tolerance = 1e-4 if n_iter is None else 0
+    fitted = nmf.fit(V, n, n_iter=n_iter or 100, tolerance=tolerance, seed=seed, progress=_named(progress, name))
     return fitted.W[:, fitted.W.any(axis=0)], fitted
 
 

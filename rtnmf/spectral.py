@@ -190,9 +190,11 @@ def griffin_lim(
     ----------
     N. Perraudin, P. Balazs and P. L. Sondergaard, "A fast Griffin-Lim algorithm", WASPAA 2013, algorithm 2.
     """
+    magnitudes = np.asfortranarray(magnitudes, np.float32)  # frame after frame, as `forward` returns them
     n_frames = magnitudes.shape[1]
     n_samples = max(0, (n_frames + 1) * stft.hop_length - stft.latency)
-    phases = np.exp(2j * np.pi * np.random.default_rng(seed).random(magnitudes.shape)).astype(np.complex64)
+    angles = np.random.default_rng(seed).random(magnitudes.T.shape, np.float32).T
+    phases = np.exp(np.complex64(2j * np.pi) * angles)
     last = np.zeros_like(phases)
     for _ in range(n_iter):
         rebuilt = stft.forward(stft.inverse(magnitudes * phases, n_samples))[:, :n_frames]

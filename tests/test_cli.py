@@ -134,13 +134,13 @@ def test_evaluate_prints_a_table_or_json(capsys):
     assert run("evaluate", DEMO, "--components", 4) == 0
     table = capsys.readouterr().out
     assert "voice" in table
-    assert "1 cases: SI-SDR gains" in table
+    assert "Cases: 1, SI-SDR gained, mean: " in table
     assert run("evaluate", DEMO, "--json", "--components", 4) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["cases"][0]["sources"] == ["voice", "keyboard"]
     assert printed["summary"]["cases"] == 1
     gain = np.mean(printed["cases"][0]["improvement"])
-    assert f"{gain:.2f} dB in the mean" in table
+    assert f"mean: {gain:.2f} dB" in table
 
 
 def test_demo_streams_separates_and_says_so(tmp_path, capsys):
@@ -253,7 +253,7 @@ def test_a_full_disk_is_one_line(tmp_path, arguments):
     assert not list((tmp_path / "out").iterdir())
 
 
-@pytest.mark.parametrize("name", ["learn", "separate", "presets", "info", "evaluate", "demo"])
+@pytest.mark.parametrize("name", ["learn", "separate", "presets", "info", "report", "evaluate", "demo"])
 def test_help_shows_examples(name, capsys):
     """Help shows examples."""
     with pytest.raises(SystemExit) as ended:

@@ -12,7 +12,7 @@ FLOORS = [
     {"spectral", "nmf", "_kernels", "masking", "replacing"},
     {"dictionary", "files"},
     {"learning", "separator"},
-    {"evaluation"},
+    {"evaluation", "report"},
     {"cli", "__main__", "__init__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,0 +1,263 @@
+"""The page: what is on it, and that a browser shows it as it should."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from conftest import DEMO, random_dictionary
+
+from rtnmf import STFT, Dictionary, files, learn, report
+from rtnmf.cli import main
+from rtnmf.dictionary import preset_folder
+
+HOSTILE = '<script>document.title="owned"</script>'
+SMALL = STFT(1024, 256)
+
+
+def hostile_description(speech):
+    """Describe a clip with a dictionary in which every text is markup."""
+    plain = random_dictionary(SMALL, ("'\"><img src=x onerror=alert(1)>", HOSTILE), n_each=2)
+    dictionary = Dictionary(
+        plain.components,
+        plain.labels,
+        plain.stft,
+        16000,
+        description=HOSTILE,
+        licence="</style>" + HOSTILE,
+        learned_from=("{{ 7 * 7 }}", "http://example.invalid/x.wav"),
+        divergences={HOSTILE: ((0, 1.0), (10, 0.5))},
+    )
+    truth = {HOSTILE: 3.21}
+    return report.describe("</title>" + HOSTILE, dictionary, speech[:24000, None], si_sdr_db=truth, n_components=3)
+
+
+@pytest.fixture(scope="module")
+def page(speech, tmp_path_factory):
+    """Return the path of a page with hostile names."""
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    path.write_text(report.render(hostile_description(speech)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return headless Chromium."""
+    from selenium.webdriver import Chrome, ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    if shutil.which("chromedriver") is None:
+        pytest.fail("chromedriver is missing: apt-get install chromium chromium-driver")
+    options = ChromeOptions()
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"):
+        options.add_argument(f"--{argument}")
+    options.binary_location = shutil.which("chromium")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, page):
+    """Return the browser with the page open and its players loaded."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get(page.as_uri())
+    loaded = "return [...document.querySelectorAll('audio')].every(a => a.readyState > 0 || a.error)"
+    WebDriverWait(browser, 20).until(lambda b: b.execute_script(loaded))
+    return browser
+
+
+def moments(browser):
+    """Return where each player of the clip's time is, in seconds."""
+    return browser.execute_script("return [...document.querySelectorAll('audio.track')].map(a => a.currentTime)")
+
+
+def test_page_opens_without_errors_or_requests(opened, page):
+    """The page opens without errors in the console or a request to anything."""
+    assert opened.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
+    asked = {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
+    assert page.as_uri() in asked
+    assert all(url == page.as_uri() or url.startswith("data:") for url in asked)
+
+
+def test_every_player_has_its_sound(opened):
+    """Every player has its sound: six of the clip's length, five of components and sources alone."""
+    durations = opened.execute_script("return [...document.querySelectorAll('audio')].map(a => a.duration)")
+    assert len([d for d in durations if d == pytest.approx(1.5, abs=0.02)]) == 2 + 2 + 3
+    assert len(durations) == 7 + 5
+    assert all(np.isfinite(durations))
+
+
+def test_names_from_strangers_stay_text(opened):
+    """Names from strangers stay text."""
+    assert opened.title == "</title>" + HOSTILE
+    text = opened.find_element("tag name", "body").text
+    for name in (HOSTILE, "'\"><img src=x onerror=alert(1)>", "{{ 7 * 7 }}"):
+        assert name in text
+    assert opened.execute_script("return document.querySelectorAll('script').length") == 1
+    assert opened.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+    assert "SI-SDR 3.2 dB" in text
+
+
+def test_click_on_a_spectrogram_moves_every_player(opened):
+    """A click on a spectrogram moves every player, and the cursors, to that moment."""
+    from selenium.webdriver import ActionChains
+
+    timeline = opened.find_elements("class name", "timeline")[2]
+    opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", timeline)
+    middle = (report._LEFT + report._RIGHT) / 2 - 0.5  # of the axes, from the middle of the picture
+    ActionChains(opened).move_to_element_with_offset(
+        timeline, int(middle * timeline.size["width"]), 0
+    ).click().perform()
+    np.testing.assert_allclose(moments(opened), 0.75, atol=0.02)
+    styles = opened.execute_script(
+        "return [...document.querySelectorAll('.cursor')].map(c => parseFloat(c.style.left))"
+    )
+    np.testing.assert_allclose(styles, 100 * (middle + 0.5), atol=1)
+
+
+def test_a_b_switches_at_the_same_moment(opened):
+    """A/B switches between the clip and a stem at the same moment, and back."""
+    heard = "return document.querySelector('.heard').textContent"
+    opened.execute_script("document.querySelectorAll('audio.track').forEach(a => { a.currentTime = 0.4; })")
+    swap = opened.find_elements("class name", "swap")[1]
+    before = opened.execute_script(heard)
+    opened.execute_script("arguments[0].click()", swap)
+    stem = opened.execute_script(heard)
+    assert (before, stem) == ("the clip", "'\"><img src=x onerror=alert(1)>")
+    np.testing.assert_allclose(moments(opened), 0.4, atol=0.02)
+    opened.execute_script("arguments[0].click()", swap)
+    assert opened.execute_script(heard) == "the clip"
+    np.testing.assert_allclose(moments(opened), 0.4, atol=0.02)
+
+
+def test_play_and_solo_let_one_player_sound(opened):
+    """Play lets the clip sound; solo lets a stem go on from there alone."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    playing = "return [...document.querySelectorAll('audio.track')].map(a => !a.paused)"
+    opened.find_element("class name", "play").click()
+    WebDriverWait(opened, 5).until(lambda b: moments(b)[0] > 0.1)
+    assert opened.execute_script(playing)[:3] == [True, False, False]
+    opened.execute_script("document.querySelectorAll('.solo')[2].click()")
+    WebDriverWait(opened, 5).until(lambda b: b.execute_script(playing)[2])
+    assert opened.execute_script(playing)[:3] == [False, False, True]
+    assert moments(opened)[2] >= 0.1
+    opened.find_element("class name", "play").click()
+    assert not any(opened.execute_script(playing))
+
+
+def test_players_are_there_without_a_script(page):
+    """Plain players are in the page itself, and its policy allows nothing from outside."""
+    text = page.read_text(encoding="utf-8")
+    assert len(re.findall(r'<audio [^>]*controls[^>]*src="data:audio/flac;base64,', text)) == 12
+    assert "default-src 'none'; img-src data:; media-src data:;" in text
+    assert not re.search(r'(?:src|href)="(?!data:)', text)
+
+
+def test_page_is_a_pure_function(speech):
+    """The same description gives the same page."""
+    described = hostile_description(speech)
+    assert report.render(described) == report.render(described)
+
+
+def test_filtered_sounds_sum_to_the_clip(speech):
+    """The filtered sounds of the sources sum to the clip within 1e-6."""
+    clip = np.stack([speech[:24000], -0.5 * speech[:24000]], axis=1)
+    described = report.describe("x", random_dictionary(SMALL), clip)
+    np.testing.assert_allclose(sum(row.filtered for row in described.sources), clip, atol=1e-6)
+    assert sum(row.share for row in described.sources) == pytest.approx(1)
+    assert len(described.components) == 8
+
+
+def test_a_component_alone_peaks_where_its_spectrum_does(stft):
+    """The sound of a component alone has its spectral peak in the component's peak bin."""
+    piano = files.read(preset_folder() / "clips" / "inst_piano.flac", 16000)[0][:80000]
+    dictionary = learn(piano, 16000, stft=stft, n_components=3)
+    for row, column in zip(report.describe("x", dictionary).sources, dictionary.components.T, strict=True):
+        spectrum = np.abs(stft.forward(row.alone)).sum(axis=1)
+        assert spectrum.argmax() == column.argmax()
+        assert row.filtered is None
+
+
+def test_blind_decomposition_tells_drums_from_tone():
+    """Blind decomposition of drums and guitar puts them into different components."""
+    drums, guitar = (
+        files.read(preset_folder() / "clips" / f"{name}.flac", 22050)[0][: 5 * 22050]
+        for name in ("inst_drums", "guitar_em9")
+    )
+    guitar = guitar * np.sqrt((drums**2).mean() / (guitar**2).mean())
+    clip = drums[: len(guitar)] + guitar[: len(drums)]
+    learned = learn(clip, 22050, stft=STFT(4096, 512), n_components=3)
+    stems = [row.filtered.ravel() for row in report.describe("x", learned, clip).sources]
+    likeness = [[np.corrcoef(stem, true[: len(clip)].ravel())[0, 1] for stem in stems] for true in (drums, guitar)]
+    assert np.argmax(likeness[0]) != np.argmax(likeness[1])
+    assert np.max(likeness, axis=1).min() > 0.7
+
+
+def test_large_pages_hold_opus(speech, monkeypatch):
+    """A page whose sounds are large as FLAC holds them as Opus."""
+    monkeypatch.setattr(report, "_COMPACT_ABOVE", 1000)
+    text = report.render(report.describe("x", random_dictionary(SMALL), speech[:16000, None]))
+    assert "data:audio/ogg;base64," in text
+    assert "audio/flac" not in text
+
+
+def test_silence_and_a_single_sample_have_a_page():
+    """Silence and a single sample have a page."""
+    for clip in (np.zeros((5000, 1)), np.ones((1, 2))):
+        assert "<audio" in report.render(report.describe("x", random_dictionary(SMALL), clip))
+
+
+def run(*arguments):
+    """Run the command in this process."""
+    return main([str(argument) for argument in arguments])
+
+
+def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, capsys):
+    """The command writes pages of clips, of mixes, and of dictionaries, and says where."""
+    clip, desk, out = tmp_path / "clip.wav", tmp_path / "desk.safetensors", tmp_path / "out.html"
+    files.write(clip, speech[:20000], 16000)
+    random_dictionary(SMALL).save(desk)
+    cases = {
+        ("report", clip, "--components", 2, "--window", 2048, "--iterations", 5, "--seconds", 1): "component-2",
+        ("report", clip, desk, "--truth", f"a={clip}"): "SI-SDR",
+        ("report", desk): "Learned with",
+        ("report", "speech+keyboard"): "keyboard",
+    }
+    for arguments, shown in cases.items():
+        assert run(*arguments, "-o", out) == 0
+        assert capsys.readouterr().out == f"{out}\n"
+        assert shown in out.read_text(encoding="utf-8") or shown == "Learned with"
+    for arguments in (
+        ("learn", clip, "-o", tmp_path / "c.safetensors", "--iterations", 5),
+        ("separate", clip, desk, "-o", tmp_path / "o"),
+        ("evaluate", DEMO, "--components", 4),
+    ):
+        out.unlink()
+        assert run(*arguments, "--report", out) == 0
+        assert "</html>" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("a.wav", "b", "c"), "3 inputs are too many"),
+        (("none",), "none: no such file: name a dictionary"),
+        (("clip.wav", "speech+keyboard", "--truth", "kazoo=clip.wav"), "no source 'kazoo'"),
+        (("clip.wav", "speech+keyboard", "--truth", "speech=short.wav"), "expected a stem of it"),
+        (("clip.wav", "--window", "1001"), "n_fft is 1001"),
+    ],
+)
+def test_bad_requests_are_one_line(tmp_path, speech, capsys, monkeypatch, arguments, message):
+    """Bad requests are one line, and leave no page."""
+    monkeypatch.chdir(tmp_path)
+    files.write("clip.wav", speech[:20000], 16000)
+    files.write("short.wav", speech[:10000], 16000)
+    assert run("report", *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
