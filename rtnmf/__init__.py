@@ -26,16 +26,18 @@ _ROOMS = {
     "separate": "separator",
     "learn": "learning",
 }
-_MODULES = {"evaluation", "files", "masking", "nmf", "report", "spectral"}
+_MODULES = ("evaluation", "files", "masking", "nmf", "report", "spectral")
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return getattr(importlib.import_module(f"rtnmf.{_ROOMS[name]}"), name)
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("rtnmf")
     if name in _MODULES:
         return importlib.import_module(f"rtnmf.{name}")
     raise AttributeError(f"module 'rtnmf' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return [*__all__, *_MODULES, "__version__"]

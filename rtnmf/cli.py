@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _BLOCK_S = 1.0
+_LARGEST_GAIN_DB = 60
 _EXAMPLES = {
     "": """examples:
   rtnmf demo                                              hear it work, without a sound card
@@ -55,7 +59,7 @@ _EXAMPLES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 2 after an error in what was asked, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _ended_like_ctrl_c():
         warnings.showwarning = _note
         try:
             options.run(options)
@@ -65,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sys.stdout = None  # the reader left: nothing more to flush
                 return 0
             print(f"rtnmf: {' '.join(str(error).split())}", file=sys.stderr)
+            return 2
+        except MemoryError:
+            print("rtnmf: there is not enough memory for this: give shorter recordings", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("rtnmf: stopped, nothing was written", file=sys.stderr)
@@ -79,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES[""],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.error = _usage_error("rtnmf")  # type: ignore[assignment,method-assign]
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -91,14 +99,15 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         sub.set_defaults(run=run)
+        sub.error = _usage_error(sub.prog)  # type: ignore[assignment,method-assign]  # one line
         return sub
 
     sub = command("learn", _learn, "learn a dictionary from recordings of each sound")
     sub.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help="recordings of a source; or one FILE")
     sub.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
-    sub.add_argument("--components", type=int, metavar="N", help="per source (32), or in all when learned blind (3)")
-    sub.add_argument("--iterations", type=int, metavar="N", help="of the factorisation at most (40, blind 100)")
-    sub.add_argument("--rate", type=int, metavar="HZ", help="sample rate (the highest of the files)")
+    sub.add_argument("--components", type=_count, metavar="N", help="per source (32), or in all when learned blind (3)")
+    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation at most (40, blind 100)")
+    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (the highest of the files)")
     sub.add_argument("--latency", type=int, metavar="SAMPLES", help="delay when separating (the window, 43 to 85 ms)")
     sub.add_argument("--description", default="", metavar="TEXT", help="kept in the dictionary")
     sub.add_argument("--licence", default="", metavar="TEXT", help="of the recordings, kept in the dictionary")
@@ -107,11 +116,11 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("separate", _separate, "separate a recording into one file per source, or remix it")
     sub.add_argument("mix", metavar="MIX", help="audio file")
     sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
-    sub.add_argument("-o", "--output", default=".", metavar="DIR", help="folder for the files (the current one)")
+    sub.add_argument("-o", "--output", metavar="DIR", help="folder for the files (MIX-stems beside it)")
     sub.add_argument(
         "--gain", nargs="+", default=[], metavar="NAME=DB", help="write one remix; sources not named: 0 dB"
     )
-    sub.add_argument("--updates", type=int, default=5, metavar="N", help="of the activations per frame (5)")
+    sub.add_argument("--updates", type=_count, default=5, metavar="N", help="of the activations per frame (5)")
     sub.add_argument("--power", type=float, default=1.0, metavar="P", help="of the mask; larger decides harder (1)")
     sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")
 
@@ -123,26 +132,57 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("report", _report, "write one page to see and hear a dictionary and what it finds in a recording")
     sub.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help="audio, dictionary, or both")
     sub.add_argument("-o", "--output", default="report.html", metavar="FILE", help="page to write (report.html)")
-    sub.add_argument("--components", type=int, metavar="N", help="to learn from a clip, blind (3)")
-    sub.add_argument("--iterations", type=int, metavar="N", help="of the factorisation (at most 100)")
-    sub.add_argument("--rate", type=int, metavar="HZ", help="sample rate to learn a clip at (its own)")
-    sub.add_argument("--window", type=int, metavar="SAMPLES", help="to learn a clip with (as the rate asks)")
-    sub.add_argument("--hop", type=int, metavar="SAMPLES", help="to learn a clip with (a quarter of the window)")
+    sub.add_argument("--components", type=_count, metavar="N", help="to learn from a clip, blind (3)")
+    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation (at most 100)")
+    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate to learn a clip at (its own)")
+    sub.add_argument("--window", type=_count, metavar="SAMPLES", help="to learn a clip with (as the rate asks)")
+    sub.add_argument("--hop", type=_count, metavar="SAMPLES", help="to learn a clip with (a quarter of the window)")
     sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="of the recording to show (30)")
     sub.add_argument("--truth", nargs="+", default=[], metavar="NAME=FILE", help="true stems, to state SI-SDR")
 
     sub = command("evaluate", _evaluate, "learn, separate and measure the cases of a folder")
     sub.add_argument("folder", metavar="FOLDER", help="with a cases.json")
     sub.add_argument("--dictionary", metavar="DICT[+DICT...]", help="use this one, on the cases whose sources it has")
-    sub.add_argument("--components", type=int, metavar="N", help="per source (32)")
+    sub.add_argument("--components", type=_count, metavar="N", help="per source (32)")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="of the random start (0)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
 
     sub = command("demo", _demo, "teach and separate real recordings, block by block as a live stream would")
     sub.add_argument("output", nargs="?", default="rtnmf-demo", metavar="DIR", help="folder for the files (rtnmf-demo)")
-    sub.add_argument("--block", type=int, default=512, metavar="N", help="samples per block (512)")
+    sub.add_argument("--block", type=_count, default=512, metavar="N", help="samples per block (512)")
     return parser
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let a closed terminal and `kill` end the command as Ctrl-C does, so that no half file stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    try:
+        for number in before:
+            signal.signal(number, signal.default_int_handler)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _usage_error(prog: str) -> Callable[[str], NoReturn]:
+    def fail(message: str) -> NoReturn:
+        print(f"rtnmf: {message}: see {prog} --help", file=sys.stderr)
+        raise SystemExit(2)
+
+    return fail
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= 10**7:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number from 1 to 10 million")
+    return int(text)
 
 
 class _Version(argparse.Action):
@@ -163,9 +203,13 @@ def _learn(options: argparse.Namespace) -> None:
     from rtnmf.spectral import STFT
 
     recordings = _recordings(options.recordings)
+    if Path(options.output).suffix != ".safetensors":
+        raise ValueError(f"--output is {options.output!r}, expected a name that ends in .safetensors")
     rate = options.rate or _highest_rate(recordings)
     stft = STFT.default(rate)
     if options.latency is not None:
+        if options.latency % 2 or not 8 <= options.latency <= stft.n_fft:
+            raise ValueError(f"--latency is {options.latency}, expected an even number from 8 to {stft.n_fft}")
         stft = STFT(stft.n_fft, min(stft.hop_length, options.latency // 4), latency=options.latency)
     with _progress("learning") as progress:
         dictionary = learn(
@@ -204,8 +248,9 @@ def _separate(options: argparse.Namespace) -> None:
             mask_power=options.power,
             gains=None if gains is None else np.array([gains]),
         )
+        folder = options.output or str(Path(options.mix).with_name(f"{Path(options.mix).stem}-stems"))
         names = [f"{Path(options.mix).stem}-remix"] if gains is not None else _file_names(dictionary.sources)
-        paths = _output_paths(options.output, names, Path(options.mix))
+        paths = _output_paths(folder, names, Path(options.mix))
         with (
             files.AudioWriter(paths, mix.samplerate, mix.channels, mix.format, mix.subtype) as writer,
             _progress("separating") as progress,
@@ -402,8 +447,7 @@ def _demo(options: argparse.Namespace) -> None:
     from rtnmf.learning import learn
     from rtnmf.separator import Separator
 
-    if options.block < 1:
-        raise ValueError(f"--block is {options.block}, expected at least 1")
+    _output_paths(options.output, [], Path())
     clips = preset_folder() / "demo"
     case = json.loads((clips / "cases.json").read_text(encoding="utf-8"))["cases"][0]
     mixture, stems, sources = evaluation.load_case(clips, case)
@@ -420,8 +464,8 @@ def _demo(options: argparse.Namespace) -> None:
     folder = Path(options.output)
     written = {"mixture": mixture, **dict(zip(sources, streamed.stems, strict=True))}
     paths = _output_paths(str(folder), list(written), Path("x.wav"))
-    for path, signal in zip(paths, written.values(), strict=True):
-        files.write(path, signal, rate)
+    for path, x in zip(paths, written.values(), strict=True):
+        files.write(path, x, rate)
     dictionary.save(folder / "demo.safetensors")
 
     ms = 1000 / rate
@@ -447,7 +491,10 @@ def _recordings(arguments: list[str]) -> Any:
     for argument in arguments:
         name, equals, given = argument.partition("=")
         if not (name and equals and given):
-            raise ValueError(f"{argument!r} names no source: write NAME=FILE, as in voice={argument or 'me.wav'}")
+            raise ValueError(
+                f"{argument!r} names no source or no file: write NAME=FILE, as in voice=me.wav; one FILE alone is"
+                " learned blind"
+            )
         if name in recordings:
             raise ValueError(f"source {name!r} is named twice: write {name}=FILE,FILE")
         recordings[name] = [given] if Path(given).exists() else [path for path in given.split(",") if path]
@@ -469,14 +516,21 @@ def _loaded(names: str, sample_rate: int | None = None) -> Dictionary:
     """Return the dictionaries and presets that are named, merged at one sample rate, the first one's when None."""
     from rtnmf.dictionary import Dictionary, load_preset, presets
 
-    parts = []
+    parts: list[Dictionary] = []
     for name in [names] if Path(names).exists() else names.split("+"):
-        known = name in presets() and not Path(name).is_file()
-        part = load_preset(name) if known else Dictionary.load(name)
+        if name not in presets() and not Path(name).exists():
+            raise ValueError(
+                f"{name!r} is neither a dictionary file nor a preset: the presets are {', '.join(presets())}"
+            )
+        part = Dictionary.load(name) if Path(name).is_file() else load_preset(name)
         sample_rate = sample_rate or part.sample_rate
         if part.sample_rate != sample_rate:
             print(f"note: {name} was learned at {part.sample_rate} Hz, is used at {sample_rate} Hz", file=sys.stderr)
-        parts.append(part.at_rate(sample_rate))
+        converted = part.at_rate(sample_rate)
+        if parts and converted.stft != parts[0].stft:
+            print(f"note: {name} is converted to the window and latency of {names.split('+')[0]}", file=sys.stderr)
+            converted = part.at_rate(sample_rate, parts[0].stft)
+        parts.append(converted)
     return parts[0].merge(*parts[1:])
 
 
@@ -484,16 +538,24 @@ def _gains(arguments: list[str], sources: tuple[str, ...]) -> list[float] | None
     """Return the weight of each source in the remix, or None when none is given."""
     if not arguments:
         return None
-    gains = dict.fromkeys(sources, 1.0)
+    gains: dict[str, float] = {}
     for argument in arguments:
-        name, _, gain_db = argument.rpartition("=")
-        if name not in gains:
-            raise ValueError(f"there is no source {name or argument!r}: choose from {', '.join(sources)}")
+        name, _, text = argument.rpartition("=")
+        if name not in sources:
+            raise ValueError(f"{argument!r} names no source: write NAME=DB with one of {', '.join(sources)}")
+        if name in gains:
+            raise ValueError(f"source {name!r} has two gains: give it one")
         try:
-            gains[name] = 10 ** (float(gain_db) / 20)
-        except (ValueError, OverflowError) as error:
-            raise ValueError(f"gain {argument!r} is not in dB: write {name}=-20 for a tenth, -inf for none") from error
-    return list(gains.values())
+            gain_db = float(text)
+        except ValueError:
+            gain_db = float("nan")
+        if not gain_db <= _LARGEST_GAIN_DB:
+            raise ValueError(
+                f"gain {argument!r} is not in dB, at most {_LARGEST_GAIN_DB}: write {name}=-20 for a tenth,"
+                " -inf for none"
+            )
+        gains[name] = 10 ** (gain_db / 20)
+    return [gains.get(source, 1.0) for source in sources]
 
 
 def _file_names(sources: tuple[str, ...]) -> list[str]:
@@ -501,7 +563,9 @@ def _file_names(sources: tuple[str, ...]) -> list[str]:
     names: list[str] = []
     for source in sources:
         name = re.sub(r"[^\w .()-]", "_", source).lstrip(". ")[:64] or "source"
-        names.append(name if name.lower() not in map(str.lower, names) else f"{name}-{len(names) + 1}")
+        free = (f"{name}-{i}" if i > 1 else name for i in itertools.count(1))
+        taken = {other.lower() for other in names}
+        names.append(next(candidate for candidate in free if candidate.lower() not in taken))
     return names
 
 
@@ -510,7 +574,7 @@ def _output_paths(folder: str, names: list[str], like: Path) -> list[Path]:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"{folder}: cannot make this folder ({error.strerror}): choose another with -o") from error
+        raise ValueError(f"{folder}: cannot make this folder ({error.strerror}): choose another") from error
     paths = [Path(folder) / f"{name}{like.suffix}" for name in names]
     for path in paths:
         if path.exists() and like.exists() and path.samefile(like):

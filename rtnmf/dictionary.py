@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from rtnmf.replacing import replacing
 from rtnmf.spectral import STFT
 
-__all__ = ["Dictionary", "load_preset", "preset_folder", "presets"]
+__all__ = ["Dictionary", "check_source_name", "is_plain", "load_preset", "preset_folder", "presets"]
 
 _FORMAT = "1"
 _LARGEST_FILE = 512 * 2**20
@@ -27,7 +28,7 @@ _SIZES = ("n_fft", "hop_length", "latency", "sample_rate")
 _KEYS = {"format", "labels", "learned_from", "divergences", *_SIZES, *_TEXTS}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dictionary:
     """Components with a source each, and the settings of the STFT that they belong to.
 
@@ -71,25 +72,25 @@ class Dictionary:
     def __post_init__(self) -> None:
         if not isinstance(self.stft, STFT):
             raise TypeError(f"stft is {type(self.stft).__name__}, expected an STFT")
-        if isinstance(self.sample_rate, bool) or not isinstance(self.sample_rate, (int, np.integer)):
-            raise TypeError(f"sample_rate is {self.sample_rate!r}, expected a whole number of Hz")
-        if not 1 <= self.sample_rate <= 10**7:
-            raise ValueError(f"sample_rate is {self.sample_rate}, expected Hz from 1 to 10 million")
+        sample_rate = _whole_hz(self.sample_rate)
         labels, learned_from = _strings("labels", self.labels), _strings("learned_from", self.learned_from)
         components = _normalised(self.components, self.stft.n_bins)
         if len(labels) != components.shape[1]:
             raise ValueError(f"there are {len(labels)} labels for {components.shape[1]} components, expected one each")
         for label in set(labels):
-            if not 0 < len(label) <= 64 or not label.isprintable() or label != label.strip():
-                raise ValueError(f"source name {label!r:.80} is not usable: expected 1 to 64 printable characters")
+            check_source_name(label)
         for text in (self.description, self.licence, self.rtnmf_version, *learned_from):
-            if not isinstance(text, str) or len(text) > 10_000 or not text.isprintable():
-                raise ValueError(f"text {text!r:.80} is not usable: expected printable characters in one line")
+            if not isinstance(text, str) or len(text) > 10_000 or not is_plain(text):
+                raise ValueError(f"text {text!r:.80} is not usable: expected one line without control characters")
         object.__setattr__(self, "components", components)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "learned_from", learned_from)
         object.__setattr__(self, "divergences", _checked_divergences(self.divergences, labels))
-        object.__setattr__(self, "sample_rate", int(self.sample_rate))
+        object.__setattr__(self, "sample_rate", sample_rate)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.labels.count(source)} {source}" for source in self.sources)
+        return f"<Dictionary of {counts}; {self.sample_rate} Hz, {self.stft}>"
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -142,7 +143,7 @@ class Dictionary:
         names = [source for part in parts for source in part.sources]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"source {name!r} is in more than one of the dictionaries: leave it out with .select")
+                raise ValueError(f"source {name!r} is in more than one of the dictionaries: name it once")
         return replace(
             self,
             components=np.hstack([part.components for part in parts]),
@@ -153,7 +154,7 @@ class Dictionary:
             divergences={name: some for part in parts for name, some in part.divergences.items()},
         )
 
-    def at_rate(self, sample_rate: int) -> Dictionary:
+    def at_rate(self, sample_rate: int, stft: STFT | None = None) -> Dictionary:
         """Return the dictionary for another sample rate.
 
         The STFT keeps its length in time as nearly as a factor of a power of two can, and the columns are
@@ -164,19 +165,23 @@ class Dictionary:
         ----------
         sample_rate : int
             In Hz.
+        stft : STFT, optional
+            To use instead, for a dictionary that is to be merged with another one. A window of another length or
+            shape fits the components less well.
 
         Raises
         ------
         ValueError
             If a source has no component left, or the STFT cannot be made so short.
         """
-        if sample_rate == self.sample_rate:
+        sample_rate = _whole_hz(sample_rate)
+        if stft is None:
+            factor = 2.0 ** round(np.log2(sample_rate / self.sample_rate))
+            lengths = (self.stft.n_fft, self.stft.hop_length, self.stft.latency)
+            n_fft, hop_length, latency = (_scaled(length, factor, sample_rate) for length in lengths)
+            stft = STFT(n_fft, hop_length, latency=latency)
+        if sample_rate == self.sample_rate and stft == self.stft:
             return self
-        factor = 2.0 ** round(np.log2(sample_rate / self.sample_rate))
-        stft = STFT(
-            *(_scaled(length, factor, sample_rate) for length in (self.stft.n_fft, self.stft.hop_length)),
-            latency=_scaled(self.stft.latency, factor, sample_rate),
-        )
         components = _rebinned(self.components, self.sample_rate / self.stft.n_fft, sample_rate / stft.n_fft, stft)
         kept = np.flatnonzero(components.sum(axis=0) > 1e-6)
         labels = tuple(self.labels[k] for k in kept)
@@ -250,6 +255,17 @@ class Dictionary:
         )
 
 
+def check_source_name(name: str) -> None:
+    """Raise ValueError if a source cannot be called so."""
+    if not 0 < len(name) <= 64 or not name.isprintable() or name != name.strip():
+        raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to 64 printable characters")
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a text holds nothing that could move a cursor or break a line."""
+    return not any(unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp") for c in text)
+
+
 def presets() -> tuple[str, ...]:
     """Return the names of the presets that ship with rtnmf."""
     return tuple(sorted(path.stem for path in preset_folder().glob("*.safetensors")))
@@ -315,6 +331,14 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDA
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ValueError(f"{path}: not a dictionary, or a damaged one ({reason}): learn it anew") from error
+
+
+def _whole_hz(sample_rate: float) -> int:
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, (int, float, np.integer, np.floating)):
+        raise TypeError(f"sample_rate is {sample_rate!r}, expected a whole number of Hz")
+    if not 1 <= sample_rate <= 10**7 or sample_rate != int(sample_rate):
+        raise ValueError(f"sample_rate is {sample_rate}, expected a whole number of Hz from 1 to 10 million")
+    return int(sample_rate)
 
 
 def _whole(name: str, text: str) -> int:

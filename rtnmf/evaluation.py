@@ -285,11 +285,33 @@ def summary(results: list[CaseResult]) -> dict[str, float]:
 def _cases(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
     path = Path(folder) / "cases.json"
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["cases"])
+        cases = list(json.loads(path.read_text(encoding="utf-8"))["cases"])
+        for i, case in enumerate(cases, 1):
+            if not _is_case(case):
+                raise ValueError(f"case {i} lacks something, or has it in another form")
+        return cases
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}): name a folder with a cases.json") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path}: not a list of cases, expected {{"cases": [...]}} ({error})') from error
+
+
+def _is_case(case: Any) -> bool:
+    """Return whether a case has what it takes to be loaded."""
+    number = (int, float)
+    stems = case.get("stems") if isinstance(case, dict) else None
+    return (
+        isinstance(stems, list)
+        and isinstance(case.get("id"), str)
+        and all(
+            isinstance(case.get(name), number) and case[name] > 0 for name in ("sample_rate", "channels", "seconds")
+        )
+        and bool(stems)
+        and all(isinstance(stem, dict) for stem in stems)
+        and all(isinstance(stem.get(name), str) for stem in stems for name in ("name", "path"))
+        and all(isinstance(stem.get("start"), number) for stem in stems)
+        and all(isinstance(stem.get("gain"), (*number, list)) for stem in stems)
+    )
 
 
 def _evaluated(
@@ -301,8 +323,8 @@ def _evaluated(
             clips = {name: [folder / path for path in case["train"][name]] for name in sources}
             dictionary = learn(clips, case["sample_rate"], **learn_options)
         name, condition = str(case["id"]), str(case.get("condition", ""))
-    except KeyError as error:
-        raise ValueError(f"{folder / 'cases.json'}: case {case.get('id')!r} has no {error}") from error
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{folder / 'cases.json'}: case {case['id']!r} has no training clips ({error})") from error
     dictionary = dictionary.at_rate(case["sample_rate"]).select(*sources)
     estimates = separate(mixture, dictionary)
     ideal = ideal_separate(mixture, stems, dictionary.stft)

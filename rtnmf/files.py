@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
@@ -21,6 +23,8 @@ from rtnmf.replacing import not_written, replacing
 __all__ = ["AudioWriter", "duration_s", "open_audio", "read", "resample", "stream", "write"]
 
 Array = NDArray[np.float32]
+
+_UNKNOWN_LENGTH = 2**31 - 2**16  # programs that write to a pipe leave about so many bytes in the header, or more
 
 
 def read(path: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[Array, int]:
@@ -70,13 +74,17 @@ def open_audio(path: str | os.PathLike[str]) -> soundfile.SoundFile:
         raise ValueError(f"{path}: the file is empty, expected audio")
     try:
         file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError) as error:
+    except (soundfile.SoundFileError, OSError, UnicodeError) as error:
         raise ValueError(
             f"{path}: not an audio file that can be read ({_reason(error)}): convert it to WAV or FLAC"
         ) from error
     if file.frames == 0:
         file.close()
         raise ValueError(f"{path}: the file holds no samples")
+    cut = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if cut and int(cut[2]) < int(cut[1]) < _UNKNOWN_LENGTH:
+        file.close()
+        raise ValueError(f"{path}: is cut off, {cut[2]} of {cut[1]} bytes of sound are there: make a new copy of it")
     return file
 
 
@@ -121,12 +129,25 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
         In Hz.
     subtype : str, optional
         Coding of the samples in libsndfile's words, such as `PCM_24` or `FLOAT`; None is the format's usual one.
+        Whole numbers end at full scale: what is above is cut off, with a warning.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be written, or a sample is not a number.
     """
     samples = np.asarray(x, np.float32)
     samples = samples[:, None] if samples.ndim == 1 else samples
     container = Path(path).suffix[1:].upper()
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path}: not written, the signal holds samples that are NaN or infinite")
     with AudioWriter([path], sample_rate, samples.shape[1], container, subtype) as writer:
         writer.write([samples])
+    if writer.n_clipped[0]:
+        warnings.warn(
+            f"{path}: {writer.n_clipped[0]} samples were above full scale and cut off: subtype='FLOAT' keeps them",
+            stacklevel=2,
+        )
 
 
 class AudioWriter:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf import files, nmf
-from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary import Dictionary, check_source_name, is_plain
 from rtnmf.spectral import STFT
 
 __all__ = ["learn"]
@@ -26,8 +26,14 @@ Recording = NDArray[np.floating] | str | os.PathLike[str]
 Progress = Callable[[str, int, int], object]
 
 _SILENCE_DB = -60.0
+_MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
+
+# Two choices that were measured on 14 mixtures, over several seeds. Starting from averages of about a sixteenth of the
+# frames each, instead of from noise, and giving each component half of the mean spectrum of its source, for the sounds
+# of it that were not recorded, raised SI-SDR by 1.7 dB where voice or keyboard were others than those that were
+# learned, by 0.4 dB where they were the same, and left a third of the spread between seeds.
+_SHARPNESS = 16
 _BREADTH = 0.5
-"""Part of each component that is the mean spectrum of its source, for the sounds of it that were not recorded."""
 
 
 def learn(
@@ -46,8 +52,9 @@ def learn(
 
     The components of each source are learned from the frames of its own recordings: silent ones are left out,
     recordings are brought to the same level, the channels of a stereo recording are added as magnitudes. They
-    start as averages of random frames, and each keeps a part of the mean spectrum of the source. A single
+    start as averages of random frames, and are mixed with the mean spectrum of the source in the end. A single
     recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
+    Of long recordings, frames are left out evenly, so that memory does not grow with their length.
 
     Parameters
     ----------
@@ -61,8 +68,8 @@ def learn(
     n_components : int, optional
         Components per source, 32 when None, or components in all when learned blind, 3 when None.
     n_iter : int, optional
-        Iterations of the factorisation at most; None means 40, and 100 when learned blind. Few of them keep the
-        components from fitting these very recordings.
+        Iterations of the factorisation; None means 40, which keeps the components from fitting these very
+        recordings, and when learned blind at most 100, fewer when it converged.
     seed : int
         Of the random start: the same input and seed give the same dictionary.
     description, licence : str
@@ -79,15 +86,20 @@ def learn(
     named = recordings if isinstance(recordings, Mapping) else {"": recordings}
     if not named:
         raise ValueError("recordings are empty, expected {source name: recording}")
+    blind = not isinstance(recordings, Mapping)
+    for name in () if blind else named:
+        check_source_name(name)
     listed = {name: _listed(name, given) for name, given in named.items()}
     rate = _common_rate([one for some in listed.values() for one in some], sample_rate)
     stft = STFT.default(rate) if stft is None else stft
-    blind = not isinstance(recordings, Mapping)
     columns: list[Array] = []
     labels: list[str] = []
     divergences = {}
     for name, some in listed.items():
-        V = np.hstack([_spectrogram(f"{name}, recording {i}", one, rate, stft) for i, one in enumerate(some, 1)])
+        n_most = _MOST_FRAMES // len(some)
+        V = np.hstack(
+            [_spectrogram(f"{name}, recording {i}", one, rate, stft, n_most) for i, one in enumerate(some, 1)]
+        )
         learn_columns = _blind_components if blind else _components
         W, fitted = learn_columns(V, name, n_components, n_iter, seed, progress)
         columns.append(W)
@@ -126,10 +138,17 @@ def _common_rate(recordings: list[Recording], sample_rate: int | None) -> int:
     for path in recordings:
         with files.open_audio(path) as file:  # type: ignore[arg-type]
             rates.append(file.samplerate)
+    for path, rate in zip(recordings, rates, strict=True):
+        if rate < max(rates):
+            warnings.warn(
+                f"{path} ends at {rate // 2} Hz and the dictionary reaches {max(rates) // 2}: what this source has"
+                f" above goes to the others; learn at {min(rates)} Hz if that hurts",
+                stacklevel=3,
+            )
     return max(rates)
 
 
-def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT) -> Array:
+def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int = _MOST_FRAMES) -> Array:
     """Return the magnitudes of the frames that sound, shape (n_bins, n_frames), at a mean level of 1."""
     x = _samples(name, recording, sample_rate)
     if len(x) < stft.n_fft:
@@ -138,8 +157,8 @@ def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT) 
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
     # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
-    stft = STFT(stft.n_fft, max(stft.hop_length, min(stft.n_fft // 4, stft.latency // 2)), latency=stft.latency)
-    V = np.sum([np.abs(stft.forward(channel)) for channel in x.T], axis=0)
+    hop_length = max(stft.hop_length, stft.n_fft // 4, len(x) // n_most)
+    V = np.sum([np.abs(stft.forward(channel, hop_length)) for channel in x.T], axis=0)
     levels = V.sum(axis=0)
     sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     if not sounding.any():
@@ -155,6 +174,8 @@ def _samples(name: str, recording: Recording, sample_rate: int) -> Array:
             f"{name} is an array of {recording.dtype} of shape {recording.shape},"
             " expected floats, (n_samples,) or (n_samples, n_channels)"
         )
+    if recording.ndim == 2 and recording.shape[1] > 64:
+        raise ValueError(f"{name} has shape {recording.shape}, expected (n_samples, n_channels): pass its transpose")
     if not np.isfinite(recording).all():
         raise ValueError(f"{name} holds samples that are NaN or infinite")
     return np.atleast_2d(recording.T).T.astype(np.float32)
@@ -164,11 +185,13 @@ def _components(
     V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
 ) -> tuple[Array, nmf.Factorization]:
     """Learn the columns of one source."""
-    n = _affordable(n_components or 32, V.shape[1], name)
+    n = _affordable(32 if n_components is None else n_components, V.shape[1], name)
     rng = np.random.default_rng(seed)
-    W = V @ (rng.uniform(size=(V.shape[1], n)) ** 16).astype(np.float32)
+    W = V @ (rng.uniform(size=(V.shape[1], n)) ** _SHARPNESS).astype(np.float32)
     H = rng.uniform(0.1, 1, (n, V.shape[1])) * V.sum(axis=0) / W.sum()
-    fitted = nmf.fit(V, n, n_iter=n_iter or 40, tolerance=0, start=(W, H), progress=_named(progress, name))
+    fitted = nmf.fit(
+        V, n, n_iter=40 if n_iter is None else n_iter, tolerance=0, start=(W, H), progress=_named(progress, name)
+    )
     mean = V.sum(axis=1, keepdims=True) / V.sum()
     return (1 - _BREADTH) * fitted.W[:, fitted.W.any(axis=0)] + _BREADTH * mean, fitted
 
@@ -177,9 +200,11 @@ def _blind_components(
     V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
 ) -> tuple[Array, nmf.Factorization]:
     """Learn columns that each become a source."""
-    n = _affordable(n_components or 3, V.shape[1], name)
+    n = _affordable(3 if n_components is None else n_components, V.shape[1], name)
     tolerance = 1e-4 if n_iter is None else 0
-    fitted = nmf.fit(V, n, n_iter=n_iter or 100, tolerance=tolerance, seed=seed, progress=_named(progress, name))
+    fitted = nmf.fit(
+        V, n, n_iter=100 if n_iter is None else n_iter, tolerance=tolerance, seed=seed, progress=_named(progress, name)
+    )
     return fitted.W[:, fitted.W.any(axis=0)], fitted
 
 
@@ -198,4 +223,6 @@ def _named(progress: Progress | None, name: str) -> nmf.Progress | None:
 
 
 def _described(name: str, recording: Recording) -> str:
-    return name if isinstance(recording, np.ndarray) else Path(recording).name
+    if isinstance(recording, np.ndarray):
+        return name
+    return "".join(c if is_plain(c) else "_" for c in Path(recording).name)

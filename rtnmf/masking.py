@@ -9,15 +9,15 @@ __all__ = ["soft_masks"]
 
 Array = NDArray[np.float32]
 
-_REACH = 1e-4
-"""Bins where the model is below this part of its mean level belong to no source in particular."""
+_REACH = 1e-4  # of the mean level of the model, added as the broadband mask
 
 
 def soft_masks(spectra: Array, power: float = 1.0) -> Array:
     """Return the share of each source in each bin: `spectra ** power`, divided by its sum over the sources.
 
-    Bins that no source reaches follow the broadband mask, the shares of the sources in the whole frame, and
-    a silent frame is shared equally. The masks of a bin always sum to 1.
+    Before the power, a ten-thousandth of the mean level is added to each spectrum, shared out like the whole
+    frame: it matters only in bins that no source reaches, which so follow the broadband mask. A silent frame
+    is shared equally. The masks of a bin always sum to 1.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def soft_masks(spectra: Array, power: float = 1.0) -> Array:
     total = shares.sum()
     if not total > 0:
         return np.full_like(spectra, 1 / n_sources)
-    reached = (spectra * (n_bins / total) + _REACH * (shares / total)).astype(np.float32)
+    reached = spectra * np.float32(n_bins / total) + np.float32(_REACH) * (shares / total)
     if power != 1:
-        reached **= np.float32(power)
+        reached = (reached / reached.max(axis=0)) ** np.float32(power)  # at most 1, so that no power overflows
     masks: Array = reached / reached.sum(axis=0)
     return masks

@@ -157,9 +157,10 @@ def fit(
     v = _checked("V", V, (None, None))
     if v.size == 0:
         raise ValueError(f"V has shape {v.shape}, expected at least one bin and one frame")
-    for name, value, least in (("n_components", n_components, 1), ("n_iter", n_iter, 0), ("tolerance", tolerance, 0)):
-        if not value >= least:
-            raise ValueError(f"{name} is {value}, expected at least {least}")
+    _check_whole("n_components", n_components, 1)
+    _check_whole("n_iter", n_iter, 0)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance is {tolerance}, expected at least 0")
     n_bins = len(v)
     given = _checked("fixed", np.zeros((n_bins, 0)) if fixed is None else fixed, (n_bins, None))
     n_fixed = given.shape[1]
@@ -205,8 +206,9 @@ class Tracker:
     """Follow the activations of a stream with W fixed.
 
     For each frame `h` starts from `memory` of where the last frame left it and the rest uniform, so that no
-    component is lost for good, and gets `n_iter` updates `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first
-    of them plain (exponent 1), after which `h.sum() == v.sum()`. A silent frame gives zeros.
+    component is lost for good (a zero stays zero under a product), and gets `n_iter` updates
+    `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first of them plain (exponent 1). After a plain update
+    `h.sum() == v.sum()`; after relaxed ones it nearly is. A silent frame gives zeros.
 
     State
         The activations of the last frame. `reset` clears them.
@@ -232,8 +234,7 @@ class Tracker:
 
     def __init__(self, W: ArrayLike, *, n_iter: int = 5, relaxation: float = 1.7, memory: float = 0.9) -> None:
         self._W = np.ascontiguousarray(_checked("W", W, (None, None)).T)
-        if n_iter < 1:
-            raise ValueError(f"n_iter is {n_iter}, expected at least 1")
+        _check_whole("n_iter", n_iter, 1)
         if not 1 <= relaxation < 2:
             raise ValueError(f"relaxation is {relaxation}, expected from 1 to below 2")
         if not 0 <= memory < 1:
@@ -285,7 +286,8 @@ def _iterate(
         if stop or i % _CHECK_EVERY == 0 or i == n_iter:
             divergences.append(_divergence(slabs, W, pool))
             iterations.append(i)
-            stop = stop or divergences[-2] - divergences[-1] < tolerance * divergences[0] > 0
+            gained = divergences[-2] - divergences[-1]
+            stop = stop or (tolerance > 0 and gained <= tolerance * divergences[0])
         if stop:
             break
     return np.array(divergences), np.array(iterations)
@@ -308,7 +310,7 @@ def _iteration(slabs: list[_Slab], W: Array, n_fixed: int, pool: ThreadPoolExecu
 def _update_slab(slab: _Slab, W: Array, transposed: Array, n_fixed: int) -> None:
     """Update H, and sum up the numerator of the update of the learned columns, `V / (W H)` times H."""
     slab.numerator[:] = 0
-    if len(W) == len(slab.numerator) == _FEW:
+    if len(W) == _FEW and n_fixed == 0:
         _kernels.sweep(slab.V, W, slab.H, slab.numerator)
         return
     for v, h in zip(_tiles(slab.V, len(slab.model)), _tiles(slab.H, len(slab.model)), strict=True):
@@ -370,6 +372,13 @@ def _padded(rows: Array, n_rows: int) -> Array:
     padded = np.zeros((n_rows, -(-rows.shape[1] // _LANES) * _LANES), np.float32)
     padded[: len(rows), : rows.shape[1]] = rows
     return padded
+
+
+def _check_whole(name: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}, expected a whole number")
+    if value < least:
+        raise ValueError(f"{name} is {value}, expected at least {least}")
 
 
 def _nonzero(x: Array) -> Array:

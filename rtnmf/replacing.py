@@ -19,11 +19,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     ValueError
         If the folder is missing or not writable, the disk is full, or another OSError ends the block.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link stays, and what it points to is replaced
+    if path.exists() and not path.is_file():
+        raise not_written(path, "there is something of that name that is no file: choose another place")
     beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
     try:
-        if path.is_dir():
-            raise IsADirectoryError(0, "there is a folder of that name")
         beside.touch()
         yield beside
         beside.replace(path)

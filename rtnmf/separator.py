@@ -19,6 +19,8 @@ __all__ = ["Separator", "separate"]
 
 Array = NDArray[np.float32]
 
+_MOST_CHANNELS = 64
+
 
 class Separator:
     """Separate a stream into the sources of a dictionary.
@@ -69,8 +71,11 @@ class Separator:
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
         if not mask_power > 0 or not np.isfinite(mask_power):
             raise ValueError(f"mask_power is {mask_power}, expected a positive number")
-        if n_channels < 1:
-            raise ValueError(f"n_channels is {n_channels}, expected at least 1")
+        if not 1 <= n_channels <= _MOST_CHANNELS:
+            raise ValueError(
+                f"n_channels is {n_channels}, expected 1 to {_MOST_CHANNELS}: signals are (n_samples, n_channels),"
+                " pass x.T if yours is the other way round"
+            )
         dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
         self.dictionary = dictionary
         self.sources = dictionary.sources
@@ -224,12 +229,13 @@ def separate(
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:
     if sample_rate is None or sample_rate == dictionary.sample_rate:
         return dictionary
+    converted = dictionary.at_rate(sample_rate)
     warnings.warn(
         f"the dictionary was learned at {dictionary.sample_rate} Hz and is converted to {sample_rate} Hz:"
         " learn it at that rate for the best result",
         stacklevel=3,
     )
-    return dictionary.at_rate(sample_rate)
+    return converted
 
 
 def _finite(samples: NDArray[np.floating]) -> Array:

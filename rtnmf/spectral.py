@@ -85,7 +85,7 @@ class STFT:
         Parameters
         ----------
         sample_rate : int
-            In Hz: 1024 samples up to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
+            In Hz: 512 samples up to 12 kHz, 1024 up to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
         """
         n_fft = max(64, 2 ** math.ceil(math.log2(_DEFAULT_WINDOW_S * sample_rate)))
         return cls(n_fft, n_fft // 4)
@@ -111,27 +111,30 @@ class STFT:
         window = np.divide(product, analysis, out=np.zeros_like(product), where=product > 0)
         return _readonly(window / _overlap_added(product, self.hop_length))
 
-    def forward(self, x: NDArray[np.floating]) -> NDArray[np.complex64]:
+    def forward(self, x: NDArray[np.floating], hop_length: int | None = None) -> NDArray[np.complex64]:
         """Transform a signal.
 
         Parameters
         ----------
         x : array, shape (n_samples,)
             The signal; it is not changed.
+        hop_length : int, optional
+            From one frame to the next, None for the transform's own; frames at another cannot be inverted.
 
         Returns
         -------
         array, shape (n_bins, n_frames)
             As many frames as it takes for the inverse to return every sample,
-            `ceil((n_samples + latency - hop_length) / hop_length)`, none for an empty signal.
+            `(n_samples + latency - 1) // hop_length`, none for an empty signal.
         """
         x = np.asarray(x, np.float32)
         if x.ndim != 1:
             raise ValueError(f"x has shape {x.shape}, expected (n_samples,): transform one channel at a time")
-        n_frames = -(-(len(x) + self.latency - self.hop_length) // self.hop_length) if len(x) else 0
-        padded = np.zeros(self.n_fft + n_frames * self.hop_length, np.float32)
+        hop_length = hop_length or self.hop_length
+        n_frames = (len(x) + self.latency - 1) // hop_length if len(x) else 0
+        padded = np.zeros(self.n_fft + max(len(x), n_frames * hop_length), np.float32)
         padded[self.n_fft : self.n_fft + len(x)] = x
-        frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[self.hop_length :: self.hop_length]
+        frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[hop_length::hop_length]
         return _rfft(frames[:n_frames] * self.analysis_window).T
 
     def inverse(self, spectrum: NDArray[np.complexfloating], n_samples: int) -> NDArray[np.float32]:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -121,12 +123,57 @@ def test_clipped_stems_are_told(tmp_path, desk, capsys):
 
 def test_hostile_source_names_stay_in_the_folder(tmp_path):
     """Hostile source names stay in the folder."""
-    names = ("../../evil", "a/b", "A_B", "CON:", "[red]x[/red]", "...")
+    names = ("../../evil", "a_b-2", "a/b", "A_B", "[red]x[/red]", "...")
     random_dictionary(STFT(256, 64), names, n_each=1).save(tmp_path / "d")
     assert run("separate", sound(tmp_path / "mix.wav"), tmp_path / "d", "-o", tmp_path / "out") == 0
     written = list((tmp_path / "out").iterdir())
     assert len(written) == 6
     assert len({path.name.lower() for path in written}) == 6
+
+
+def test_dictionaries_of_other_windows_and_latencies_combine(tmp_path, desk, capsys):
+    """Dictionaries of other windows and latencies combine, at those of the first, with a note."""
+    low = tmp_path / "low.safetensors"
+    random_dictionary(STFT(2048, 32, latency=128), ("hum",), sample_rate=16000).save(low)
+    assert run("separate", sound(tmp_path / "mix.wav"), f"{desk}+{low}", "-o", tmp_path / "out") == 0
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert "is converted to the window and latency of" in capsys.readouterr().err
+
+
+def test_stems_go_into_a_folder_of_their_own(tmp_path, desk):
+    """Without -o, stems go into a folder of their own, beside the recording."""
+    (tmp_path / "voice.wav").write_text("mine")
+    assert run("separate", sound(tmp_path / "mix.wav"), desk) == 0
+    assert {path.name for path in (tmp_path / "mix-stems").iterdir()} == {"voice.wav", "fan.wav"}
+    assert (tmp_path / "voice.wav").read_text() == "mine"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_kill_and_a_closed_terminal_leave_no_half_files(tmp_path, desk, number):
+    """Kill and a closed terminal leave no half files."""
+    mix = sound(tmp_path / "mix.wav", 3_000_000, 2)
+    line = [sys.executable, "-m", "rtnmf", "separate", str(mix), str(desk), "-o", str(tmp_path / "out")]
+    started = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("out/.*.part")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    started.send_signal(number)
+    said = started.communicate(timeout=20)[1]
+    assert said == "rtnmf: stopped, nothing was written\n"
+    assert started.returncode in (130, -signal.SIGINT)  # the latter when it came while code was being compiled
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_numbers_out_of_range_are_one_line(capsys):
+    """Numbers out of range are one line that names the option."""
+    for line in ("learn x --components 0", "learn x --rate -1", "separate x y --updates 0", "demo --block 99999999999"):
+        with pytest.raises(SystemExit) as ended:
+            run(*line.split(), *(["-o", "x"] if line.startswith("learn") else []))
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert re.fullmatch(
+            r"rtnmf: argument --\w+: .* is not a whole number from 1 to 10 million: see rtnmf \w+ --help\n", said
+        )
 
 
 def test_evaluate_prints_a_table_or_json(capsys):
@@ -157,7 +204,7 @@ def test_demo_streams_separates_and_says_so(tmp_path, capsys):
 
 def errors(tmp_path, desk):
     """Yield arguments that cannot be right, and what must be said."""
-    mix, out = sound(tmp_path / "mix.wav"), tmp_path / "o"
+    mix, out = sound(tmp_path / "mix.wav"), tmp_path / "o.safetensors"
     soundfile.write(tmp_path / "nan.wav", np.full(5000, np.nan), 8000, "FLOAT")
     soundfile.write(tmp_path / "silent.wav", np.zeros(5000), 8000)
     soundfile.write(tmp_path / "short.wav", np.ones(1), 8000)
@@ -166,25 +213,33 @@ def errors(tmp_path, desk):
     yield ("separate", tmp_path / "no.wav", desk), "no.wav: no such file"
     yield ("separate", tmp_path / "text.wav", desk), "text.wav: not an audio file"
     yield ("separate", tmp_path / "nan.wav", desk, "-o", out), "nan.wav: holds samples that are NaN"
-    yield ("separate", mix, tmp_path / "no.safetensors"), "no.safetensors: no such file: name a dictionary"
+    yield ("separate", mix, "no.safetensors"), "'no.safetensors' is neither a dictionary file nor a preset"
     yield ("separate", mix, tmp_path / "text.safetensors"), "text.safetensors: not a dictionary"
-    yield ("separate", mix, "speech+kazoo"), "kazoo: no such file: name a dictionary file or a preset"
+    yield ("separate", mix, "speech+kazoo"), "'kazoo' is neither a dictionary file nor a preset: the presets are bass"
+    yield ("separate", mix, "speech+"), "there is no preset ''"
     yield ("separate", mix, "speech"), "speech has one source only: add what it is to be told from"
     yield ("separate", mix, "speech+speech"), "source 'speech' is in more than one"
-    yield ("separate", mix, desk, "--gain", "kazoo=3"), "no source 'kazoo': choose from voice, fan"
+    yield (
+        ("separate", mix, desk, "--gain", "kazoo=3"),
+        "'kazoo=3' names no source: write NAME=DB with one of voice, fan",
+    )
+    yield ("separate", mix, desk, "--gain", "voice"), "'voice' names no source: write NAME=DB"
+    yield ("separate", mix, desk, "--gain", "voice=1", "voice=2"), "source 'voice' has two gains"
+    yield ("separate", mix, desk, "--gain", "voice=inf"), "'voice=inf' is not in dB"
     yield ("separate", mix, desk, "--gain", "voice=loud"), "'voice=loud' is not in dB"
-    yield ("separate", mix, desk, "--updates", 0), "n_iter is 0"
+    yield ("separate", mix, desk, "--power", 0), "mask_power is 0"
     yield ("separate", mix, desk, "-o", mix), "mix.wav: cannot make this folder"
     yield ("learn", "voice", "fan=x.wav", "-o", out), "'voice' names no source"
     yield ("learn", f"voice={mix}", f"voice={mix}", "-o", out), "source 'voice' is named twice"
     yield ("learn", f"voice={tmp_path}/silent.wav", "-o", out), "silent.wav is silent: record it again"
     yield ("learn", f"voice={tmp_path}/short.wav", "-o", out), "short.wav has 1 samples, expected at least 512"
     yield ("learn", f"voice={tmp_path}/text.wav", "-o", out), "text.wav: not an audio file"
-    yield ("learn", f"voice={mix}", "-o", tmp_path / "no" / "d"), "no/d: cannot be written"
-    yield ("learn", f"voice={mix}", "-o", out, "--latency", 3), "hop_length is 0"
-    yield ("info", tmp_path), "no such file"
+    yield ("learn", f"voice={mix}", "-o", tmp_path / "no" / "d.safetensors"), "no/d.safetensors: cannot be written"
+    yield ("learn", f"voice={mix}", "-o", out, "--latency", 3), "--latency is 3, expected an even number from 8 to 1024"
+    yield ("learn", f"voice={mix}", "-o", mix), "mix.wav', expected a name that ends in .safetensors"
+    yield ("info", tmp_path), "there is no preset"
     yield ("evaluate", tmp_path), "cases.json: cannot be read"
-    yield ("demo", out, "--block", 0), "--block is 0"
+    yield ("demo", mix), "mix.wav: cannot make this folder"
 
 
 def test_errors_are_one_line_with_the_remedy_and_exit_code_2(tmp_path, desk, capsys, monkeypatch):
@@ -238,7 +293,7 @@ def full_disk():
     "arguments",
     [
         ["separate", "mix.wav", "desk.safetensors", "-o", "out"],
-        ["learn", "mix.wav", "-o", "out/d", "--components", "16"],
+        ["learn", "mix.wav", "-o", "out/d.safetensors", "--components", "16"],
     ],
 )
 @pytest.mark.usefixtures("desk")

@@ -60,7 +60,8 @@ def test_sources_and_counts():
         ({"labels": ("a", "a", "b", "x" * 65)}, ValueError, "1 to 64"),
         ({"stft": None}, TypeError, "stft is NoneType"),
         ({"sample_rate": 0}, ValueError, "sample_rate is 0"),
-        ({"sample_rate": 44100.0}, TypeError, "sample_rate is 44100.0"),
+        ({"sample_rate": 44100.5}, ValueError, "sample_rate is 44100.5"),
+        ({"sample_rate": "44100"}, TypeError, "sample_rate is '44100'"),
         ({"description": "a\x1b[31m"}, ValueError, "text .* is not usable"),
     ],
 )

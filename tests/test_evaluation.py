@@ -109,13 +109,23 @@ def test_evaluation_learns_separates_and_measures():
     assert summary(results)["share_of_stems_worse"] == 0
 
 
+def test_a_case_without_training_clips_is_named(tmp_path):
+    """A case without training clips is named."""
+    for name in ("cases.json", "voice.flac", "keyboard.flac"):
+        (tmp_path / name).write_bytes((DEMO / name).read_bytes())
+    text = (tmp_path / "cases.json").read_text()
+    (tmp_path / "cases.json").write_text(text.replace('"train"', '"lost"'))
+    with pytest.raises(ValueError, match="case 'demo' has no training clips"):
+        evaluate(tmp_path)
+
+
 def test_evaluation_of_a_given_dictionary_leaves_other_cases_out(tmp_path):
     """Evaluation of a given dictionary leaves other cases out."""
     for name in ("cases.json", "voice.flac", "keyboard.flac"):
         (tmp_path / name).write_bytes((DEMO / name).read_bytes())
     cases = json.loads((tmp_path / "cases.json").read_text())["cases"]
     cases[0]["stems"][0]["name"] = "speech"
-    cases.append(cases[0] | {"id": "other", "stems": [{"name": "kazoo"}]})
+    cases.append(cases[0] | {"id": "other", "stems": [cases[0]["stems"][0] | {"name": "kazoo"}]})
     (tmp_path / "cases.json").write_text(json.dumps({"cases": cases}))
     dictionary = load_preset("speech").merge(load_preset("keyboard"))
     (result,) = evaluate(tmp_path, dictionary)
@@ -131,7 +141,9 @@ def test_evaluation_of_a_given_dictionary_leaves_other_cases_out(tmp_path):
         ("[", "not a list of cases"),
         ("[]", "not a list of cases"),
         ('{"cases": []}', "no case to evaluate"),
-        ('{"cases": [{"id": "x", "stems": []}]}', "case 'x' has no 'seconds'"),
+        ('{"cases": [1]}', "case 1 lacks something"),
+        ('{"cases": [{"id": "x", "stems": []}]}', "case 1 lacks something"),
+        ('{"cases": [{"id": "x", "seconds": "1", "stems": [{}]}]}', "case 1 lacks something"),
     ],
 )
 def test_folders_without_cases_are_refused(tmp_path, content, message):

@@ -113,6 +113,28 @@ def test_a_sample_that_is_no_number_is_found_in_the_stream(tmp_path):
         list(files.stream(file, 2))
 
 
+def test_a_truncated_wav_is_refused_but_one_of_unknown_length_is_not(tmp_path):
+    """A truncated WAV is refused, but one whose header never got its length is read."""
+    path = tmp_path / "x.wav"
+    files.write(path, noise(50_000), 8000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100_000])
+    with pytest.raises(ValueError, match=r"x.wav: is cut off, 99956 of 200000 bytes of sound are there"):
+        files.read(path)
+    at = whole.index(b"data") + 4
+    path.write_bytes(whole[:at] + b"\xff" * 4 + whole[at + 4 :])
+    assert len(files.read(path)[0]) == 50_000
+
+
+def test_writing_says_what_it_cuts_off_and_refuses_what_is_no_number(tmp_path):
+    """Writing says what it cuts off, and refuses what is no number."""
+    with pytest.warns(UserWarning, match="x.wav: 1 samples were above full scale and cut off: subtype='FLOAT'"):
+        files.write(tmp_path / "x.wav", np.array([0.5, 2.0]), 8000)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        files.write(tmp_path / "y.wav", np.array([0.5, np.nan]), 8000)
+    assert not (tmp_path / "y.wav").exists()
+
+
 def test_several_files_are_there_together_or_not_at_all(tmp_path):
     """Several files are there together or not at all."""
     paths = [tmp_path / "a.wav", tmp_path / "b.wav"]

@@ -41,7 +41,10 @@ def test_files_of_any_rate_and_channels_are_learned_at_the_highest_rate(tmp_path
     """Files of any rate and channels are learned at the highest rate."""
     files.write(tmp_path / "a.wav", np.stack([tone(440, rate=8000)] * 2, axis=1), 8000)
     files.write(tmp_path / "b.flac", tone(440, rate=22050), 22050)
-    learned = learn({"tone": [tmp_path / "a.wav", str(tmp_path / "b.flac")]}, n_components=2)
+    with pytest.warns(
+        UserWarning, match=r"a.wav ends at 4000 Hz and the dictionary reaches 11025: .* learn at 8000 Hz"
+    ):
+        learned = learn({"tone": [tmp_path / "a.wav", str(tmp_path / "b.flac")]}, n_components=2)
     assert learned.sample_rate == 22050
     assert learned.learned_from == ("a.wav", "b.flac")
     np.testing.assert_allclose(peaks_hz(learned, "tone"), 440, atol=22)
@@ -94,6 +97,22 @@ def test_progress_names_the_source_and_can_stop_it():
     assert calls == [(name, i, 6) for name in "ab" for i in (1, 2, 3)]
 
 
+def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
+    """Long recordings are sampled more sparsely, so that memory does not grow with them."""
+    monkeypatch.setattr(learning, "_MOST_FRAMES", 100)
+    learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2)
+    assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
+    assert learning._spectrogram("x", tone(440, 60), 16000, STFT_16K, 50).shape[1] <= 51
+
+
+def test_file_names_are_kept_as_text_that_can_be_shown(tmp_path):
+    """File names are kept as text that can be shown."""
+    path = tmp_path / "rec\u202f3\x1b[2J.wav"
+    files.write(tmp_path / "x.wav", tone(440), 16000)
+    (tmp_path / "x.wav").rename(path)
+    assert learn({"a": path}, n_components=1).learned_from == ("rec\u202f3_[2J.wav",)
+
+
 def test_more_components_than_frames_are_not_learned():
     """More components than frames are not learned."""
     with pytest.warns(UserWarning, match="a has 11 frames that sound and gets 11 components instead of 32"):
@@ -123,6 +142,7 @@ def test_files_and_arrays_give_the_same(speech, tmp_path):
         ({"a": np.ones((3, 20000, 1))}, 16000, ValueError, r"of shape \(3, 20000, 1\)"),
         ({"a": tone(440)}, None, ValueError, "sample_rate is missing"),
         ({"": tone(440)}, 16000, ValueError, "source name ''"),
+        ({"a": np.zeros((2, 90000))}, 16000, ValueError, "pass its transpose"),
         ({"a": "nothing.wav"}, None, ValueError, "nothing.wav: no such file"),
     ],
 )

@@ -6,13 +6,13 @@ import pytest
 from rtnmf.masking import soft_masks
 
 
-@pytest.mark.parametrize("power", [0.5, 1, 1.5, 2])
+@pytest.mark.parametrize("power", [0.5, 1, 1.5, 2, 6])
 def test_masks_are_the_shares_and_sum_to_one(power):
     """Masks are the shares and sum to one."""
     spectra = np.random.default_rng(0).random((3, 50)).astype(np.float32) + 0.1
     kept = spectra.copy()
     masks = soft_masks(spectra, power)
-    np.testing.assert_allclose(masks, spectra**power / (spectra**power).sum(axis=0), rtol=2e-3)
+    np.testing.assert_allclose(masks, spectra**power / (spectra**power).sum(axis=0), rtol=1e-2)
     np.testing.assert_allclose(masks.sum(axis=0), 1, atol=3e-7)
     np.testing.assert_array_equal(spectra, kept)
 
@@ -22,6 +22,14 @@ def test_bins_that_no_source_reaches_follow_the_broadband_mask():
     spectra = np.zeros((2, 8), np.float32)
     spectra[0, :3], spectra[1, :3] = 3, 1
     np.testing.assert_allclose(soft_masks(spectra)[:, 3:], [[0.75] * 5, [0.25] * 5], rtol=1e-6)
+
+
+def test_any_power_gives_finite_masks():
+    """Any power gives finite masks; a large one lets the loudest source have the bin."""
+    spectra = np.random.default_rng(0).random((3, 50)).astype(np.float32) ** 8
+    masks = soft_masks(spectra, 1000)
+    assert (masks.max(axis=0) > 0.5).all()
+    np.testing.assert_allclose(masks.sum(axis=0), 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("level", [0, 1e-38, 1e30])

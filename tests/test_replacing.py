@@ -33,7 +33,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path):
     missing = r"no/x: cannot be written \(No such file or directory: choose another"
     with pytest.raises(ValueError, match=missing), replacing(tmp_path / "no" / "x"):
         pytest.fail("there is no such folder")
-    with pytest.raises(ValueError, match="there is a folder of that name"), replacing(tmp_path):
+    with pytest.raises(ValueError, match="something of that name that is no file"), replacing(tmp_path):
         pytest.fail("this is a folder")
     with pytest.raises(ValueError, match=r"x: cannot be written .No space left"), replacing(tmp_path / "x"):
         raise OSError(28, "No space left on device")

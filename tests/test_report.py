@@ -247,7 +247,7 @@ def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, 
     ("arguments", "message"),
     [
         (("a.wav", "b", "c"), "3 inputs are too many"),
-        (("none",), "none: no such file: name a dictionary"),
+        (("none",), "'none' is neither a dictionary file nor a preset"),
         (("clip.wav", "speech+keyboard", "--truth", "kazoo=clip.wav"), "no source 'kazoo'"),
         (("clip.wav", "speech+keyboard", "--truth", "speech=short.wav"), "expected a stem of it"),
         (("clip.wav", "--window", "1001"), "n_fft is 1001"),

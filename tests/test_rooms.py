@@ -63,6 +63,7 @@ def test_public_names_exist():
     import rtnmf
 
     assert all(getattr(rtnmf, name) is not None for name in [*rtnmf.__all__, "evaluation", "files"])
-    assert set(rtnmf.__all__) <= set(dir(rtnmf))
+    assert {*rtnmf.__all__, "files", "__version__"} <= set(dir(rtnmf))
+    assert rtnmf.__version__.startswith("0.")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = rtnmf.nothing

@@ -232,6 +232,9 @@ def test_bins_above_the_dictionary_follow_the_broadband_mask():
     ("options", "error", "message"),
     [
         ({"n_channels": 0}, ValueError, "n_channels is 0"),
+        ({"n_channels": 441000}, ValueError, "pass x.T if yours is the other way round"),
+        ({"n_iter": 2.5}, TypeError, "n_iter is 2.5, expected a whole number"),
+        ({"sample_rate": 0}, ValueError, "sample_rate is 0"),
         ({"n_iter": 0}, ValueError, "n_iter is 0"),
         ({"mask_power": 0}, ValueError, "mask_power is 0"),
         ({"mask_power": float("nan")}, ValueError, "mask_power is nan"),
