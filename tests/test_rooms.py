@@ -13,10 +13,10 @@ FLOORS = [
     {"dictionary", "files"},
     {"learning", "separator"},
     {"evaluation", "report"},
-    {"cli", "__main__", "__init__"},
+    {"cli", "commands", "__main__", "__init__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-INSIDE = {("nmf", "_kernels"), ("__main__", "cli"), ("__init__", "evaluation")}
+INSIDE = {("nmf", "_kernels"), ("__main__", "cli"), ("cli", "commands"), ("__init__", "evaluation")}
 
 
 def imported(room):
