@@ -18,6 +18,9 @@ from rtnmf import commands
 
 __all__ = ["main"]
 
+Command = Callable[[argparse.Namespace], None]
+Arguments = Callable[[argparse.ArgumentParser], None]
+
 _BLOCK_S = 1.0
 _LARGEST_GAIN_DB = 60
 _EXAMPLES = {
@@ -56,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 2 after an error in what was asked, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings(), _ended_like_ctrl_c():
+        warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _note
         try:
             options.run(options)
@@ -86,69 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+    for name, (run, add_arguments, text) in _COMMANDS.items():
         sub = subparsers.add_parser(
-            name,
-            help=help,
-            description=help,
-            epilog=_EXAMPLES[name],
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            name, help=text, description=text, epilog=_EXAMPLES[name], formatter_class=parser.formatter_class
         )
         sub.set_defaults(run=run)
         sub.error = _usage_error(sub.prog)  # type: ignore[assignment,method-assign]  # one line
-        return sub
-
-    sub = command("learn", commands.learn, "learn a dictionary from recordings of each sound")
-    sub.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help="recordings of a source; or one FILE")
-    sub.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
-    sub.add_argument("--components", type=_count, metavar="N", help="per source (32), or in all when learned blind (3)")
-    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation at most (40, blind 100)")
-    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (the highest of the files)")
-    sub.add_argument("--latency", type=int, metavar="SAMPLES", help="delay when separating (the window, 43 to 85 ms)")
-    sub.add_argument("--description", default="", metavar="TEXT", help="kept in the dictionary")
-    sub.add_argument("--licence", default="", metavar="TEXT", help="of the recordings, kept in the dictionary")
-    sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was learned")
-
-    sub = command("separate", commands.separate, "separate a recording into one file per source, or remix it")
-    sub.add_argument("mix", metavar="MIX", help="audio file")
-    sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
-    sub.add_argument("-o", "--output", metavar="DIR", help="folder for the files (MIX-stems beside it)")
-    sub.add_argument(
-        "--gain", nargs="+", default=[], metavar="NAME=DB", help="write one remix; sources not named: 0 dB"
-    )
-    sub.add_argument("--updates", type=_count, default=5, metavar="N", help="of the activations per frame (5)")
-    sub.add_argument("--power", type=float, default=1.0, metavar="P", help="of the mask; larger decides harder (1)")
-    sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")
-
-    command("presets", commands.presets, "list the dictionaries that ship with rtnmf")
-
-    sub = command("info", commands.info, "say what a dictionary holds")
-    sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary file or preset")
-
-    sub = command(
-        "report", commands.report, "write one page to see and hear a dictionary and what it finds in a recording"
-    )
-    sub.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help="audio, dictionary, or both")
-    sub.add_argument("-o", "--output", default="report.html", metavar="FILE", help="page to write (report.html)")
-    sub.add_argument("--components", type=_count, metavar="N", help="to learn from a clip, blind (3)")
-    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation (at most 100)")
-    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate to learn a clip at (its own)")
-    sub.add_argument("--window", type=_count, metavar="SAMPLES", help="to learn a clip with (as the rate asks)")
-    sub.add_argument("--hop", type=_count, metavar="SAMPLES", help="to learn a clip with (a quarter of the window)")
-    sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="of the recording to show (30)")
-    sub.add_argument("--truth", nargs="+", default=[], metavar="NAME=FILE", help="true stems, to state SI-SDR")
-
-    sub = command("evaluate", commands.evaluate, "learn, separate and measure the cases of a folder")
-    sub.add_argument("folder", metavar="FOLDER", help="with a cases.json")
-    sub.add_argument("--dictionary", metavar="DICT[+DICT...]", help="use this one, on the cases whose sources it has")
-    sub.add_argument("--components", type=_count, metavar="N", help="per source (32)")
-    sub.add_argument("--seed", type=int, default=0, metavar="N", help="of the random start (0)")
-    sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
-
-    sub = command("demo", commands.demo, "teach and separate real recordings, block by block as a live stream would")
-    sub.add_argument("output", nargs="?", default="rtnmf-demo", metavar="DIR", help="folder for the files (rtnmf-demo)")
-    sub.add_argument("--block", type=_count, default=512, metavar="N", help="samples per block (512)")
+        if add_arguments is not None:
+            add_arguments(sub)
     return parser
 
 
@@ -194,6 +143,79 @@ class _Version(argparse.Action):
 
         print(f"rtnmf {version('rtnmf')}")
         parser.exit()
+
+
+def _learn_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help="recordings of a source; or one FILE")
+    sub.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
+    sub.add_argument("--components", type=_count, metavar="N", help="per source (32), or in all when learned blind (3)")
+    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation at most (40, blind 100)")
+    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (the highest of the files)")
+    sub.add_argument("--latency", type=int, metavar="SAMPLES", help="delay when separating (the window, 43 to 85 ms)")
+    sub.add_argument("--description", default="", metavar="TEXT", help="kept in the dictionary")
+    sub.add_argument("--licence", default="", metavar="TEXT", help="of the recordings, kept in the dictionary")
+    sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was learned")
+
+
+def _separate_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("mix", metavar="MIX", help="audio file")
+    sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
+    sub.add_argument("-o", "--output", metavar="DIR", help="folder for the files (MIX-stems beside it)")
+    sub.add_argument(
+        "--gain", nargs="+", default=[], metavar="NAME=DB", help="write one remix; sources not named: 0 dB"
+    )
+    sub.add_argument("--updates", type=_count, default=5, metavar="N", help="of the activations per frame (5)")
+    sub.add_argument("--power", type=float, default=1.0, metavar="P", help="of the mask; larger decides harder (1)")
+    sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")
+
+
+def _info_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary file or preset")
+
+
+def _report_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help="audio, dictionary, or both")
+    sub.add_argument("-o", "--output", default="report.html", metavar="FILE", help="page to write (report.html)")
+    sub.add_argument("--components", type=_count, metavar="N", help="to learn from a clip, blind (3)")
+    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation (at most 100)")
+    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate to learn a clip at (its own)")
+    sub.add_argument("--window", type=_count, metavar="SAMPLES", help="to learn a clip with (as the rate asks)")
+    sub.add_argument("--hop", type=_count, metavar="SAMPLES", help="to learn a clip with (a quarter of the window)")
+    sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="of the recording to show (30)")
+    sub.add_argument("--truth", nargs="+", default=[], metavar="NAME=FILE", help="true stems, to state SI-SDR")
+
+
+def _evaluate_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("folder", metavar="FOLDER", help="with a cases.json")
+    sub.add_argument("--dictionary", metavar="DICT[+DICT...]", help="use this one, on the cases whose sources it has")
+    sub.add_argument("--components", type=_count, metavar="N", help="per source (32)")
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="of the random start (0)")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
+
+
+def _demo_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("output", nargs="?", default="rtnmf-demo", metavar="DIR", help="folder for the files (rtnmf-demo)")
+    sub.add_argument("--block", type=_count, default=512, metavar="N", help="samples per block (512)")
+
+
+_COMMANDS: dict[str, tuple[Command, Arguments | None, str]] = {
+    "learn": (commands.learn, _learn_arguments, "learn a dictionary from recordings of each sound"),
+    "separate": (commands.separate, _separate_arguments, "separate a recording into one file per source, or remix it"),
+    "presets": (commands.presets, None, "list the dictionaries that ship with rtnmf"),
+    "info": (commands.info, _info_arguments, "say what a dictionary holds"),
+    "report": (
+        commands.report,
+        _report_arguments,
+        "write one page to see and hear a dictionary and what it finds in a recording",
+    ),
+    "evaluate": (commands.evaluate, _evaluate_arguments, "learn, separate and measure the cases of a folder"),
+    "demo": (
+        commands.demo,
+        _demo_arguments,
+        "teach and separate real recordings, block by block as a live stream would",
+    ),
+}
 
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:

@@ -30,22 +30,15 @@ _LARGEST_GAIN_DB = 60
 def learn(options: argparse.Namespace) -> None:
     """Learn a dictionary from recordings, and write it."""
     from rtnmf import learning
-    from rtnmf.spectral import STFT
 
     recordings = _recordings(options.recordings)
     if Path(options.output).suffix != ".safetensors":
         raise ValueError(f"--output is {options.output!r}, expected a name that ends in .safetensors")
-    rate = options.rate or _highest_rate(recordings)
-    stft = STFT.default(rate)
-    if options.latency is not None:
-        if options.latency % 2 or not 8 <= options.latency <= stft.n_fft:
-            raise ValueError(f"--latency is {options.latency}, expected an even number from 8 to {stft.n_fft}")
-        stft = STFT(stft.n_fft, min(stft.hop_length, options.latency // 4), latency=options.latency)
     with _progress("learning") as progress:
         dictionary = learning.learn(
             recordings,
-            rate,
-            stft=stft,
+            options.rate,
+            latency=options.latency,
             n_components=options.components,
             n_iter=options.iterations,
             description=options.description,
@@ -94,7 +87,8 @@ def separate(options: argparse.Namespace) -> None:
         if n_clipped:
             print(f"note: {path}: {n_clipped} samples were above full scale and cut off", file=sys.stderr)
     if options.report:
-        _write_report(options.report, Path(options.mix).name, dictionary, options.mix)
+        settings = {"n_iter": options.updates, "mask_power": options.power}
+        _write_report(options.report, Path(options.mix).name, dictionary, options.mix, **settings)
 
 
 def _separated_blocks(separator: Separator, mix: Any) -> Iterator[tuple[Any, int]]:
@@ -126,14 +120,15 @@ def report(options: argparse.Namespace) -> None:
     elif first.endswith(".safetensors") or not Path(first).exists():
         _write_report(options.output, first, _loaded(first))
     else:
-        rate = options.rate or _highest_rate(first)
-        n_fft = options.window or STFT.default(rate).n_fft
+        if options.hop and not options.window:
+            raise ValueError(f"--hop {options.hop} needs a --window: give both or neither")
+        window = options.window and STFT(options.window, options.hop or options.window // 4)
         began = time.perf_counter()
         with _progress("learning") as progress:
             dictionary = learning.learn(
                 first,
-                rate,
-                stft=STFT(n_fft, options.hop or n_fft // 4),
+                options.rate,
+                stft=window,
                 n_components=options.components,
                 n_iter=options.iterations,
                 progress=lambda _, done, total: progress("components", done, total),
@@ -150,6 +145,7 @@ def _write_report(
     seconds: float = 30.0,
     truth: Sequence[str] = (),
     facts: dict[str, str] | None = None,
+    **separator_options: Any,
 ) -> None:
     from rtnmf import evaluation, files, report, separator
     from rtnmf.replacing import replacing
@@ -161,7 +157,11 @@ def _write_report(
         if len(x) > n_samples:
             facts["Shown"] = f"the first {seconds:g} s"
         x = x[:n_samples]
-        stems = dict(zip(dictionary.sources, separator.separate(x, dictionary), strict=True)) if truth else {}
+        stems = (
+            dict(zip(dictionary.sources, separator.separate(x, dictionary, **separator_options), strict=True))
+            if truth
+            else {}
+        )
         for argument in truth:
             name, _, path = argument.partition("=")
             if name not in stems:
@@ -171,7 +171,10 @@ def _write_report(
                 raise ValueError(f"{path}: has shape {true.shape}, the recording {x.shape}: expected a stem of it")
             si_sdr_db[name] = evaluation.si_sdr(true, stems[name])
     with _progress("drawing") as progress:
-        page = report.render(report.describe(title, dictionary, x, facts=facts, si_sdr_db=si_sdr_db, progress=progress))
+        described = report.describe(
+            title, dictionary, x, facts=facts, si_sdr_db=si_sdr_db, progress=progress, **separator_options
+        )
+        page = report.render(described)
     with replacing(output) as beside:
         beside.write_text(page, encoding="utf-8")
     print(output)
@@ -334,17 +337,6 @@ def _recordings(arguments: list[str]) -> Any:
             raise ValueError(f"source {name!r} is named twice: write {name}=FILE,FILE")
         recordings[name] = [given] if Path(given).exists() else [path for path in given.split(",") if path]
     return recordings
-
-
-def _highest_rate(recordings: Any) -> int:
-    from rtnmf import files
-
-    paths = [recordings] if isinstance(recordings, str) else [path for some in recordings.values() for path in some]
-    rates = set()
-    for path in paths:
-        with files.open_audio(path) as file:
-            rates.add(file.samplerate)
-    return int(max(rates))
 
 
 def _loaded(names: str, sample_rate: int | None = None) -> Dictionary:

@@ -41,6 +41,7 @@ def learn(
     sample_rate: int | None = None,
     *,
     stft: STFT | None = None,
+    latency: int | None = None,
     n_components: int | None = None,
     n_iter: int | None = None,
     seed: int = 0,
@@ -64,7 +65,9 @@ def learn(
         Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
         without it to the highest rate among them.
     stft : STFT, optional
-        Settings to learn and later stream with; None means `STFT.default(sample_rate)`.
+        Settings to learn and later stream with; None means `STFT.default(sample_rate, latency=latency)`.
+    latency : int, optional
+        Delay of the stream in samples where no `stft` is given; None means the length of the window.
     n_components : int, optional
         Components per source, 32 when None, or components in all when learned blind, 3 when None.
     n_iter : int, optional
@@ -91,7 +94,7 @@ def learn(
         check_source_name(name)
     listed = {name: _listed(name, given) for name, given in named.items()}
     rate = _common_rate([one for some in listed.values() for one in some], sample_rate)
-    stft = STFT.default(rate) if stft is None else stft
+    stft = STFT.default(rate, latency=latency) if stft is None else stft
     columns: list[Array] = []
     labels: list[str] = []
     divergences = {}

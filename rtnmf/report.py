@@ -79,6 +79,8 @@ def describe(
     facts: Mapping[str, str] | None = None,
     si_sdr_db: Mapping[str, float] | None = None,
     n_components: int = 8,
+    n_iter: int = 5,
+    mask_power: float = 1.0,
     progress: Callable[[str, int, int], object] | None = None,
 ) -> Description:
     """Gather what a page shows of a dictionary, and of a clip that it separates.
@@ -95,6 +97,8 @@ def describe(
         Where the true stems are known.
     n_components : int
         Components with a row of their own at most, the strongest; none have one when each is a source.
+    n_iter, mask_power
+        As for `Separator`.
     progress : callable, optional
         Called with the stage, the rows done and their number.
 
@@ -104,52 +108,40 @@ def describe(
         The filtered sounds of the sources sum to the clip within 1e-6 of full scale.
     """
     told = progress or (lambda *_: None)
-    n_each = [dictionary.labels.count(source) for source in dictionary.sources]
-    grouped = dictionary.select(*dictionary.sources)
-    W = grouped.components
+    dictionary = dictionary.select(*dictionary.sources)
+    W, stft = dictionary.components, dictionary.stft
     H = np.full((W.shape[1], 1), 1 / W.shape[1], np.float32)
-    approximation = stems = None
-    x = None if clip is None else np.asarray(clip, np.float32)
-    if x is not None:
-        V = np.sum([np.abs(grouped.stft.forward(channel)) for channel in x.T], axis=0)
-        H = nmf.activations(V, W)
+    shown, x, approximation = _facts(dictionary), None, None
+    if clip is not None:
+        x = np.asarray(clip, np.float32)
+        V = np.sum([np.abs(stft.forward(channel)) for channel in x.T], axis=0)
+        H = nmf.activations(V, W, n_iter=n_iter)
         told("the whole approximation", 0, 1)
-        approximation = griffin_lim(W @ H, grouped.stft, n_iter=16)
-        stems = separate(x, grouped)
-    energies = H.sum(axis=1)
-    strongest = [int(k) for k in np.argsort(-energies)[:n_components]] if max(n_each) > 1 else []
-    parts = None if x is None or not strongest else separate(x, _single(grouped), gains=np.eye(len(W.T))[strongest])
-    bounds = np.cumsum([0, *n_each])
-    groups = [(name, np.arange(a, b)) for name, a, b in zip(grouped.sources, bounds[:-1], bounds[1:], strict=True)]
-    names = [f"{grouped.labels[k]} {k - bounds[grouped.sources.index(grouped.labels[k])] + 1}" for k in strongest]
-    groups += [(name, np.array([k])) for name, k in zip(names, strongest, strict=True)]
-    sounds = [None] * len(groups) if stems is None else [*stems, *(() if parts is None else parts)]
+        approximation = griffin_lim(W @ H, stft, n_iter=16)
+        shown |= _facts_of_clip(x, V, W @ H, dictionary.sample_rate)
+    single = _single(dictionary)
+    one_each = single.n_components == len(dictionary.sources)
+    strongest = [] if one_each else [single.sources[k] for k in np.argsort(-H.sum(axis=1))[:n_components]]
+    options = {"n_iter": n_iter, "mask_power": mask_power}
+    parts = [
+        *_groups(dictionary, dictionary.sources, x, options),
+        *_groups(single, strongest, x, options),
+    ]
     rows = []
-    for i, ((name, columns), sound) in enumerate(zip(groups, sounds, strict=True)):
-        told(name, i, len(groups))
-        rows.append(
-            Row(
-                name,
-                W[:, columns] @ energies[columns] / max(energies[columns].sum(), 1e-30),
-                _alone(W[:, columns], energies[columns], grouped.stft, grouped.sample_rate),
-                None if x is None else float(energies[columns].sum() / max(energies.sum(), 1e-30)),
-                None if x is None else H[columns].sum(axis=0),
-                sound,
-                (si_sdr_db or {}).get(name),
-            )
-        )
-    shown = _facts(grouped) | (_facts_of_clip(x, V, W @ H, grouped.sample_rate) if x is not None else {})
-    n = len(grouped.sources)
+    for i, (name, columns, filtered) in enumerate(parts):
+        told(name, i, len(parts))
+        rows.append(_row(name, W[:, columns], H[columns], H.sum(), filtered, dictionary))
+    n = len(dictionary.sources)
     return Description(
-        title,
-        grouped.sample_rate,
-        grouped.stft,
-        shown | dict(facts or {}),
-        rows[:n],
-        rows[n:],
-        grouped.divergences,
-        x,
-        approximation,
+        title=title,
+        sample_rate=dictionary.sample_rate,
+        stft=stft,
+        facts=shown | dict(facts or {}),
+        sources=[row._replace(si_sdr_db=(si_sdr_db or {}).get(row.name)) for row in rows[:n]],
+        components=rows[n:],
+        divergences=dictionary.divergences,
+        clip=x,
+        approximation=approximation,
     )
 
 
@@ -212,9 +204,37 @@ def render_evaluation(title: str, cases: Sequence[Any], facts: Mapping[str, str]
 
 
 def _single(dictionary: Dictionary) -> Dictionary:
-    """Return the dictionary with each component as a source."""
-    labels = tuple(f"component-{k + 1}" for k in range(dictionary.n_components))
-    return Dictionary(dictionary.components, labels, dictionary.stft, dictionary.sample_rate)
+    """Return the dictionary with each component as a source, named after its own: `voice 1`, `voice 2`, ..."""
+    counts: dict[str, int] = {}
+    labels = []
+    for label in dictionary.labels:
+        counts[label] = counts.get(label, 0) + 1
+        labels.append(f"{label[:56]} {counts[label]}")
+    if len(set(labels)) < len(labels):  # names that differ only where they were cut, or in a number at their end
+        labels = [f"component-{k + 1}" for k in range(len(labels))]
+    return Dictionary(dictionary.components, tuple(labels), dictionary.stft, dictionary.sample_rate)
+
+
+def _groups(
+    dictionary: Dictionary, sources: Sequence[str], clip: Array | None, options: Mapping[str, Any]
+) -> list[tuple[str, list[int], Array | None]]:
+    """Return the name, the columns, and the sound in the clip, of some sources of a dictionary."""
+    columns = [[k for k, label in enumerate(dictionary.labels) if label == source] for source in sources]
+    gains = np.array([[float(source == other) for other in dictionary.sources] for source in sources])
+    if clip is None or not len(sources):
+        return [(source, some, None) for source, some in zip(sources, columns, strict=True)]
+    return list(zip(sources, columns, separate(clip, dictionary, gains=gains, **options), strict=True))
+
+
+def _row(name: str, W: Array, H: Array, total: float, filtered: Array | None, dictionary: Dictionary) -> Row:
+    """Return the row of the components of a source, or of one."""
+    energies = H.sum(axis=1)
+    weights = energies / max(float(energies.sum()), 1e-30)
+    alone = _alone(W, weights, dictionary.stft, dictionary.sample_rate)
+    if filtered is None:
+        return Row(name, W @ weights, alone)
+    share = float(energies.sum() / max(float(total), 1e-30))
+    return Row(name, W @ weights, alone, share, H.sum(axis=0), filtered)
 
 
 def _alone(W: Array, weights: Array, stft: STFT, sample_rate: int) -> Array:

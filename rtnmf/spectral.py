@@ -79,16 +79,18 @@ class STFT:
             )
 
     @classmethod
-    def default(cls, sample_rate: int) -> STFT:
-        """Return the settings that suit a sample rate: a window of 43 to 85 ms and a hop of a quarter of it.
+    def default(cls, sample_rate: int, *, latency: int | None = None) -> STFT:
+        """Return the settings that suit a sample rate: a window of 43 to 85 ms, a hop of a quarter of the latency.
 
         Parameters
         ----------
         sample_rate : int
             In Hz: 512 samples up to 12 kHz, 1024 up to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
+        latency : int, optional
+            In samples; None means that of the window.
         """
         n_fft = max(64, 2 ** math.ceil(math.log2(_DEFAULT_WINDOW_S * sample_rate)))
-        return cls(n_fft, n_fft // 4)
+        return cls(n_fft, max(1, min(n_fft, latency or n_fft) // 4), latency=latency)  # type: ignore[arg-type]
 
     @property
     def n_bins(self) -> int:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Learn the presets that ship from the clips in presets/clips, and cut the clips of the demo.
 
-Run from anywhere: `.venv/bin/python scripts/make_presets.py`. The same clips give the same presets.
-`presets/README.md` says whose the clips are.
+Run from anywhere: `.venv/bin/python scripts/make_presets.py`. The same clips give the same components, to the bit on
+one machine. `presets/README.md` says whose the clips are.
 """
 
 import csv

@@ -207,6 +207,14 @@ def test_large_pages_hold_opus(speech, monkeypatch):
     assert "audio/flac" not in text
 
 
+def test_a_page_of_twenty_seconds_is_small(tmp_path):
+    """A page of twenty seconds and three components is under 6 MB."""
+    clip = preset_folder() / "clips" / "inst_piano.flac"
+    line = ["report", clip, "--rate", 22050, "--window", 8192, "--hop", 512, "--iterations", 10, "--seconds", 20]
+    assert run(*line, "-o", tmp_path / "page.html") == 0
+    assert 1_000_000 < (tmp_path / "page.html").stat().st_size < 6_000_000
+
+
 def test_silence_and_a_single_sample_have_a_page():
     """Silence and a single sample have a page."""
     for clip in (np.zeros((5000, 1)), np.ones((1, 2))):
@@ -251,6 +259,7 @@ def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, 
         (("clip.wav", "speech+keyboard", "--truth", "kazoo=clip.wav"), "no source 'kazoo'"),
         (("clip.wav", "speech+keyboard", "--truth", "speech=short.wav"), "expected a stem of it"),
         (("clip.wav", "--window", "1001"), "n_fft is 1001"),
+        (("clip.wav", "--hop", "100"), "--hop 100 needs a --window"),
     ],
 )
 def test_bad_requests_are_one_line(tmp_path, speech, capsys, monkeypatch, arguments, message):
