@@ -43,28 +43,32 @@ def ratio(V: Array, WH: Array) -> None:
 
 @_compiled
 def ratio_and_surplus(V: Array, WH: Array) -> float:
-    """Replace WH by V / WH, floored for a logarithm, and return sum(WH - V) in float64."""
+    """Replace WH by V / WH, floored for a logarithm, and return sum(WH - V), summed up in float64 tile by tile."""
     surplus = 0.0
     for t in range(V.shape[0]):
-        v = V[t]
-        wh = WH[t]
-        s = 0.0
-        for b in range(v.shape[0]):
-            s += wh[b] - v[b]
-            wh[b] = v[b] / (wh[b] + FLOOR) + FLOOR
-        surplus += s
+        for start in range(0, V.shape[1], _TILE):
+            v = V[t, start : start + _TILE]
+            wh = WH[t, start : start + _TILE]
+            s = np.float32(0)
+            for b in range(v.shape[0]):
+                s += wh[b] - v[b]
+                wh[b] = v[b] / (wh[b] + FLOOR) + FLOOR
+            surplus += s
     return surplus
 
 
 @_compiled
 def dot(A: Array, B: Array) -> float:
-    """Return the sum of the products, in float64."""
+    """Return the sum of the products, summed up in float64 tile by tile."""
     total = 0.0
     for t in range(A.shape[0]):
-        a = A[t]
-        b = B[t]
-        for i in range(a.shape[0]):
-            total += np.float64(a[i]) * b[i]
+        for start in range(0, A.shape[1], _TILE):
+            a = A[t, start : start + _TILE]
+            b = B[t, start : start + _TILE]
+            s = np.float32(0)
+            for i in range(a.shape[0]):
+                s += a[i] * b[i]
+            total += s
     return total
 
 
