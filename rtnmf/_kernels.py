@@ -42,9 +42,9 @@ def ratio(V: Array, WH: Array) -> None:
 
 
 @_compiled
-def ratio_and_surplus(V: Array, WH: Array) -> float:
+def ratio_and_surplus(V: Array, WH: Array) -> np.float64:
     """Replace WH by V / WH, floored for a logarithm, and return sum(WH - V), summed up in float64 tile by tile."""
-    surplus = 0.0
+    surplus = np.float64(0)
     for t in range(V.shape[0]):
         for start in range(0, V.shape[1], _TILE):
             v = V[t, start : start + _TILE]
@@ -53,14 +53,14 @@ def ratio_and_surplus(V: Array, WH: Array) -> float:
             for b in range(v.shape[0]):
                 s += wh[b] - v[b]
                 wh[b] = v[b] / (wh[b] + FLOOR) + FLOOR
-            surplus += s
+            surplus += np.float64(s)
     return surplus
 
 
 @_compiled
-def dot(A: Array, B: Array) -> float:
+def dot(A: Array, B: Array) -> np.float64:
     """Return the sum of the products, summed up in float64 tile by tile."""
-    total = 0.0
+    total = np.float64(0)
     for t in range(A.shape[0]):
         for start in range(0, A.shape[1], _TILE):
             a = A[t, start : start + _TILE]
@@ -68,7 +68,7 @@ def dot(A: Array, B: Array) -> float:
             s = np.float32(0)
             for i in range(a.shape[0]):
                 s += a[i] * b[i]
-            total += s
+            total += np.float64(s)
     return total
 
 

@@ -9,10 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, NoReturn
 
 from rtnmf import commands
 
@@ -21,8 +18,6 @@ __all__ = ["main"]
 Command = Callable[[argparse.Namespace], None]
 Arguments = Callable[[argparse.ArgumentParser], None]
 
-_BLOCK_S = 1.0
-_LARGEST_GAIN_DB = 60
 _EXAMPLES = {
     "": """examples:
   rtnmf demo                                              hear it work, without a sound card
@@ -74,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("rtnmf: there is not enough memory for this: give shorter recordings", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
-            print("rtnmf: stopped, nothing was written", file=sys.stderr)
+            print("rtnmf: stopped", file=sys.stderr)
             return 130
     return 0
 
@@ -132,6 +127,20 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    return 0 if text == "0" else _count(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a length of time in seconds")
+    return seconds
+
+
 class _Version(argparse.Action):
     """Look the version up only when it is asked for."""
 
@@ -149,7 +158,7 @@ def _learn_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help="recordings of a source; or one FILE")
     sub.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
     sub.add_argument("--components", type=_count, metavar="N", help="per source (32), or in all when learned blind (3)")
-    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation at most (40, blind 100)")
+    sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation (40; blind, at most 100)")
     sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (the highest of the files)")
     sub.add_argument("--latency", type=int, metavar="SAMPLES", help="delay when separating (the window, 43 to 85 ms)")
     sub.add_argument("--description", default="", metavar="TEXT", help="kept in the dictionary")
@@ -181,7 +190,7 @@ def _report_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate to learn a clip at (its own)")
     sub.add_argument("--window", type=_count, metavar="SAMPLES", help="to learn a clip with (as the rate asks)")
     sub.add_argument("--hop", type=_count, metavar="SAMPLES", help="to learn a clip with (a quarter of the window)")
-    sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="of the recording to show (30)")
+    sub.add_argument("--seconds", type=_seconds, default=30.0, metavar="S", help="of the recording to show (30)")
     sub.add_argument("--truth", nargs="+", default=[], metavar="NAME=FILE", help="true stems, to state SI-SDR")
 
 
@@ -189,7 +198,7 @@ def _evaluate_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("folder", metavar="FOLDER", help="with a cases.json")
     sub.add_argument("--dictionary", metavar="DICT[+DICT...]", help="use this one, on the cases whose sources it has")
     sub.add_argument("--components", type=_count, metavar="N", help="per source (32)")
-    sub.add_argument("--seed", type=int, default=0, metavar="N", help="of the random start (0)")
+    sub.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the random start (0)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
 

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import math
 import re
 import sys
 import time
@@ -31,6 +32,7 @@ def learn(options: argparse.Namespace) -> None:
     """Learn a dictionary from recordings, and write it."""
     from rtnmf import learning
 
+    _check_page(options.report)
     recordings = _recordings(options.recordings)
     if Path(options.output).suffix != ".safetensors":
         raise ValueError(f"--output is {options.output!r}, expected a name that ends in .safetensors")
@@ -60,6 +62,7 @@ def separate(options: argparse.Namespace) -> None:
     from rtnmf import files
     from rtnmf.separator import Separator
 
+    _check_page(options.report)
     with files.open_audio(options.mix) as mix:
         dictionary = _loaded(options.dictionary, mix.samplerate)
         gains = _gains(options.gain, dictionary.sources)
@@ -108,16 +111,24 @@ def report(options: argparse.Namespace) -> None:
     from rtnmf import files, learning
     from rtnmf.spectral import STFT
 
+    _check_page(options.output)
     first, *others = options.inputs
     if len(others) > 1:
         raise ValueError(
             f"{len(options.inputs)} inputs are too many: give a clip, a dictionary, or a mix and a dictionary"
         )
+    blind = {"--components": options.components, "--iterations": options.iterations, "--rate": options.rate}
+    is_dictionary = first.endswith(".safetensors") or not (Path(first).exists() or "." in first)
+    given = [name for name, value in blind.items() if value is not None]
+    if given and (others or is_dictionary):
+        raise ValueError(f"{', '.join(given)}: nothing is learned here, give a clip alone or leave it out")
+    if options.truth and not others:
+        raise ValueError("--truth needs a mix and a dictionary")
     if others:
         with files.open_audio(first) as mix:
             dictionary = _loaded(others[0], mix.samplerate)
         _write_report(options.output, Path(first).name, dictionary, first, options.seconds, options.truth)
-    elif first.endswith(".safetensors") or not Path(first).exists():
+    elif is_dictionary:
         _write_report(options.output, first, _loaded(first))
     else:
         if options.hop and not options.window:
@@ -147,37 +158,55 @@ def _write_report(
     facts: dict[str, str] | None = None,
     **separator_options: Any,
 ) -> None:
-    from rtnmf import evaluation, files, report, separator
-    from rtnmf.replacing import replacing
+    from rtnmf import files, report
 
-    x, facts, si_sdr_db = None, facts or {}, {}
+    x, shown = None, dict(facts or {})
     if clip is not None:
-        x, rate = files.read(clip, dictionary.sample_rate)
-        n_samples = max(1, int(seconds * rate))
-        if len(x) > n_samples:
-            facts["Shown"] = f"the first {seconds:g} s"
-        x = x[:n_samples]
-        stems = (
-            dict(zip(dictionary.sources, separator.separate(x, dictionary, **separator_options), strict=True))
-            if truth
-            else {}
-        )
-        for argument in truth:
-            name, _, path = argument.partition("=")
-            if name not in stems:
-                raise ValueError(f"there is no source {name!r}: choose from {', '.join(stems)}")
-            true = files.read(path, rate)[0][:n_samples]
-            if true.shape != x.shape:
-                raise ValueError(f"{path}: has shape {true.shape}, the recording {x.shape}: expected a stem of it")
-            si_sdr_db[name] = evaluation.si_sdr(true, stems[name])
+        x, _ = files.read(clip, dictionary.sample_rate, seconds)
+        if files.duration_s(clip) > seconds:
+            shown["Shown"] = f"the first {seconds:g} s"
+    si_sdr_db = _si_sdr_db(truth, x, dictionary, separator_options)
     with _progress("drawing") as progress:
         described = report.describe(
-            title, dictionary, x, facts=facts, si_sdr_db=si_sdr_db, progress=progress, **separator_options
+            title, dictionary, x, facts=shown, si_sdr_db=si_sdr_db, progress=progress, **separator_options
         )
         page = report.render(described)
-    with replacing(output) as beside:
+    _write_page(output, page)
+
+
+def _si_sdr_db(truth: Sequence[str], x: Any, dictionary: Dictionary, options: dict[str, Any]) -> dict[str, float]:
+    """Return the SI-SDR of the stems of which the true ones are given as NAME=FILE."""
+    from rtnmf import evaluation, files, separator
+
+    if not truth:
+        return {}
+    stems = dict(zip(dictionary.sources, separator.separate(x, dictionary, **options), strict=True))
+    si_sdr_db = {}
+    for argument in truth:
+        name, _, path = argument.partition("=")
+        if name not in stems or not path:
+            raise ValueError(f"{argument!r} is no true stem: write NAME=FILE with one of {', '.join(stems)}")
+        true, _ = files.read(path, dictionary.sample_rate)
+        if len(true) < len(x) or true.shape[1] != x.shape[1]:
+            raise ValueError(f"{path}: has shape {true.shape}, the recording {x.shape}: expected a stem of it")
+        si_sdr_db[name] = evaluation.si_sdr(true[: len(x)], stems[name])
+    return si_sdr_db
+
+
+def _check_page(path: str | None) -> None:
+    """Refuse, before any work, a page that could not be written or would take the place of something else."""
+    if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{path!r} is no name for a page, expected one that ends in .html")
+    if path is not None and not Path(path).absolute().parent.is_dir():
+        raise ValueError(f"{path}: there is no such folder: make it, or choose another")
+
+
+def _write_page(path: str, page: str) -> None:
+    from rtnmf.replacing import replacing
+
+    with replacing(path) as beside:
         beside.write_text(page, encoding="utf-8")
-    print(output)
+    print(path, file=sys.stderr)
 
 
 def presets(_: argparse.Namespace) -> None:
@@ -214,27 +243,26 @@ def evaluate(options: argparse.Namespace) -> None:
     """Print what was measured of the cases of a folder."""
     from rtnmf import evaluation
 
+    _check_page(options.report)
+    if options.dictionary and options.components:
+        raise ValueError("--components: nothing is learned with --dictionary, leave one of them out")
     dictionary = None if options.dictionary is None else _loaded(options.dictionary)
     learn_options = {} if dictionary else {"n_components": options.components, "seed": options.seed}
     with _progress("evaluating") as progress:
         results = evaluation.evaluate(
             options.folder, dictionary, progress=lambda case, i, n: progress(case.id, i, n), **learn_options
         )
-    if options.report:
-        from rtnmf import report
-        from rtnmf.replacing import replacing
-
-        page = report.render_evaluation(
-            f"Evaluation of {options.folder}", results, _summary_lines(evaluation.summary(results))
-        )
-        with replacing(options.report) as beside:
-            beside.write_text(page, encoding="utf-8")
-        print(options.report, file=sys.stderr)
     if options.json:
         cases = [{**_plain(case), "improvement": case.improvement.tolist()} for case in results]
-        print(json.dumps({"summary": evaluation.summary(results), "cases": cases}, indent=1))
+        printed = {"summary": evaluation.summary(results), "cases": cases}
+        print(json.dumps(_finite(printed), indent=1, allow_nan=False))
     else:
         _print_results(results)
+    if options.report:
+        from rtnmf import report
+
+        facts = _summary_lines(evaluation.summary(results))
+        _write_page(options.report, report.render_evaluation(f"Evaluation of {options.folder}", results, facts))
 
 
 def _summary_lines(s: dict[str, float]) -> dict[str, str]:
@@ -256,6 +284,15 @@ def _plain(case: CaseResult) -> dict[str, Any]:
         "sources": list(case.sources),
         **{name: value.tolist() for name, value in figures.items()},
     }
+
+
+def _finite(value: Any) -> Any:
+    """Return a value for JSON, which has no word for infinite."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print_results(results: list[CaseResult]) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from rtnmf.replacing import replacing
 from rtnmf.spectral import STFT
 
-__all__ = ["Dictionary", "check_source_name", "is_plain", "load_preset", "preset_folder", "presets"]
+__all__ = ["Dictionary", "check_source_name", "is_plain", "load_preset", "preset_folder", "presets", "whole_hz"]
 
 _FORMAT = "1"
 _LARGEST_FILE = 512 * 2**20
@@ -72,7 +72,7 @@ class Dictionary:
     def __post_init__(self) -> None:
         if not isinstance(self.stft, STFT):
             raise TypeError(f"stft is {type(self.stft).__name__}, expected an STFT")
-        sample_rate = _whole_hz(self.sample_rate)
+        sample_rate = whole_hz(self.sample_rate)
         labels, learned_from = _strings("labels", self.labels), _strings("learned_from", self.learned_from)
         components = _normalised(self.components, self.stft.n_bins)
         if len(labels) != components.shape[1]:
@@ -174,7 +174,7 @@ class Dictionary:
         ValueError
             If a source has no component left, or the STFT cannot be made so short.
         """
-        sample_rate = _whole_hz(sample_rate)
+        sample_rate = whole_hz(sample_rate)
         if stft is None:
             factor = 2.0 ** round(np.log2(sample_rate / self.sample_rate))
             lengths = (self.stft.n_fft, self.stft.hop_length, self.stft.latency)
@@ -333,7 +333,8 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDA
         raise ValueError(f"{path}: not a dictionary, or a damaged one ({reason}): learn it anew") from error
 
 
-def _whole_hz(sample_rate: float) -> int:
+def whole_hz(sample_rate: float) -> int:
+    """Return a sample rate as a whole number of Hz, or raise TypeError or ValueError."""
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, (int, float, np.integer, np.floating)):
         raise TypeError(f"sample_rate is {sample_rate!r}, expected a whole number of Hz")
     if not 1 <= sample_rate <= 10**7 or sample_rate != int(sample_rate):
@@ -359,7 +360,7 @@ def _checked_divergences(
     """Return a copy of the divergences of sources."""
     try:
         checked = {name: tuple((int(i), float(value)) for i, value in some) for name, some in given.items()}
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"divergences are {given!r:.80}, expected {{source: [(iteration, divergence)]}}") from error
     if not set(checked) <= {"", *labels} or not all(np.isfinite(v) for some in checked.values() for _, v in some):
         raise ValueError("divergences are of other sources, or not finite")

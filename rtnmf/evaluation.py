@@ -262,7 +262,10 @@ def evaluate(
         raise ValueError(f"{folder}: no case to evaluate")
     results = []
     for i, case in enumerate(cases, 1):
-        results.append(_evaluated(Path(folder), case, dictionary, learn_options))
+        try:
+            results.append(_evaluated(Path(folder), case, dictionary, learn_options))
+        except ValueError as error:
+            raise ValueError(f"case {case['id']!r}: {error}") from error
         if progress is not None:
             progress(results[-1], i, len(cases))
     return results
@@ -292,7 +295,7 @@ def _cases(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
         return cases
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}): name a folder with a cases.json") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f'{path}: not a list of cases, expected {{"cases": [...]}} ({error})') from error
 
 
@@ -303,13 +306,13 @@ def _is_case(case: Any) -> bool:
     return (
         isinstance(stems, list)
         and isinstance(case.get("id"), str)
-        and all(
-            isinstance(case.get(name), number) and case[name] > 0 for name in ("sample_rate", "channels", "seconds")
-        )
+        and all(isinstance(case.get(name), int) and 0 < case[name] < 1e7 for name in ("sample_rate", "channels"))
+        and isinstance(case.get("seconds"), number)
+        and 0 < case["seconds"] < 1e6
         and bool(stems)
         and all(isinstance(stem, dict) for stem in stems)
         and all(isinstance(stem.get(name), str) for stem in stems for name in ("name", "path"))
-        and all(isinstance(stem.get("start"), number) for stem in stems)
+        and all(isinstance(stem.get("start"), number) and 0 <= stem["start"] < 1e6 for stem in stems)
         and all(isinstance(stem.get("gain"), (*number, list)) for stem in stems)
     )
 
@@ -324,7 +327,7 @@ def _evaluated(
             dictionary = learn(clips, case["sample_rate"], **learn_options)
         name, condition = str(case["id"]), str(case.get("condition", ""))
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'cases.json'}: case {case['id']!r} has no training clips ({error})") from error
+        raise ValueError(f"no training clips ({error})") from error
     dictionary = dictionary.at_rate(case["sample_rate"]).select(*sources)
     estimates = separate(mixture, dictionary)
     ideal = ideal_separate(mixture, stems, dictionary.stft)

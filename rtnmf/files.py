@@ -27,8 +27,10 @@ Array = NDArray[np.float32]
 _UNKNOWN_LENGTH = 2**31 - 2**16  # programs that write to a pipe leave about so many bytes in the header, or more
 
 
-def read(path: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[Array, int]:
-    """Read a whole audio file.
+def read(
+    path: str | os.PathLike[str], sample_rate: int | None = None, seconds: float | None = None
+) -> tuple[Array, int]:
+    """Read an audio file.
 
     Parameters
     ----------
@@ -36,6 +38,8 @@ def read(path: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[
         Anything that libsndfile reads: WAV, FLAC, Ogg, MP3, AIFF and more.
     sample_rate : int, optional
         Rate in Hz to convert to; None keeps the file's own.
+    seconds : float, optional
+        Read only the beginning, so long.
 
     Returns
     -------
@@ -48,7 +52,8 @@ def read(path: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[
     """
     with open_audio(path) as file:
         try:
-            x = file.read(dtype="float32", always_2d=True)
+            n_samples = -1 if seconds is None else max(1, int(seconds * file.samplerate))
+            x = file.read(n_samples, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             raise ValueError(f"{path}: cannot be read to its end ({_reason(error)}): make a new copy of it") from error
         rate = file.samplerate

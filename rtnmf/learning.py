@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf import files, nmf
-from rtnmf.dictionary import Dictionary, check_source_name, is_plain
+from rtnmf.dictionary import Dictionary, check_source_name, is_plain, whole_hz
 from rtnmf.spectral import STFT
 
 __all__ = ["learn"]
@@ -55,7 +55,7 @@ def learn(
     recordings are brought to the same level, the channels of a stereo recording are added as magnitudes. They
     start as averages of random frames, and are mixed with the mean spectrum of the source in the end. A single
     recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
-    Of long recordings, frames are left out evenly, so that memory does not grow with their length.
+    Of long recordings, frames are left out evenly, so that the spectrogram does not grow with their length.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def learn(
     labels: list[str] = []
     divergences = {}
     for name, some in listed.items():
-        n_most = _MOST_FRAMES // len(some)
+        n_most = max(1, _MOST_FRAMES // len(some))
         V = np.hstack(
             [_spectrogram(f"{name}, recording {i}", one, rate, stft, n_most) for i, one in enumerate(some, 1)]
         )
@@ -134,21 +134,22 @@ def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording
 
 def _common_rate(recordings: list[Recording], sample_rate: int | None) -> int:
     if sample_rate is not None:
-        return sample_rate
+        return whole_hz(sample_rate)
     if any(isinstance(one, np.ndarray) for one in recordings):
         raise ValueError("sample_rate is missing: recordings given as arrays do not tell theirs, pass sample_rate=...")
-    rates = []
+    rates = {}
     for path in recordings:
         with files.open_audio(path) as file:  # type: ignore[arg-type]
-            rates.append(file.samplerate)
-    for path, rate in zip(recordings, rates, strict=True):
-        if rate < max(rates):
+            rates[path] = file.samplerate
+    common = max(rates.values())
+    for path, rate in rates.items():
+        if rate < common:
             warnings.warn(
-                f"{path} ends at {rate // 2} Hz and the dictionary reaches {max(rates) // 2}: what this source has"
-                f" above goes to the others; learn at {min(rates)} Hz if that hurts",
+                f"{path} ends at {rate // 2} Hz and the dictionary reaches {common // 2}: what this source has above"
+                f" goes to the others; learn at {min(rates.values())} Hz if that hurts",
                 stacklevel=3,
             )
-    return max(rates)
+    return common
 
 
 def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int = _MOST_FRAMES) -> Array:
@@ -187,7 +188,7 @@ def _samples(name: str, recording: Recording, sample_rate: int) -> Array:
 def _components(
     V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
 ) -> tuple[Array, nmf.Factorization]:
-    """Learn the columns of one source."""
+    """Learn the columns of one source; the divergences are those before the mean spectrum is mixed in."""
     n = _affordable(32 if n_components is None else n_components, V.shape[1], name)
     rng = np.random.default_rng(seed)
     W = V @ (rng.uniform(size=(V.shape[1], n)) ** _SHARPNESS).astype(np.float32)

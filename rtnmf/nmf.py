@@ -8,6 +8,7 @@ follows a stream with W fixed. Nothing here knows about time signals, sources or
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -31,6 +32,7 @@ __all__ = [
 Array = NDArray[np.float32]
 Progress = Callable[[int, int], object]
 
+_BLAS = threading.Lock()  # the limit belongs to the process: two fits that overlap would restore the wrong one
 _CHECK_EVERY = 10  # iterations between two values of the divergence, which costs as much as a quarter of one
 _TILE_VALUES = 2**17  # of V in a tile, so that it, W H and V / (W H) stay in the L2 cache together
 _SLABS = 4  # runs of frames, each with its own sum for W, so that the result is the same for any number of threads
@@ -120,7 +122,7 @@ def fit(
 
     The divergence never rises. Bit for bit the same for the same input, seed and machine, for any number of
     threads. While it runs, BLAS is held to one thread in the whole process, and the tiles are shared out
-    among as many threads as there are processors.
+    among as many threads as there are processors; another fit waits until it is done.
 
     Parameters
     ----------
@@ -174,7 +176,7 @@ def fit(
     column_sums = _nonzero(W.sum(axis=0))
     W_rows[:n_components] /= column_sums[:, None]
     H_rows[:, :n_components] = H.T * (column_sums / scale)
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _BLAS, threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         slabs = _slabs(_padded(v.T / scale, len(H_rows)), H_rows, rows - n_fixed)
         divergences, iterations = _iterate(slabs, W_rows, n_fixed, n_iter, tolerance, progress, pool)
     W[:, n_fixed:] = W_rows[n_fixed:n_components, :n_bins].T

@@ -38,7 +38,9 @@ Array = NDArray[np.float32]
 
 _LEFT, _RIGHT = 0.07, 0.98  # of the axes in a picture, which the page needs to turn a click into a moment
 _RANGE_DB = 80
-_COMPACT_ABOVE = 4_000_000  # bytes of FLAC on a page; more of it becomes Opus
+# Bytes of WAV on a page; more of it becomes Opus. Not FLAC: Chromium never ends a seek near the end of a short one.
+_COMPACT_ABOVE = 3_000_000
+_HIGHEST_RATE = 192_000  # that browsers play
 _HERE = Path(__file__).parent
 
 
@@ -96,7 +98,8 @@ def describe(
     si_sdr_db : {source: value}, optional
         Where the true stems are known.
     n_components : int
-        Components with a row of their own at most, the strongest; none have one when each is a source.
+        Components with a row of their own at most, the strongest in the clip; without a clip all have one, and
+        none when each is a source.
     n_iter, mask_power
         As for `Separator`.
     progress : callable, optional
@@ -109,7 +112,7 @@ def describe(
     """
     told = progress or (lambda *_: None)
     dictionary = dictionary.select(*dictionary.sources)
-    W, stft = dictionary.components, dictionary.stft
+    W, stft = dictionary.components, _shown_stft(dictionary.stft)
     H = np.full((W.shape[1], 1), 1 / W.shape[1], np.float32)
     shown, x, approximation = _facts(dictionary), None, None
     if clip is not None:
@@ -121,7 +124,8 @@ def describe(
         shown |= _facts_of_clip(x, V, W @ H, dictionary.sample_rate)
     single = _single(dictionary)
     one_each = single.n_components == len(dictionary.sources)
-    strongest = [] if one_each else [single.sources[k] for k in np.argsort(-H.sum(axis=1))[:n_components]]
+    order = np.argsort(-H.sum(axis=1), kind="stable")[:n_components] if x is not None else range(single.n_components)
+    strongest = [] if one_each else [single.sources[k] for k in order]
     options = {"n_iter": n_iter, "mask_power": mask_power}
     parts = [
         *_groups(dictionary, dictionary.sources, x, options),
@@ -130,7 +134,7 @@ def describe(
     rows = []
     for i, (name, columns, filtered) in enumerate(parts):
         told(name, i, len(parts))
-        rows.append(_row(name, W[:, columns], H[columns], H.sum(), filtered, dictionary))
+        rows.append(_row(name, W[:, columns], H[columns], H.sum(), filtered, stft, dictionary.sample_rate))
     n = len(dictionary.sources)
     return Description(
         title=title,
@@ -148,18 +152,24 @@ def describe(
 def render(description: Description) -> str:
     """Return the page of a description, one self-contained HTML text.
 
-    The sound is FLAC while the page stays small, else Opus.
+    The sound is WAV while the page stays small, else Opus.
     """
-    sounds, clip = _Sounds(description.sample_rate), description.clip
+    sounds, clip = _Sounds(), description.clip
     context: dict[str, Any] = {"title": description.title, "facts": description.facts, "tracks": []}
     if clip is not None and description.approximation is not None:
         context["tracks"] = [
-            _track(sounds, "the clip", clip, description),
-            _track(sounds, "the whole approximation WH", description.approximation[:, None], description, len(clip)),
+            _track(sounds, name, x, clip, description.sample_rate, description.stft.n_fft)
+            for name, x in (
+                ("the clip", clip),
+                ("the whole approximation WH", description.approximation[:, None]),
+            )
         ]
     context["tables"] = [
         {"name": name, "rows": [_shown(sounds, row, description) for row in rows]}
-        for name, rows in (("Sources", description.sources), ("The strongest components", description.components))
+        for name, rows in (
+            ("Sources", description.sources),
+            ("Components" if clip is None else "The strongest components", description.components),
+        )
         if rows
     ]
     context["divergence"] = _picture(_draw_divergences, description.divergences) if description.divergences else None
@@ -178,28 +188,28 @@ def render_evaluation(title: str, cases: Sequence[Any], facts: Mapping[str, str]
     n_players : int
         Cases that can be heard.
     """
-    worst = sorted(cases, key=lambda case: float((case.after - case.before).mean()))
+    worst = sorted(cases, key=lambda case: float(case.improvement.mean()))
     rows = [
         {
             "name": case.id,
             "source": source,
             "before": before,
             "after": after,
-            "gain": after - before,
+            "gain": gain,
             "bound": bound - before,
         }
         for case in worst
-        for source, before, after, bound in zip(case.sources, case.before, case.after, case.bound, strict=True)
+        for source, before, after, gain, bound in zip(
+            case.sources, case.before, case.after, case.improvement, case.bound, strict=True
+        )
     ]
-    sounds = _Sounds(0)
+    sounds = _Sounds()
     heard = []
     for case in worst[:n_players]:
         tracks = {"the mixture": case.mixture, **dict(zip(case.sources, case.estimates, strict=True))}
-        stft = STFT.default(case.sample_rate)
-        shown = Description(case.id, case.sample_rate, stft, {}, [], [], {}, case.mixture)
-        heard.append(
-            {"name": case.id, "tracks": [_track(sounds, name, signal, shown) for name, signal in tracks.items()]}
-        )
+        rate, n_fft = case.sample_rate, STFT.default(case.sample_rate).n_fft
+        shown = [_track(sounds, name, signal, case.mixture, rate, n_fft) for name, signal in tracks.items()]
+        heard.append({"name": case.id, "tracks": shown})
     return _page({"title": title, "facts": facts, "cases": rows, "heard": heard}, sounds)
 
 
@@ -226,11 +236,16 @@ def _groups(
     return list(zip(sources, columns, separate(clip, dictionary, gains=gains, **options), strict=True))
 
 
-def _row(name: str, W: Array, H: Array, total: float, filtered: Array | None, dictionary: Dictionary) -> Row:
+def _shown_stft(stft: STFT) -> STFT:
+    """Return the same window at no more frames than an eye or ear needs: a low latency asks for many."""
+    return stft if stft.latency == stft.n_fft else STFT(stft.n_fft, stft.n_fft // 4)
+
+
+def _row(name: str, W: Array, H: Array, total: float, filtered: Array | None, stft: STFT, sample_rate: int) -> Row:
     """Return the row of the components of a source, or of one."""
     energies = H.sum(axis=1)
     weights = energies / max(float(energies.sum()), 1e-30)
-    alone = _alone(W, weights, dictionary.stft, dictionary.sample_rate)
+    alone = _alone(W, weights, stft, sample_rate)
     if filtered is None:
         return Row(name, W @ weights, alone)
     share = float(energies.sum() / max(float(total), 1e-30))
@@ -276,20 +291,19 @@ def _facts_of_clip(x: Array, V: Array, WH: Array, sample_rate: int) -> dict[str,
 class _Sounds:
     """The sounds of a page, encoded alike once it is known how large they are."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self.sample_rate = sample_rate
+    def __init__(self) -> None:
         self._signals: list[tuple[Array, int]] = []
 
-    def add(self, x: Array, sample_rate: int = 0) -> int:
+    def add(self, x: Array, sample_rate: int) -> int:
         """Keep a sound and return its number."""
-        self._signals.append((x, sample_rate or self.sample_rate))
+        self._signals.append((x, sample_rate))
         return len(self._signals) - 1
 
     def uris(self) -> list[str]:
         """Return the sounds as addresses that hold them."""
-        flac = [_encoded(x, rate, "FLAC") for x, rate in self._signals]
-        if sum(map(len, flac)) <= _COMPACT_ABOVE:
-            return [_uri("audio/flac", data) for data in flac]
+        wav = [_encoded(x, rate, "WAV") for x, rate in self._signals]
+        if sum(map(len, wav)) <= _COMPACT_ABOVE:
+            return [_uri("audio/wav", data) for data in wav]
         return [_uri("audio/ogg", _encoded(x, rate, "OPUS")) for x, rate in self._signals]
 
 
@@ -297,8 +311,10 @@ def _encoded(x: Array, sample_rate: int, coding: str) -> bytes:
     stereo = x[:, :2]
     limited = stereo / max(1.0, float(np.abs(stereo).max(initial=0)))
     file = io.BytesIO()
-    if coding == "FLAC":
-        soundfile.write(file, limited, sample_rate, format="FLAC", subtype="PCM_16")
+    if sample_rate > _HIGHEST_RATE:
+        limited, sample_rate = soxr.resample(limited, sample_rate, 48000), 48000
+    if coding == "WAV":
+        soundfile.write(file, limited, sample_rate, format="WAV", subtype="PCM_16")
     else:  # Opus knows few rates, of which this one keeps everything
         soundfile.write(file, soxr.resample(limited, sample_rate, 48000), 48000, format="OGG", subtype="OPUS")
     return file.getvalue()
@@ -308,28 +324,26 @@ def _uri(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _track(
-    sounds: _Sounds, name: str, x: Array, description: Description, n_samples: int | None = None
-) -> dict[str, Any]:
-    """Return what the page shows of a sound that lies on the time axis of the clip."""
-    reference = description.clip if description.clip is not None else x
-    y = np.zeros((n_samples or len(x), x.shape[1]), np.float32)
+def _track(sounds: _Sounds, name: str, x: Array, clip: Array, sample_rate: int, n_fft: int) -> dict[str, Any]:
+    """Return what the page shows of a sound that lies on the time axis of the clip, as long as the clip."""
+    y = np.zeros((len(clip), x.shape[1]), np.float32)
     y[: len(x)] = x[: len(y)]
-    picture = _picture(_draw_spectrogram, y, reference, description.sample_rate, description.stft.n_fft)
-    return {"name": name, "sound": sounds.add(y, description.sample_rate), "picture": picture}
+    picture = _picture(_draw_spectrogram, y, clip, sample_rate, n_fft)
+    return {"name": name, "sound": sounds.add(y, sample_rate), "picture": picture}
 
 
 def _shown(sounds: _Sounds, row: Row, description: Description) -> dict[str, Any]:
     spectrum = _picture(_draw_spectrum, row.spectrum, description.sample_rate, height=1.8, width=4)
     shown = {
         "name": row.name,
-        "alone": sounds.add(row.alone[:, None]),
+        "alone": sounds.add(row.alone[:, None], description.sample_rate),
         "spectrum": spectrum,
         "share": row.share,
         "si_sdr_db": row.si_sdr_db,
     }
-    if row.filtered is not None and row.activations is not None:
-        shown["track"] = _track(sounds, row.name, row.filtered, description)
+    if row.filtered is not None and row.activations is not None and description.clip is not None:
+        n_fft = description.stft.n_fft
+        shown["track"] = _track(sounds, row.name, row.filtered, description.clip, description.sample_rate, n_fft)
         seconds = len(row.filtered) / description.sample_rate
         hop_s = description.stft.hop_length / description.sample_rate
         shown["activations"] = _picture(_draw_activations, row.activations, hop_s, seconds, height=1.2)
@@ -410,7 +424,8 @@ def _draw_activations(axes: Axes, activations: Array, hop_s: float, seconds: flo
 def _draw_divergences(axes: Axes, divergences: Mapping[str, tuple[tuple[int, float], ...]]) -> None:
     for some in divergences.values():
         axes.plot([i for i, _ in some], [value for _, value in some], marker=".", linewidth=1)
-    axes.set_yscale("log")
+    if all(value > 0 for some in divergences.values() for _, value in some):
+        axes.set_yscale("log")
     axes.set_xlabel("iteration", labelpad=0)
     axes.set_ylabel("KL / sum of V")
 

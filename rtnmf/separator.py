@@ -240,4 +240,6 @@ def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:
 
 def _finite(samples: NDArray[np.floating]) -> Array:
     """Return the samples as float32, silence where they are not finite or beyond what a spectrum can hold."""
-    return np.where(np.abs(samples) < 1e9, samples, 0).astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = samples.astype(np.float32)
+    return np.where(np.abs(single) < 1e9, single, np.float32(0))

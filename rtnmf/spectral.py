@@ -85,7 +85,7 @@ class STFT:
         Parameters
         ----------
         sample_rate : int
-            In Hz: 512 samples up to 12 kHz, 1024 up to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
+            In Hz: 1024 samples at 16 to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
         latency : int, optional
             In samples; None means that of the window.
         """

@@ -133,6 +133,8 @@ def test_another_rate_leaves_new_bins_empty_and_lost_components_out():
     low[4], high[30] = 1, 1
     made = Dictionary(np.hstack([low, high]), ("a", "a"), SMALL, 16000)
     assert made.at_rate(8000).n_components == 1
+    half = Dictionary(low + 3 * high, ("a",), SMALL, 16000)
+    assert half.at_rate(8000).n_components == 1
     assert not made.at_rate(44100).components[60:].any()
     with pytest.raises(ValueError, match="b: nothing is left at 8000 Hz"):
         Dictionary(np.hstack([low, high]), ("a", "b"), SMALL, 16000).at_rate(8000)

@@ -115,7 +115,7 @@ def test_a_case_without_training_clips_is_named(tmp_path):
         (tmp_path / name).write_bytes((DEMO / name).read_bytes())
     text = (tmp_path / "cases.json").read_text()
     (tmp_path / "cases.json").write_text(text.replace('"train"', '"lost"'))
-    with pytest.raises(ValueError, match="case 'demo' has no training clips"):
+    with pytest.raises(ValueError, match="case 'demo': no training clips"):
         evaluate(tmp_path)
 
 

@@ -24,6 +24,12 @@ def test_bins_that_no_source_reaches_follow_the_broadband_mask():
     np.testing.assert_allclose(soft_masks(spectra)[:, 3:], [[0.75] * 5, [0.25] * 5], rtol=1e-6)
 
 
+def test_what_is_added_for_empty_bins_is_a_ten_thousandth():
+    """What is added for empty bins is a ten-thousandth of the mean level."""
+    spectra = np.array([[1, 1, 1, 1], [1, 1, 1, 0]], np.float32)
+    assert soft_masks(spectra)[1, 3] == pytest.approx(1e-4 * 3 / 7 / (8 / 7 * 0.5 + 1e-4), rel=0.2)
+
+
 def test_any_power_gives_finite_masks():
     """Any power gives finite masks; a large one lets the loudest source have the bin."""
     spectra = np.random.default_rng(0).random((3, 50)).astype(np.float32) ** 8

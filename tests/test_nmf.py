@@ -228,6 +228,27 @@ def test_warm_relaxed_updates_come_closer_than_cold_plain_ones():
     assert excess() < excess(relaxation=1) < excess(relaxation=1, memory=0)
 
 
+def test_each_frame_starts_from_the_last_one_and_the_rest_uniform():
+    """Each frame starts from nine tenths of the last one's activations and one tenth uniform."""
+    V = spectrogram()
+    W = normalised(V, 6)
+    tracker = nmf.Tracker(W, n_iter=1)
+    first, second = (tracker.update(np.ascontiguousarray(V.T[i : i + 1]))[0] for i in (0, 1))
+    h = 0.9 * first / first.sum() + 0.1 / 6
+    expected = h * (W.T @ (V[:, 1] / (W @ h + 1e-30)))
+    np.testing.assert_allclose(second, expected, rtol=1e-4)
+
+
+def test_silence_is_forgotten_like_a_reset():
+    """After a silent frame, the next one starts anew."""
+    V = np.ascontiguousarray(spectrogram().T)
+    W = normalised(spectrogram(), 6)
+    tracker = nmf.Tracker(W)
+    tracker.update(V[:3])
+    tracker.update(np.zeros((1, 120), np.float32))
+    np.testing.assert_array_equal(tracker.update(V[10:12]), nmf.Tracker(W).update(V[10:12]))
+
+
 def test_stream_recovers_after_silence_and_reset_forgets():
     """Stream recovers after silence and reset forgets."""
     V = spectrogram()

@@ -16,6 +16,16 @@ def test_a_file_takes_the_place_of_the_old_one_only_at_the_end(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+    """A link stays, and what it points to is replaced."""
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with replacing(tmp_path / "link") as beside:
+        beside.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+
+
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
 def test_after_a_failure_the_old_file_is_there_and_nothing_else(tmp_path, failure):
     """After a failure the old file is there and nothing else."""

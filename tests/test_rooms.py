@@ -16,7 +16,7 @@ FLOORS = [
     {"cli", "commands", "__main__", "__init__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-INSIDE = {("nmf", "_kernels"), ("__main__", "cli"), ("cli", "commands"), ("__init__", "evaluation")}
+INSIDE = {("nmf", "_kernels"), ("__main__", "cli"), ("cli", "commands")}
 
 
 def imported(room):

@@ -260,5 +260,8 @@ def test_bad_blocks_and_gains_are_refused():
         separator.process(np.ones(5, int))
     with pytest.raises(ValueError, match=r"gains have shape \(1, 2\), expected \(2, 2\): make a new Separator"):
         separator.gains = [[1, 1]]
+    separator = Separator(random_dictionary(STFT(64, 16)), gains=[[1, 0], [0, 1]])
+    with pytest.raises(ValueError, match=r"gains have shape \(4, 2\), expected \(2, 2\)"):
+        separator.gains = np.ones((4, 2))
     with pytest.raises(TypeError, match="dictionary is str"):
         Separator("speech")

@@ -77,9 +77,9 @@ def test_forward_is_the_fourier_transform_of_each_frame(stft):
     """Forward is the Fourier transform of each frame."""
     x = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
     spectrum = stft.forward(x)
-    frame = x[8 * stft.hop_length - stft.n_fft :][: stft.n_fft] if 8 * stft.hop_length >= stft.n_fft else None
-    if frame is not None:
-        np.testing.assert_allclose(spectrum[:, 7], np.fft.rfft(frame * stft.analysis_window), atol=1e-3)
+    t = stft.n_fft // stft.hop_length + 1
+    frame = x[(t + 1) * stft.hop_length - stft.n_fft :][: stft.n_fft]
+    np.testing.assert_allclose(spectrum[:, t], np.fft.rfft(frame * stft.analysis_window), atol=1e-3)
     assert spectrum.shape == (stft.n_bins, (5000 + stft.latency - 1) // stft.hop_length)
     assert spectrum.dtype == np.complex64
 
@@ -111,9 +111,9 @@ def test_stream_returns_the_input_late_by_the_latency_for_any_windows(stft, seed
     """Stream returns the input late by the latency for any windows."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, (600, 2)).astype(np.float32)
-    y = np.concatenate([identity(stft, n_channels=2).process(part) for part in [x]], axis=1)[0]
+    y = identity(stft, n_channels=2).process(x)[0]
     np.testing.assert_allclose(y[stft.latency :], x[: len(x) - stft.latency], atol=2e-6)
-    assert not y[: stft.latency].any() or np.abs(y[: stft.latency]).max() < 2e-6
+    np.testing.assert_allclose(y[: stft.latency], 0, atol=2e-6)
 
 
 @settings(max_examples=60, deadline=None)
