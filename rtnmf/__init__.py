@@ -26,7 +26,7 @@ _ROOMS = {
     "separate": "separator",
     "learn": "learning",
 }
-_MODULES = ("evaluation", "files", "masking", "nmf", "report", "spectral")
+_MODULES = ("evaluation", "files", "live", "masking", "nmf", "report", "spectral")
 
 
 def __getattr__(name: str) -> Any:

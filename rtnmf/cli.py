@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from rtnmf import commands
+from rtnmf import commands, live_commands
 
 __all__ = ["main"]
 
@@ -23,10 +23,12 @@ _EXAMPLES = {
   rtnmf demo                                              hear it work, without a sound card
   rtnmf learn voice=me.wav fan=fan.wav -o desk.safetensors
   rtnmf separate call.wav desk.safetensors -o out/
+  rtnmf live desk.safetensors                             microphone in, the first source out
   rtnmf COMMAND --help                                    more on a command""",
     "learn": """examples:
   rtnmf learn voice=me.wav,me2.wav fan=fan.wav -o desk.safetensors
-  rtnmf learn clip.wav -o clip.safetensors --components 3       blind: each component is a source""",
+  rtnmf learn clip.wav -o clip.safetensors --components 3       blind: each component is a source
+  rtnmf learn voice=mic:10 fan=mic:10 -o desk.safetensors             from the microphone, ten seconds each""",
     "separate": """examples:
   rtnmf separate mix.wav desk.safetensors -o out/               one file per source
   rtnmf separate mix.wav speech+keyboard -o out/                presets, combined
@@ -44,6 +46,15 @@ _EXAMPLES = {
     "evaluate": """examples:
   rtnmf evaluate audio/                                         audio/cases.json lists the cases
   rtnmf evaluate audio/ --dictionary speech+keyboard --json""",
+    "live": """examples:
+  rtnmf live desk.safetensors                                   the first source is heard, the others are not
+  rtnmf live speech+keyboard --solo keyboard --input USB --output Headphones
+  rtnmf live drums+bass+piano --gain drums=-20 --channels 2 --record take/
+  rtnmf live speech+keyboard --outputs stems --latency-ms 3     every source on outputs of its own""",
+    "devices": """examples:
+  rtnmf devices""",
+    "doctor": """examples:
+  rtnmf doctor""",
     "demo": """examples:
   rtnmf demo
   rtnmf demo /tmp/listen --block 256""",
@@ -63,13 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if isinstance(error, BrokenPipeError):
                 sys.stdout = None  # the reader left: nothing more to flush
                 return 0
-            print(f"rtnmf: {' '.join(str(error).split())}", file=sys.stderr)
+            _fail(" ".join(str(error).split()))
             return 2
         except MemoryError:
-            print("rtnmf: there is not enough memory for this: give shorter recordings", file=sys.stderr)
+            _fail("there is not enough memory for this: give shorter recordings")
             return 2
         except KeyboardInterrupt:
-            print("rtnmf: stopped", file=sys.stderr)
+            _fail("stopped")
             return 130
     return 0
 
@@ -155,7 +166,12 @@ class _Version(argparse.Action):
 
 
 def _learn_arguments(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help="recordings of a source; or one FILE")
+    sub.add_argument(
+        "recordings",
+        nargs="+",
+        metavar="NAME=FILE[,FILE]",
+        help="recordings of a source; or one FILE; or NAME=mic:SECONDS",
+    )
     sub.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
     sub.add_argument("--components", type=_count, metavar="N", help="per source (32), or in all when learned blind (3)")
     sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation (40; blind, at most 100)")
@@ -163,6 +179,8 @@ def _learn_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--latency", type=int, metavar="SAMPLES", help="delay when separating (the window, 43 to 85 ms)")
     sub.add_argument("--description", default="", metavar="TEXT", help="kept in the dictionary")
     sub.add_argument("--licence", default="", metavar="TEXT", help="of the recordings, kept in the dictionary")
+    sub.add_argument("--input", metavar="NAME", help="device for mic:SECONDS (the system's default)")
+    sub.add_argument("--channels", type=_count, default=1, metavar="N", help="of that device (1)")
     sub.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was learned")
 
 
@@ -203,6 +221,25 @@ def _evaluate_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
 
 
+def _live_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
+    sub.add_argument("--input", metavar="NAME", help="a part of the device's name (the system's default)")
+    sub.add_argument("--output", metavar="NAME", help="a part of the device's name (the system's default)")
+    sub.add_argument("--solo", nargs="+", metavar="NAME", help="sources to hear (the first)")
+    sub.add_argument("--gain", nargs="+", default=[], metavar="NAME=DB", help="sources not named: 0 dB")
+    sub.add_argument("--channels", type=_count, default=1, metavar="N", help="of the input, and of each output (1)")
+    sub.add_argument("--outputs", choices=["mix", "stems"], default="mix", help="stems: a pair of outputs per source")
+    sub.add_argument("--block", type=_count, default=0, metavar="N", help="samples per block (as the device likes)")
+    sub.add_argument("--latency-ms", type=float, metavar="MS", help="at most so much for the separation")
+    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (as the device likes)")
+    sub.add_argument("--resample", action="store_true", help="convert when the device refuses the rate; adds latency")
+    sub.add_argument("--updates", type=_count, default=5, metavar="N", help="of the activations per frame (5)")
+    sub.add_argument("--power", type=float, default=1.0, metavar="P", help="of the mask; larger decides harder (1)")
+    sub.add_argument("--record", metavar="DIR", help="write the input and every stem there")
+    sub.add_argument("--for", type=_seconds, dest="seconds", metavar="SECONDS", help="end by itself")
+    sub.add_argument("--allow-feedback", action="store_true", help="let loudspeakers and microphone hear each other")
+
+
 def _demo_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("output", nargs="?", default="rtnmf-demo", metavar="DIR", help="folder for the files (rtnmf-demo)")
     sub.add_argument("--block", type=_count, default=512, metavar="N", help="samples per block (512)")
@@ -211,6 +248,9 @@ def _demo_arguments(sub: argparse.ArgumentParser) -> None:
 _COMMANDS: dict[str, tuple[Command, Arguments | None, str]] = {
     "learn": (commands.learn, _learn_arguments, "learn a dictionary from recordings of each sound"),
     "separate": (commands.separate, _separate_arguments, "separate a recording into one file per source, or remix it"),
+    "live": (live_commands.live, _live_arguments, "separate the microphone"),
+    "devices": (live_commands.devices, None, "list the sound devices"),
+    "doctor": (live_commands.doctor, None, "say what live sound needs, and what is missing here"),
     "presets": (commands.presets, None, "list the dictionaries that ship with rtnmf"),
     "info": (commands.info, _info_arguments, "say what a dictionary holds"),
     "report": (
@@ -225,6 +265,13 @@ _COMMANDS: dict[str, tuple[Command, Arguments | None, str]] = {
         "teach and separate real recordings, block by block as a live stream would",
     ),
 }
+
+
+def _fail(text: str) -> None:
+    try:
+        print(f"rtnmf: {text}", file=sys.stderr, flush=True)
+    except OSError:  # the terminal is gone, and what is still to be written to it with it
+        sys.stdout = sys.stderr = None
 
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:

@@ -1,21 +1,20 @@
 """What the commands do: from parsed arguments to files and printed lines.
 
-Each imports what it needs when it runs, so that `--help` is quick. Only this room and `cli` print.
+Each imports what it needs when it runs, so that `--help` is quick. Only the rooms of this floor print.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import itertools
 import json
 import math
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rtnmf import arguments, terminal
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["demo", "evaluate", "info", "learn", "presets", "report", "separate"]
 
 _BLOCK_S = 1.0
-_LARGEST_GAIN_DB = 60
 
 
 def learn(options: argparse.Namespace) -> None:
@@ -33,10 +31,13 @@ def learn(options: argparse.Namespace) -> None:
     from rtnmf import learning
 
     _check_page(options.report)
-    recordings = _recordings(options.recordings)
+    recordings = arguments.recordings(options.recordings)
     if Path(options.output).suffix != ".safetensors":
         raise ValueError(f"--output is {options.output!r}, expected a name that ends in .safetensors")
-    with _progress("learning") as progress:
+    if not Path(options.output).absolute().parent.is_dir():
+        raise ValueError(f"{options.output}: cannot be written (there is no such folder): make it, or choose another")
+    recordings = _with_microphone(recordings, options)
+    with terminal.progress_bar("learning") as progress:
         dictionary = learning.learn(
             recordings,
             options.rate,
@@ -52,7 +53,26 @@ def learn(options: argparse.Namespace) -> None:
     if options.report:
         clip = recordings if isinstance(recordings, str) else None
         _write_report(options.report, Path(options.output).name, dictionary, clip)
-    print(f"next: rtnmf separate MIX {options.output} -o out/")
+    live = f" or: rtnmf live {options.output}" if len(dictionary.sources) > 1 else ""
+    print(f"next: rtnmf separate MIX {options.output} -o out/{live}")
+
+
+def _with_microphone(recordings: Any, options: argparse.Namespace) -> Any:
+    """Record what is to come from the microphone, and return files only."""
+    sources = {"clip": [recordings]} if isinstance(recordings, str) else recordings
+    given = {source: [arguments.microphone_s(one) for one in some] for source, some in sources.items()}
+    wishes = {source: next((s for s in seconds if s), 0.0) for source, seconds in given.items() if any(seconds)}
+    if not wishes:
+        return recordings
+    from rtnmf import live_commands
+
+    new = live_commands.recorded(wishes, options)
+    if isinstance(recordings, str):
+        return new["clip"]
+    return {
+        source: [new[source] if seconds else path for path, seconds in zip(some, given[source], strict=True)]
+        for source, some in recordings.items()
+    }
 
 
 def separate(options: argparse.Namespace) -> None:
@@ -64,8 +84,8 @@ def separate(options: argparse.Namespace) -> None:
 
     _check_page(options.report)
     with files.open_audio(options.mix) as mix:
-        dictionary = _loaded(options.dictionary, mix.samplerate)
-        gains = _gains(options.gain, dictionary.sources)
+        dictionary = arguments.loaded(options.dictionary, mix.samplerate)
+        gains = arguments.gains(options.gain, dictionary.sources)
         if len(dictionary.sources) == 1:
             raise ValueError(f"{options.dictionary} has one source only: add what it is to be told from, with +")
         separator = Separator(
@@ -76,11 +96,11 @@ def separate(options: argparse.Namespace) -> None:
             gains=None if gains is None else np.array([gains]),
         )
         folder = options.output or str(Path(options.mix).with_name(f"{Path(options.mix).stem}-stems"))
-        names = [f"{Path(options.mix).stem}-remix"] if gains is not None else _file_names(dictionary.sources)
+        names = [f"{Path(options.mix).stem}-remix"] if gains is not None else files.safe_names(dictionary.sources)
         paths = _output_paths(folder, names, Path(options.mix))
         with (
             files.AudioWriter(paths, mix.samplerate, mix.channels, mix.format, mix.subtype) as writer,
-            _progress("separating") as progress,
+            terminal.progress_bar("separating") as progress,
         ):
             for block, done in _separated_blocks(separator, mix):
                 writer.write(block)
@@ -126,16 +146,16 @@ def report(options: argparse.Namespace) -> None:
         raise ValueError("--truth needs a mix and a dictionary")
     if others:
         with files.open_audio(first) as mix:
-            dictionary = _loaded(others[0], mix.samplerate)
+            dictionary = arguments.loaded(others[0], mix.samplerate)
         _write_report(options.output, Path(first).name, dictionary, first, options.seconds, options.truth)
     elif is_dictionary:
-        _write_report(options.output, first, _loaded(first))
+        _write_report(options.output, first, arguments.loaded(first))
     else:
         if options.hop and not options.window:
             raise ValueError(f"--hop {options.hop} needs a --window: give both or neither")
         window = options.window and STFT(options.window, options.hop or options.window // 4)
         began = time.perf_counter()
-        with _progress("learning") as progress:
+        with terminal.progress_bar("learning") as progress:
             dictionary = learning.learn(
                 first,
                 options.rate,
@@ -166,7 +186,7 @@ def _write_report(
         if files.duration_s(clip) > seconds:
             shown["Shown"] = f"the first {seconds:g} s"
     si_sdr_db = _si_sdr_db(truth, x, dictionary, separator_options)
-    with _progress("drawing") as progress:
+    with terminal.progress_bar("drawing") as progress:
         described = report.describe(
             title, dictionary, x, facts=shown, si_sdr_db=si_sdr_db, progress=progress, **separator_options
         )
@@ -221,7 +241,7 @@ def presets(_: argparse.Namespace) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Print what a dictionary holds."""
-    dictionary = _loaded(options.dictionary)
+    dictionary = arguments.loaded(options.dictionary)
     stft = dictionary.stft
     counts = ", ".join(f"{source} ({dictionary.labels.count(source)})" for source in dictionary.sources)
     rows = {
@@ -246,9 +266,9 @@ def evaluate(options: argparse.Namespace) -> None:
     _check_page(options.report)
     if options.dictionary and options.components:
         raise ValueError("--components: nothing is learned with --dictionary, leave one of them out")
-    dictionary = None if options.dictionary is None else _loaded(options.dictionary)
+    dictionary = None if options.dictionary is None else arguments.loaded(options.dictionary)
     learn_options = {} if dictionary else {"n_components": options.components, "seed": options.seed}
-    with _progress("evaluating") as progress:
+    with terminal.progress_bar("evaluating") as progress:
         results = evaluation.evaluate(
             options.folder, dictionary, progress=lambda case, i, n: progress(case.id, i, n), **learn_options
         )
@@ -327,7 +347,7 @@ def demo(options: argparse.Namespace) -> None:
     train = {name: [clips / path for path in case["train"][name]] for name in sources}
     seconds = sum(files.duration_s(path) for some in train.values() for path in some)
     print(f"learning {names} from {seconds:.0f} s of other recordings of them ...")
-    with _progress("learning") as progress:
+    with terminal.progress_bar("learning") as progress:
         dictionary = learning.learn(train, rate, progress=progress)
     separator = Separator(dictionary)
     print(f"streaming {len(mixture) / rate:.0f} s of both at once, {options.block} samples at a time ...")
@@ -358,81 +378,6 @@ def _print_pace(separator: Separator, n_samples: int, block_length: int, block_s
     print(f"             and each holds {block_length * ms:.1f} ms of sound")
 
 
-def _recordings(arguments: list[str]) -> Any:
-    """Return {source: [path]}, or one path to learn blind."""
-    if len(arguments) == 1 and ("=" not in arguments[0] or Path(arguments[0]).exists()):
-        return arguments[0]
-    recordings: dict[str, list[str]] = {}
-    for argument in arguments:
-        name, equals, given = argument.partition("=")
-        if not (name and equals and given):
-            raise ValueError(
-                f"{argument!r} names no source or no file: write NAME=FILE, as in voice=me.wav; one FILE alone is"
-                " learned blind"
-            )
-        if name in recordings:
-            raise ValueError(f"source {name!r} is named twice: write {name}=FILE,FILE")
-        recordings[name] = [given] if Path(given).exists() else [path for path in given.split(",") if path]
-    return recordings
-
-
-def _loaded(names: str, sample_rate: int | None = None) -> Dictionary:
-    """Return the dictionaries and presets that are named, merged at one sample rate, the first one's when None."""
-    from rtnmf.dictionary import Dictionary, load_preset, presets
-
-    parts: list[Dictionary] = []
-    for name in [names] if Path(names).exists() else names.split("+"):
-        if name not in presets() and not Path(name).exists():
-            raise ValueError(
-                f"{name!r} is neither a dictionary file nor a preset: the presets are {', '.join(presets())}"
-            )
-        part = Dictionary.load(name) if Path(name).is_file() else load_preset(name)
-        sample_rate = sample_rate or part.sample_rate
-        if part.sample_rate != sample_rate:
-            print(f"note: {name} was learned at {part.sample_rate} Hz, is used at {sample_rate} Hz", file=sys.stderr)
-        converted = part.at_rate(sample_rate)
-        if parts and converted.stft != parts[0].stft:
-            print(f"note: {name} is converted to the window and latency of {names.split('+')[0]}", file=sys.stderr)
-            converted = part.at_rate(sample_rate, parts[0].stft)
-        parts.append(converted)
-    return parts[0].merge(*parts[1:])
-
-
-def _gains(arguments: list[str], sources: tuple[str, ...]) -> list[float] | None:
-    """Return the weight of each source in the remix, or None when none is given."""
-    if not arguments:
-        return None
-    gains: dict[str, float] = {}
-    for argument in arguments:
-        name, _, text = argument.rpartition("=")
-        if name not in sources:
-            raise ValueError(f"{argument!r} names no source: write NAME=DB with one of {', '.join(sources)}")
-        if name in gains:
-            raise ValueError(f"source {name!r} has two gains: give it one")
-        try:
-            gain_db = float(text)
-        except ValueError:
-            gain_db = float("nan")
-        if not gain_db <= _LARGEST_GAIN_DB:
-            raise ValueError(
-                f"gain {argument!r} is not in dB, at most {_LARGEST_GAIN_DB}: write {name}=-20 for a tenth,"
-                " -inf for none"
-            )
-        gains[name] = 10 ** (gain_db / 20)
-    return [gains.get(source, 1.0) for source in sources]
-
-
-def _file_names(sources: tuple[str, ...]) -> list[str]:
-    """Return a safe and different file name for each source, whatever its name is."""
-    names: list[str] = []
-    for source in sources:
-        name = re.sub(r"[^\w .()-]", "_", source).lstrip(". ")[:64] or "source"
-        free = (f"{name}-{i}" if i > 1 else name for i in itertools.count(1))
-        taken = {other.lower() for other in names}
-        names.append(next(candidate for candidate in free if candidate.lower() not in taken))
-    return names
-
-
 def _output_paths(folder: str, names: list[str], like: Path) -> list[Path]:
     """Make the folder, and return a path in it for each name, none of them that of the input."""
     try:
@@ -450,20 +395,3 @@ def _described(dictionary: Dictionary) -> str:
     sources = ", ".join(dictionary.sources)
     latency_ms = 1000 * dictionary.stft.latency / dictionary.sample_rate
     return f"{sources}; {dictionary.n_components} components, {dictionary.sample_rate} Hz, latency {latency_ms:.1f} ms"
-
-
-@contextlib.contextmanager
-def _progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar on a terminal, and give the function that moves it."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(title)
-
-        def advance(what: str, done: int, total: int) -> None:
-            from rich.markup import escape
-
-            bar.update(task, description=escape(f"{title} {what}"), completed=done, total=total)
-
-        yield advance

@@ -6,6 +6,7 @@ Nothing here knows about spectra or sources. Files are read and written by libsn
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import warnings
@@ -20,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.replacing import not_written, replacing
 
-__all__ = ["AudioWriter", "duration_s", "open_audio", "read", "resample", "stream", "write"]
+__all__ = ["AudioWriter", "duration_s", "open_audio", "read", "resample", "safe_names", "stream", "write"]
 
 Array = NDArray[np.float32]
 
@@ -236,6 +237,17 @@ def resample(x: NDArray[np.floating], from_rate: int, to_rate: int) -> Array:
     if from_rate == to_rate:
         return np.array(x, np.float32)
     return np.asarray(soxr.resample(np.asarray(x, np.float32), from_rate, to_rate), np.float32)
+
+
+def safe_names(names: Sequence[str]) -> list[str]:
+    """Return a safe and different file name for each name, whatever it is."""
+    safe: list[str] = []
+    for name in names:
+        wish = re.sub(r"[^\w .()-]", "_", name).lstrip(". ")[:64] or "source"
+        free = (f"{wish}-{i}" if i > 1 else wish for i in itertools.count(1))
+        taken = {other.lower() for other in safe}
+        safe.append(next(candidate for candidate in free if candidate.lower() not in taken))
+    return safe
 
 
 def _open_for_writing(

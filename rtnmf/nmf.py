@@ -236,15 +236,24 @@ class Tracker:
 
     def __init__(self, W: ArrayLike, *, n_iter: int = 5, relaxation: float = 1.7, memory: float = 0.9) -> None:
         self._W = np.ascontiguousarray(_checked("W", W, (None, None)).T)
-        _check_whole("n_iter", n_iter, 1)
+        self.n_iter = n_iter
         if not 1 <= relaxation < 2:
             raise ValueError(f"relaxation is {relaxation}, expected from 1 to below 2")
         if not 0 <= memory < 1:
             raise ValueError(f"memory is {memory}, expected from 0 to below 1")
-        self.n_iter = n_iter
         self._relaxation = np.float32(relaxation)
         self._memory = np.float32(memory)
         self._h = np.zeros(len(self._W), np.float32)
+
+    @property
+    def n_iter(self) -> int:
+        """Updates per frame; may be set."""
+        return self._n_iter
+
+    @n_iter.setter
+    def n_iter(self, n_iter: int) -> None:
+        _check_whole("n_iter", n_iter, 1)
+        self._n_iter = n_iter
 
     @property
     def n_bins(self) -> int:

@@ -15,7 +15,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.nmf import Tracker
 from rtnmf.spectral import StreamingSTFT
 
-__all__ = ["Separator", "separate"]
+__all__ = ["Separator", "finite", "separate"]
 
 Array = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class Separator:
     Latency
         `latency` samples, exactly, for any blocks. The same samples cut into other blocks give bit-identical stems.
     Thread safety
-        `gains` may be set from another thread; all else belongs to one thread.
+        `gains` and `n_iter` may be set from another thread; all else belongs to one thread.
 
     Parameters
     ----------
@@ -103,6 +103,15 @@ class Separator:
         return self.dictionary.sample_rate
 
     @property
+    def n_iter(self) -> int:
+        """Updates of the activations per frame; setting it takes effect with the next frame."""
+        return self._tracker.n_iter
+
+    @n_iter.setter
+    def n_iter(self, n_iter: int) -> None:
+        self._tracker.n_iter = n_iter
+
+    @property
     def activations(self) -> Array:
         """Activations of the components in the last frame, shape (n_components,); a copy.
 
@@ -163,7 +172,7 @@ class Separator:
                 f" pass n_channels={n_channels}"
             )
         self._flat = flat
-        stems = self._stream.process(_finite(samples.reshape(len(samples), n_channels)))
+        stems = self._stream.process(finite(samples.reshape(len(samples), n_channels)))
         return stems[:, :, 0] if flat else stems
 
     def flush(self) -> Array:
@@ -238,8 +247,8 @@ def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:
     return converted
 
 
-def _finite(samples: NDArray[np.floating]) -> Array:
-    """Return the samples as float32, silence where they are not finite or beyond what a spectrum can hold."""
+def finite(samples: NDArray[np.floating]) -> Array:
+    """Return a copy of the samples as float32, silence where they are not finite or beyond what a spectrum can hold."""
     with np.errstate(over="ignore"):
         single = samples.astype(np.float32)
     return np.where(np.abs(single) < 1e9, single, np.float32(0))

@@ -1,20 +1,22 @@
 """What the README shows works as it stands there."""
 
+import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import DEMO
+from jack_server import ENVIRONMENT, Peer, Server
 
 from rtnmf import files
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-SERVER = {"JACK_DEFAULT_SERVER": "rtnmf", "JACK_NO_START_SERVER": "1"}
+DEVICES = [("USB", 2, 0), ("Headphones", 0, 2), ("Mixer", 0, 4)]
 
 
 def blocks(kind):
@@ -34,17 +36,13 @@ def desk(tmp_path_factory):
 
 
 @pytest.fixture
-def jack():
-    """Run a JACK server with its dummy driver: a sound card without hardware."""
-    if shutil.which("jackd") is None:
-        pytest.fail("jackd is missing: apt-get install jackd2 libportaudio2")
-    environment = os.environ | SERVER
-    line = ["jackd", "-r", "-n", "rtnmf", "-d", "dummy", "-r", "48000", "-p", "512"]
-    server = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    subprocess.run(["jack_wait", "-s", "rtnmf", "-w", "-t", "10"], env=environment, check=True, capture_output=True)
-    yield environment
-    server.terminate()
-    server.wait(10)
+def jack(tmp_path):
+    """Run an audio server with the devices that the README names, one of which hears noise."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.closing(Server()))
+        peers = [stack.enter_context(contextlib.closing(Peer(tmp_path, *of))) for of in DEVICES]
+        peers[0].play(np.random.default_rng(0).uniform(-0.3, 0.3, 120 * 48000))
+        yield os.environ | ENVIRONMENT
 
 
 def path_with_rtnmf():
@@ -70,21 +68,40 @@ def test_python_blocks_run(desk):
         subprocess.run([sys.executable, "-c", block], cwd=desk, check=True, capture_output=True, timeout=60)
 
 
-def test_live_block_sounds_on_a_real_audio_server(desk, jack):
-    """The live block opens a stream on a real audio server and ends on Enter."""
-    (block,) = blocks("python live")
+@pytest.mark.parametrize("number", [0, 1])
+def test_live_blocks_sound_on_a_real_audio_server(desk, jack, number):
+    """The live blocks open a stream on a real audio server and end on Enter."""
+    block = blocks("python live")[number]
     program = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", block], cwd=desk, env=jack, stdin=subprocess.PIPE, stderr=subprocess.PIPE
     )
     for _ in range(100):
         time.sleep(0.2)
         ports = subprocess.run(["jack_lsp", "-c"], env=jack, capture_output=True, text=True, check=True).stdout
-        if "PortAudio" in ports or program.poll() is not None:
+        is_wired = re.search(r"PortAudio:in_0\n +system:capture_1", ports)
+        if is_wired or program.poll() is not None:
             break
-    assert re.search(r"PortAudio:in_0\n +system:capture_1", ports), ports
+    assert is_wired, ports
     said = program.communicate(b"\n", timeout=20)[1].decode()
     assert program.returncode == 0, said
     assert "Error" not in said
+
+
+def test_live_lines_run_on_a_real_audio_server(desk, jack):
+    """The live shell lines run, for a second each."""
+    (block,) = blocks("sh live")
+    for line in block.splitlines():
+        short = re.sub(r"mic:10", "mic:1", re.sub(r" --for 10", "", line))
+        short += " --for 1" if line.startswith("rtnmf live") else ""
+        ended = subprocess.run(
+            ["bash", "-c", short],
+            cwd=desk,
+            env=path_with_rtnmf() | ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ended.returncode == 0, f"{line}: {ended.stderr}"
 
 
 def test_names_in_the_readme_exist():

@@ -1,0 +1,22 @@
+"""The sound card: a separation that goes on while its context lasts, in a process of its own.
+
+`Live` is what there is to use; `devices.listing` says what it can be used with. Names are loaded when they are first
+used: the process that sounds is in this package too, and needs little of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rtnmf.live.supervisor import Live, Stats
+
+__all__ = ["Live", "Stats"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from rtnmf.live import supervisor
+
+        return getattr(supervisor, name)
+    raise AttributeError(f"module 'rtnmf.live' has no attribute {name!r}")

@@ -1,0 +1,135 @@
+"""Memory that two processes share: a mailbox for the latest of something, a ring for a stream of samples.
+
+Neither side ever waits for the other, and neither can harm the other by dying in the middle of a write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import sys
+import tempfile
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Mailbox", "Ring", "attach", "share"]
+
+Array = NDArray[np.float32]
+
+_HEADER = np.dtype([("number", "<u8"), ("checksum", "<u8")])
+
+
+def share(size: int) -> tuple[mmap.mmap, Any, tuple[int, ...]]:
+    """Make shared memory that is gone with the last process that has it.
+
+    Returns
+    -------
+    mmap, handle to `attach` with, and the file descriptors that a child process has to inherit
+    """
+    if sys.platform == "win32":
+        name = f"rtnmf-{os.getpid()}-{os.urandom(8).hex()}"
+        return mmap.mmap(-1, size, tagname=name), (name, size), ()
+    # A file on a disk would be written back now and then, and a callback that touches it would wait for that.
+    for folder in ("/dev/shm", None):  # noqa: S108  # nameless, and ours alone
+        with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
+            _take_room(file.fileno(), size)
+            descriptor = os.dup(file.fileno())
+            return mmap.mmap(descriptor, size), (descriptor, size), (descriptor,)
+    raise ValueError(f"there is no room for {size >> 20} MiB of shared memory: make some, in /dev/shm or in /tmp")
+
+
+def attach(handle: Any) -> mmap.mmap:
+    """Return the shared memory that another process made."""
+    where, size = handle
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size, tagname=where)
+    return mmap.mmap(where, size)
+
+
+class Mailbox:
+    """The latest state of something, from one writer to any readers.
+
+    Two slots are written in turn, each with a number and a checksum: a reader takes the newest slot that is whole,
+    so it never sees half a state, also when the writer is killed in the middle of one.
+
+    Parameters
+    ----------
+    memory : writable buffer of at least `size(dtype)` bytes
+    dtype : numpy dtype
+        Of one state.
+    """
+
+    def __init__(self, memory: memoryview, dtype: np.dtype[Any]) -> None:
+        self._slots = np.frombuffer(memory, np.dtype([("header", _HEADER), ("state", dtype)]), 2)
+        self._dtype = dtype
+        self._number = int(self._slots["header"]["number"].max())
+
+    @staticmethod
+    def size(dtype: np.dtype[Any]) -> int:
+        """Return the bytes that a mailbox needs."""
+        return 2 * (_HEADER.itemsize + dtype.itemsize)
+
+    def write(self, state: NDArray[Any]) -> None:
+        """Put a state in, shape () and of the mailbox's dtype."""
+        self._number += 1
+        slot = self._slots[self._number % 2]
+        slot["state"] = state
+        slot["header"] = self._number, _checksum(self._number, state.tobytes())
+
+    def read(self) -> NDArray[Any] | None:
+        """Return a copy of the newest whole state, shape (), or None when there is none."""
+        for _ in range(8):
+            copies = self._slots.copy()
+            whole = [c for c in copies if c["header"]["checksum"] == _checksum(c["header"]["number"], c["state"])]
+            if whole:
+                newest = max(whole, key=lambda copy: int(copy["header"]["number"]))
+                return np.array(newest["state"], self._dtype)
+        return None
+
+
+class Ring:
+    """The last samples of a stream of several rows, from one writer to one reader.
+
+    The writer never waits: a reader that comes too late is told how much it has missed. The count of samples
+    written goes to the reader by another way, such as a `Mailbox`.
+
+    Parameters
+    ----------
+    memory : writable buffer of `n_rows * length * 4` bytes
+    n_rows : int
+    """
+
+    def __init__(self, memory: memoryview, n_rows: int) -> None:
+        self._rows = np.frombuffer(memory, np.float32).reshape(n_rows, -1)
+        self.length = self._rows.shape[1]
+
+    def write(self, position: int, rows: Array) -> None:
+        """Put samples in, shape (n_rows, n_samples), the first being sample `position` of the stream."""
+        for start in range(0, rows.shape[1], self.length):
+            part = rows[:, start : start + self.length]
+            here = (position + start) % self.length
+            n = min(part.shape[1], self.length - here)
+            self._rows[:, here : here + n] = part[:, :n]
+            self._rows[:, : part.shape[1] - n] = part[:, n:]
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return a copy of samples `start` to `stop`, at most `length` of them, shape (n_rows, n_samples)."""
+        here = start % self.length
+        n = min(stop - start, self.length - here)
+        return np.hstack([self._rows[:, here : here + n], self._rows[:, : stop - start - n]])
+
+
+def _take_room(descriptor: int, size: int) -> None:
+    """Make a file so large; where it can be done, for certain: memory that is not there would kill who touches it."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.ftruncate(descriptor, size)
+
+
+def _checksum(number: int, state: Any) -> int:
+    return zlib.crc32(bytes(state), int(number) & 0xFFFFFFFF) + 1  # never 0, which is what new memory holds

@@ -1,0 +1,119 @@
+"""What the clock says of a running stream: blocks that were lost, and how much work there is time for.
+
+Nothing here reads a clock: times are handed in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+__all__ = ["Deadline", "LostBlocks"]
+
+_NEAR = 0.7
+_RECENT = 8
+_PATIENCE_S = 1.0
+_LONGEST_REST_S = 8.0
+
+
+class LostBlocks:
+    """Find blocks that never came, by comparing the clock with the samples that did.
+
+    A late block is made up for by the next ones, a lost one never is: of each second only the moment counts at
+    which the samples were least behind the clock. When the stream outruns the clock, nothing is lost.
+
+    Attributes
+    ----------
+    count : int
+        Blocks lost so far.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._samples_s = 0.0
+        self._window_began: float | None = None
+        self._least = self._usual = float("inf")
+
+    def update(self, now_s: float, block_s: float) -> None:
+        """Take the time at which a block of length `block_s` came, in seconds of any steady clock."""
+        behind = now_s - self._samples_s
+        self._samples_s += block_s
+        self._least = min(self._least, behind)
+        if self._window_began is None:
+            self._window_began = now_s
+        if now_s - self._window_began < _PATIENCE_S:
+            return
+        if self._usual < self._least:
+            self.count += round((self._least - self._usual) / block_s)
+        self._usual, self._least, self._window_began = self._least, float("inf"), now_s
+
+
+class Deadline:
+    """Decide how many updates a frame gets, so that blocks are ready in time.
+
+    Load is the time that a block took as a part of the time that it lasts; of each stretch of a frame the slowest
+    block counts. When most of the recent ones come near 1 there are fewer updates, down to one; after a second in
+    which one more would have done no harm, one more. When most are late with one update, there is a rest without
+    any separation, each rest twice as long as the last. A single late block, which is nearly always another
+    program's doing, changes nothing.
+
+    Parameters
+    ----------
+    wanted : int
+        Updates per frame when there is time.
+    frame_s : float
+        Time from one frame to the next in seconds.
+
+    Attributes
+    ----------
+    wanted, n_iter : int
+        Updates per frame as asked for, and now.
+    is_resting : bool
+        Whether to leave the separation out.
+    """
+
+    def __init__(self, wanted: int, frame_s: float) -> None:
+        self.wanted = self.n_iter = wanted
+        self._frame_s = frame_s
+        self._slowest = self._stretch_s = 0.0
+        self._loads: deque[float] = deque(maxlen=_RECENT)
+        self._since_s = 0.0
+        self._rest_left_s = 0.0
+        self._rest_s = _PATIENCE_S
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the separation is to be left out for now."""
+        return self._rest_left_s > 0
+
+    def update(self, load: float, block_s: float) -> None:
+        """Take the load of a block of length `block_s`."""
+        self._since_s += block_s
+        if self.is_resting:
+            self._rest_left_s -= block_s
+            return
+        self.n_iter = min(self.n_iter, self.wanted)
+        self._slowest = max(self._slowest, load)
+        self._stretch_s += block_s
+        if self._stretch_s < self._frame_s:
+            return
+        self._loads.append(self._slowest)
+        self._slowest = self._stretch_s = 0.0
+        if len(self._loads) == _RECENT:
+            self._decide(sorted(self._loads)[_RECENT // 2])
+
+    def _decide(self, usual: float) -> None:
+        if usual > _NEAR and self.n_iter > 1:
+            self._change(max(1, min(self.n_iter - 1, int(self.n_iter * _NEAR / usual))))
+        elif usual > 1:
+            self._rest_left_s, self._rest_s = self._rest_s, min(2 * self._rest_s, _LONGEST_REST_S)
+            self._change(1)
+        elif self._since_s >= _PATIENCE_S and self.n_iter < self.wanted:
+            if usual < _NEAR * self.n_iter / (self.n_iter + 1):
+                self._change(self.n_iter + 1)
+        elif self._since_s >= _LONGEST_REST_S:
+            self._rest_s = _PATIENCE_S
+
+    def _change(self, n_iter: int) -> None:
+        self.n_iter = n_iter
+        self._loads.clear()
+        self._since_s = 0.0

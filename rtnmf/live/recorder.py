@@ -1,0 +1,140 @@
+"""Recordings of a running stream: the input and every stem, in files that are whole and playable at every moment."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from rtnmf.files import safe_names
+from rtnmf.live.memory import Ring
+
+__all__ = ["Recorder", "new_folder"]
+
+Array = NDArray[np.float32]
+
+_LARGEST_FILE = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
+
+
+class Recorder:
+    """Write what the engine process leaves in its ring to WAV files of 32-bit floats, all equally long.
+
+    Stems are aligned with the input. Each file is closed after each write, so what was written is safe whatever
+    happens to this process. A time without sound in between is silence in the files. When a file would grow beyond
+    what WAV can hold, or the sample rate changes, all go on in new files.
+
+    Parameters
+    ----------
+    folder : path
+        Of the files, `new_folder` makes one.
+    sources : sequence of str
+    n_channels : int
+
+    Attributes
+    ----------
+    paths : list of paths
+        Of all files so far.
+    n_missed : int
+        Samples that came faster than they could be written; silence stands for them.
+    failure : str
+        Why nothing more is written, empty when all is well.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], sources: tuple[str, ...], n_channels: int) -> None:
+        self._folder = Path(folder)
+        self._names = safe_names(["input", *sources])
+        self._n_channels = n_channels
+        self._sample_rate = self._n_parts = self._n_written = 0
+        self._position = self._skipped = 0
+        self._waiting = np.empty((0, n_channels), np.float32)
+        self.paths: list[Path] = []
+        self.n_missed = 0
+        self.failure = ""
+
+    def begin(self, sample_rate: int, latency: int, outage_s: float = 0.0) -> None:
+        """Start on the ring of a new process, after a time without any."""
+        if sample_rate != self._sample_rate:
+            self._sample_rate, self._n_written = sample_rate, 0
+        elif outage_s > 0:
+            self._write(np.zeros((len(self._names), round(outage_s * sample_rate), self._n_channels), np.float32))
+        self._position, self._skipped = 0, latency
+        self._waiting = np.empty((0, self._n_channels), np.float32)
+
+    def drain(self, ring: Ring, n_recorded: int) -> None:
+        """Write what is new of the first `n_recorded` samples of the ring's stream."""
+        room = ring.length * 3 // 4  # the writer goes on while this reads
+        missed = max(0, n_recorded - room - self._position)
+        if missed:
+            self.n_missed += missed
+            self._take(np.zeros((len(self._names), missed, self._n_channels), np.float32))
+        rows = ring.read(self._position + missed, n_recorded)
+        self._take(rows.reshape(len(self._names), self._n_channels, -1).transpose(0, 2, 1))
+        self._position = n_recorded
+
+    def end(self, *, is_flushed: bool) -> None:
+        """Finish the stream of this ring; when its end was flushed, the input that waits is only what flushed it."""
+        if not is_flushed and len(self._waiting):
+            block = np.zeros((len(self._names), *self._waiting.shape), np.float32)
+            block[0] = self._waiting
+            self._write(block)
+        self._waiting = self._waiting[:0]
+
+    def _take(self, block: Array) -> None:
+        """Write a block of input and stems, shape (1 + n_sources, n_samples, n_channels); the input waits for them."""
+        inputs = np.concatenate([self._waiting, block[0]])
+        stems = block[1:, self._skipped :]
+        self._skipped -= block.shape[1] - stems.shape[1]
+        n_samples = stems.shape[1]
+        self._waiting = inputs[n_samples:]
+        self._write(np.concatenate([inputs[None, :n_samples], stems]))
+
+    def _write(self, block: Array) -> None:
+        if self.failure or not block.shape[1]:
+            return
+        try:
+            if not self._n_written or 4 * (self._n_written + block.shape[1]) * self._n_channels > _LARGEST_FILE:
+                self._begin_part()
+            for path, samples in zip(self.paths[-len(self._names) :], block, strict=True):
+                with soundfile.SoundFile(path, "r+") as file:
+                    file.seek(0, soundfile.SEEK_END)
+                    file.write(samples)
+            self._n_written += block.shape[1]
+        except (OSError, soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
+            self.failure = f"the recording in {self._folder} stopped, the disk may be full ({error})"
+
+    def _begin_part(self) -> None:
+        self._n_parts += 1
+        self._n_written = 0
+        suffix = f"-{self._n_parts}" if self._n_parts > 1 else ""
+        for name in self._names:
+            path = self._folder / f"{name}{suffix}.wav"
+            soundfile.SoundFile(path, "x", self._sample_rate, self._n_channels, "FLOAT", format="WAV").close()
+            self.paths.append(path)
+
+
+def new_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder that is empty: `path`, or `path-2`, `path-3`, ... when there is something already.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be made, or not be written to.
+    """
+    wish = Path(path)
+    for i in itertools.count(2):
+        try:
+            wish.mkdir(parents=True, exist_ok=True)
+            if not any(wish.iterdir()):
+                tempfile.TemporaryFile(dir=wish).close()
+                return wish
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise ValueError(f"{wish}: cannot record there ({error.strerror}): choose another folder") from error
+        wish = Path(f"{path}-{i}")
+    raise AssertionError

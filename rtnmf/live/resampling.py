@@ -1,0 +1,71 @@
+"""A processor run at another sample rate than the device's, with a delay that is known and constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+__all__ = ["Resampling"]
+
+Array = NDArray[np.float32]
+
+_TRIAL_S = 2.0
+_SPARE = 32
+
+
+class Resampling:
+    """Convert blocks to another rate, hand them to a processor, and convert back what comes.
+
+    soxr gives samples in portions of its own; a queue that starts with silence evens that out.
+
+    State
+        That of the two converters, and the queue.
+    Latency
+        `delay` samples at the device's rate, and what the processor adds.
+    Thread safety
+        None.
+
+    Parameters
+    ----------
+    outer_rate, inner_rate : int
+        Of the device and of the processor, in Hz.
+    n_inputs, n_outputs : int
+        Channels.
+    block_length : int
+        Samples in each block at the outer rate.
+
+    Attributes
+    ----------
+    delay : int
+        In samples at the outer rate.
+    """
+
+    def __init__(self, outer_rate: int, inner_rate: int, n_inputs: int, n_outputs: int, block_length: int) -> None:
+        self._inward = soxr.ResampleStream(outer_rate, inner_rate, n_inputs, dtype="float32")
+        self._outward = soxr.ResampleStream(inner_rate, outer_rate, n_outputs, dtype="float32")
+        self._n_inputs, self._n_outputs = n_inputs, n_outputs
+        self.delay = self._tried(block_length, outer_rate)
+        self._queue = np.zeros((self.delay, n_outputs), np.float32)
+
+    def process(self, block: Array, processor: Callable[[Array], Array]) -> Array:
+        """Return a block of the same length, shape (n_samples, n_outputs), `delay` samples late."""
+        inner = processor(self._inward.resample_chunk(np.ascontiguousarray(block)))
+        queue = np.concatenate([self._queue, self._outward.resample_chunk(np.ascontiguousarray(inner))])
+        self._queue = queue[len(block) :]
+        return queue[: len(block)]
+
+    def _tried(self, block_length: int, outer_rate: int) -> int:
+        """Return how many samples the two converters have kept back at most, and clear them."""
+        silence = np.zeros((block_length, self._n_inputs), np.float32)
+        most = taken = given = 0
+        for _ in range(int(_TRIAL_S * outer_rate / block_length) + 1):
+            inner = np.zeros((len(self._inward.resample_chunk(silence)), self._n_outputs), np.float32)
+            taken += block_length
+            given += len(self._outward.resample_chunk(inner))
+            most = max(most, taken - given)
+        self._inward.clear()
+        self._outward.clear()
+        return most + _SPARE

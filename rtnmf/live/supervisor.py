@@ -1,0 +1,521 @@
+"""`Live`: the parent's end of the process that sounds. It starts it, watches it, and starts another when it must."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.dictionary import Dictionary, whole_hz
+from rtnmf.live.devices import environment, last_line, listing, python
+from rtnmf.live.memory import share
+from rtnmf.live.protocol import Layout, Settings
+from rtnmf.live.recorder import Recorder, new_folder
+
+__all__ = ["Live", "Stats"]
+
+_LOOK_S = 0.02
+_PATIENCE_S = {"starting": 60.0, "warming": 120.0, "opening": 10.0, "waiting": 10.0, "open": 1.0}
+_CLOSING_S = 0.6
+_SILENT_S = 2.0
+_COUNTERS = ("n_blocks", "n_samples", "n_late", "n_xruns", "n_lost", "n_errors", "n_unseparated")
+
+
+class Stats(NamedTuple):
+    """What a running separation reports: levels rise at once and fall slowly, counts are since the beginning."""
+
+    state: str
+    """`starting`, `sounding`, `waiting` (for devices) or `closed`."""
+    reason: str
+    """Why it waits, or started anew, in words."""
+    levels_db: dict[str, float]
+    """RMS of each stem, before its gain, in dB of full scale."""
+    input_db: float
+    output_db: float
+    activations: NDArray[np.float32]
+    """Of the last frame, shape (n_components,), in the order of `labels`."""
+    labels: tuple[str, ...]
+    """The source of each component."""
+    n_iter: int
+    """Updates per frame now; fewer than asked for when time is short."""
+    callback_ms: dict[str, float]
+    """`p50`, `p99` and `max` of the time a block took, over the last thousand blocks."""
+    load: float
+    """The mean of that time as a part of the time that a block lasts."""
+    latency_ms: dict[str, float]
+    """`device` (as it reports it), `blocks`, `resampling` and `algorithm`."""
+    seconds: float
+    """Of sound that was processed."""
+    n_blocks: int
+    n_late: int
+    """Blocks that took longer than they last."""
+    n_xruns: int
+    """Blocks at which the device said that some were lost."""
+    n_lost: int
+    """Blocks that the clock says were lost."""
+    n_errors: int
+    """Blocks at which something failed."""
+    n_unseparated: int
+    """Blocks at which the aligned input went out instead, after an error or for want of time."""
+    n_restarts: int
+    """Times that another process was started."""
+    n_unrecorded: int
+    """Samples that could not be recorded in time."""
+    is_realtime: bool
+    """Whether the system gave real-time priority."""
+
+
+class Live:
+    """Separate what an input device hears and send it to an output device, while the context lasts.
+
+    Everything that sounds runs in a process of its own. When that is stuck, or ends, another one takes over with
+    the same parameters; when devices are missing, it waits for them.
+
+    State
+        Gains, solo, mute, bypass, `wet` and `n_iter` may be set at any time, before it sounds too. They take effect
+        with the next block, without a click, and survive a restart.
+    Latency
+        `latency` samples of the separation, exactly; `stats.latency_ms` has what the devices add.
+    Thread safety
+        All methods and properties may be used from any thread.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        What to listen for; converted to the device's sample rate where that differs.
+    input, output : str, optional
+        A part of a device's name; None is the system's default.
+    sample_rate : int, optional
+        Of the separation, in Hz; None is what the device prefers (with `resample`, what the dictionary has).
+    n_channels : int
+        Input channels, and of each output.
+    block_length : int
+        Samples in a block; 0 leaves that to the device, which costs the least latency.
+    latency_ms : float, optional
+        At most so much of the separation: the window stays, its synthesis half gets shorter.
+    n_iter : int
+        Updates of the activations per frame, when there is time.
+    mask_power : float
+        As for `Separator`.
+    outputs : {"mix", "stems"}
+        Everything together, or each source on a pair of output channels of its own.
+    resample : bool
+        Convert between the device's rate and the separation's, which adds latency, instead of refusing.
+    allow_feedback : bool
+        Take a microphone and loudspeakers that may hear each other.
+    record : path, optional
+        Folder to write the input and every stem to; `recordings` says what was written.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is out of its range. On entering the context: if the devices cannot be used.
+    """
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        *,
+        input: str | None = None,  # noqa: A002  # the word that users have for it
+        output: str | None = None,
+        sample_rate: int | None = None,
+        n_channels: int = 1,
+        block_length: int = 0,
+        latency_ms: float | None = None,
+        n_iter: int = 5,
+        mask_power: float = 1.0,
+        outputs: str = "mix",
+        resample: bool = False,
+        allow_feedback: bool = False,
+        record: str | None = None,
+    ) -> None:
+        if not isinstance(dictionary, Dictionary):
+            raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
+        if outputs not in ("mix", "stems"):
+            raise ValueError(f"outputs is {outputs!r}, expected 'mix' or 'stems'")
+        if not 1 <= n_channels <= 64:
+            raise ValueError(f"n_channels is {n_channels}, expected 1 to 64")
+        if not 0 <= block_length <= 2**16:
+            raise ValueError(f"block_length is {block_length}, expected 0 (the device's own) to {2**16} samples")
+        if latency_ms is not None and not 1 <= latency_ms <= 10_000:
+            raise ValueError(f"latency_ms is {latency_ms}, expected at least 1")
+        if not 0 < mask_power < 100:
+            raise ValueError(f"mask_power is {mask_power}, expected a positive number")
+        self.sources = dictionary.sources
+        self._settings = Settings(
+            dictionary=dictionary.select(*dictionary.sources),
+            input=input,
+            output=output,
+            sample_rate=None if sample_rate is None else whole_hz(sample_rate),
+            n_channels=n_channels,
+            block_length=block_length,
+            latency_ms=latency_ms,
+            mask_power=mask_power,
+            as_stems=outputs == "stems",
+            resample=resample,
+            allow_feedback=allow_feedback,
+            is_recorded=record is not None,
+            handle=None,
+            keep_trying=False,
+        )
+        self._lock = threading.RLock()
+        self._gains = dict.fromkeys(self.sources, 1.0)
+        self._soloed: tuple[str, ...] = ()
+        self._muted: tuple[str, ...] = ()
+        self._bypass, self._wet, self._n_iter = False, 1.0, 5
+        self._child: _Child | None = None
+        self._before = dict.fromkeys(_COUNTERS, 0)
+        self._n_restarts = 0
+        self._reason = ""
+        self._is_gone = threading.Event()
+        self._closing, self._closed = threading.Event(), threading.Event()
+        self._recorder = None if record is None else Recorder(new_folder(record), self.sources, n_channels)
+        self.n_iter = n_iter
+        self.facts: dict[str, Any] = {}
+        self._watch = threading.Thread(target=self._supervise, name="rtnmf-live", daemon=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self._child = _Child(self._settings, self._parameters())
+            while not self._child.is_open:
+                self._child.changed.wait(_LOOK_S)
+                self._child.changed.clear()
+                failure = self._child.failure()
+                if failure:
+                    raise ValueError(failure)
+            self.facts = self._child.message
+        except BaseException:
+            if self._child is not None:
+                self._child.end()
+            raise
+        self._settings = self._settings._replace(keep_trying=True)
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the sound, and finish the recordings; within a second, whatever the device does."""
+        self._closing.set()
+        while self._watch.is_alive():
+            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C must not cost the end of a recording
+                self._watch.join()
+        self._closed.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until `close` was called elsewhere, or for so long; return whether it was closed."""
+        return self._closed.wait(seconds)
+
+    @property
+    def latency(self) -> int:
+        """Delay of the separation in samples at `sample_rate`; 0 before it sounds."""
+        return int(self.facts.get("latency", 0))
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate of the separation in Hz; 0 before it sounds."""
+        return int(self.facts.get("sample_rate", 0))
+
+    @property
+    def recordings(self) -> tuple[str, ...]:
+        """Paths of the files that were recorded so far."""
+        return () if self._recorder is None else tuple(str(path) for path in self._recorder.paths)
+
+    @property
+    def recording_failure(self) -> str:
+        """Why the recording stopped; empty when all is well."""
+        return "" if self._recorder is None else self._recorder.failure
+
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """Weight of each source in the output; set it to a mapping, sources that are not in it keep theirs."""
+        return MappingProxyType(dict(self._gains))
+
+    @gains.setter
+    def gains(self, gains: Mapping[str, float]) -> None:
+        self._check_sources(gains)
+        if not all(np.isfinite(gain) and abs(gain) <= 1000 for gain in gains.values()):
+            raise ValueError(f"gains are {dict(gains)}, expected weights such as 0, 0.5 or 1")
+        self._set(_gains=self._gains | {source: float(gain) for source, gain in gains.items()})
+
+    @property
+    def soloed(self) -> tuple[str, ...]:
+        """The sources that alone are heard; none means all."""
+        return self._soloed
+
+    @property
+    def muted(self) -> tuple[str, ...]:
+        """The sources that are not heard."""
+        return self._muted
+
+    def solo(self, *sources: str) -> None:
+        """Let only these sources be heard; without any, all."""
+        self._check_sources(sources)
+        self._set(_soloed=tuple(sources))
+
+    def mute(self, *sources: str) -> None:
+        """Let these sources not be heard; without any, all are."""
+        self._check_sources(sources)
+        self._set(_muted=tuple(sources))
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the input goes out as it is, as late as it would be separated."""
+        return self._bypass
+
+    @bypass.setter
+    def bypass(self, bypass: bool) -> None:
+        self._set(_bypass=bool(bypass))
+
+    @property
+    def wet(self) -> float:
+        """Part of the separated sound in the output, from 0 to 1; the rest is the input, as late."""
+        return self._wet
+
+    @wet.setter
+    def wet(self, wet: float) -> None:
+        if not 0 <= wet <= 1:
+            raise ValueError(f"wet is {wet}, expected 0 to 1")
+        self._set(_wet=float(wet))
+
+    @property
+    def n_iter(self) -> int:
+        """Updates of the activations per frame, when there is time."""
+        return self._n_iter
+
+    @n_iter.setter
+    def n_iter(self, n_iter: int) -> None:
+        if isinstance(n_iter, bool) or not isinstance(n_iter, (int, np.integer)) or not 1 <= n_iter <= 1000:
+            raise ValueError(f"n_iter is {n_iter!r}, expected a whole number from 1 to 1000")
+        self._set(_n_iter=int(n_iter))
+
+    @property
+    def stats(self) -> Stats:
+        """What is going on, now."""
+        child, facts = self._child, self.facts
+        state = None if child is None else child.telemetry()
+        if child is None or state is None:
+            state = np.zeros((), Layout.of(self._settings).telemetry)
+        times = state["times"][: min(int(state["n_blocks"]), len(state["times"]))]
+        p50, p99, most = np.percentile(times, [50, 99, 100]) * 1000 if len(times) else (0.0, 0.0, 0.0)
+        block_s, rate = float(state["block_s"]), max(1, self.sample_rate)
+        labels = tuple(facts.get("labels", ()))
+        counts = {name: self._before[name] + int(state[name]) for name in _COUNTERS}
+        return Stats(
+            state=self._state(child),
+            reason=self._reason,
+            levels_db=dict(zip(self.sources, _db(state["levels"]), strict=True)),
+            input_db=float(_db(state["input"])),
+            output_db=float(_db(state["output"])),
+            activations=state["activations"][: len(labels)].copy(),
+            labels=labels,
+            n_iter=int(state["n_iter"]),
+            callback_ms={"p50": float(p50), "p99": float(p99), "max": float(most)},
+            load=float(times.mean() / block_s) if block_s else 0.0,
+            latency_ms={
+                "device": 1000 * float(state["device_s"]),
+                "blocks": 1000 * block_s,
+                "resampling": 1000 * facts.get("resampling_delay", 0) / max(1, facts.get("device_rate", 1)),
+                "algorithm": 1000 * self.latency / rate,
+            },
+            seconds=counts.pop("n_samples") / rate,
+            n_restarts=self._n_restarts,
+            n_unrecorded=0 if self._recorder is None else self._recorder.n_missed,
+            is_realtime=bool(state["is_realtime"]),
+            **counts,
+        )
+
+    def _state(self, child: _Child | None) -> str:
+        if self._closing.is_set():
+            return "closed"
+        if child is not None and child.is_open:
+            return "sounding"
+        return "waiting" if child is not None and child.message["state"] == "waiting" else "starting"
+
+    def _check_sources(self, sources: Iterable[str]) -> None:
+        for source in sources:
+            if source not in self.sources:
+                raise ValueError(f"there is no source {source!r}: choose from {', '.join(self.sources)}")
+
+    def _set(self, **parameters: Any) -> None:
+        with self._lock:
+            for name, value in parameters.items():
+                setattr(self, name, value)
+            if self._child is not None:
+                self._child.parameters.write(self._parameters())
+
+    def _parameters(self) -> NDArray[Any]:
+        """Return what the engine has to know: the weight of each stem, that of the input, the updates."""
+        parameters = np.zeros((), Layout.of(self._settings).parameters)
+        heard = [s not in self._muted and (not self._soloed or s in self._soloed) for s in self.sources]
+        wet = 0.0 if self._bypass else self._wet
+        parameters["weights"][:-1] = [wet * self._gains[s] * h for s, h in zip(self.sources, heard, strict=True)]
+        parameters["weights"][-1] = 1 - wet
+        parameters["n_iter"] = self._n_iter
+        return parameters
+
+    def _supervise(self) -> None:
+        child, outage_s, n_failed = self._child, 0.0, 0
+        while child is not None:
+            was_open, reason = self._follow(child, outage_s)
+            began = time.monotonic()
+            child.end()
+            if was_open and self._recorder is not None:
+                self._recorder.drain(child.ring, child.count("n_recorded"))
+                self._recorder.end(is_flushed=child.count("n_flushed") > 0)
+            n_failed = 0 if was_open else n_failed + 1
+            if self._closing.wait(min(5.0, 0.1 * 2**n_failed) if n_failed else 0):
+                break
+            child = self._succeed(child, reason)
+            outage_s += time.monotonic() - began
+        self._closed.set()
+
+    def _follow(self, child: _Child, outage_s: float) -> tuple[bool, str]:
+        """Record what a child does until it fails or all is to end; return whether it ever sounded, and the reason."""
+        recordable, was_open, began = 0, False, time.monotonic()
+        while not self._closing.wait(_LOOK_S):
+            if child.is_open and not was_open:
+                was_open, self.facts, self._reason = True, child.message, ""
+                if self._recorder is not None:
+                    outage_s = outage_s + time.monotonic() - began if self._n_restarts else 0.0
+                    self._recorder.begin(self.sample_rate, self.latency, outage_s)
+            if was_open and self._recorder is not None:
+                self._recorder.drain(child.ring, recordable)
+                recordable = child.count("n_recorded")  # has long been written when it is read, at the next look
+            self._reason = child.message.get("reason", self._reason)
+            failure = child.failure()
+            if failure:
+                return was_open, failure
+        return was_open, ""
+
+    def _succeed(self, child: _Child, reason: str) -> _Child:
+        """Start another child in place of one that failed."""
+        with self._lock:
+            for name in _COUNTERS:
+                self._before[name] += child.count(name)
+            self._n_restarts += 1
+            self._reason = reason
+            self._child = _Child(self._settings, self._parameters())
+            return self._child
+
+
+class _Child:
+    """The process that sounds, seen from outside: what it says, what it shares, whether it is well."""
+
+    def __init__(self, settings: Settings, parameters: NDArray[Any]) -> None:
+        layout = Layout.of(settings)
+        memory, handle, descriptors = share(layout.size)
+        self.parameters, self._telemetry, self.ring = layout.views(memory)
+        self.parameters.write(parameters)
+        self.message: dict[str, Any] = {"state": "starting"}
+        self.changed = threading.Event()
+        self._heard_s = time.monotonic()
+        self._n_blocks = 0
+        self._gone = ""
+        self._silence_to_check_s = _SILENT_S
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        self._process = subprocess.Popen(
+            python("from rtnmf.live.child import main; main()"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=environment(),
+            pass_fds=descriptors,
+            **apart,
+        )
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._has_settings = threading.Event()
+        self._talk = threading.Thread(target=self._talking, args=(settings._replace(handle=handle),), daemon=True)
+        self._talk.start()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has opened its stream."""
+        return bool(self.message["state"] == "open")
+
+    def telemetry(self) -> NDArray[Any] | None:
+        """Return what the callbacks report, None before the first."""
+        return self._telemetry.read()
+
+    def count(self, name: str) -> int:
+        """Return one of the counters of the telemetry."""
+        state = self.telemetry()
+        return 0 if state is None else int(state[name])
+
+    def failure(self) -> str:
+        """Return why this process is of no use any more, empty while all is well."""
+        if self._process.poll() is not None:
+            self._talk.join(_CLOSING_S)
+            return str(self.message.get("reason") or f"the sound process ended: {last_line(self._words())}")
+        state = self.telemetry()
+        patience_s = _PATIENCE_S.get(self.message["state"], 0.0)
+        if state is not None:
+            patience_s = max(patience_s, 4 * float(state["block_s"]))
+            self._look_after_silence(float(state["silent_s"]))
+            if state["n_blocks"] != self._n_blocks:
+                self._n_blocks, self._heard_s = int(state["n_blocks"]), time.monotonic()
+        if time.monotonic() - self._heard_s > patience_s:
+            return str(self.message.get("reason") or "the sound process was stuck: is the sound server well?")
+        return self._gone
+
+    def end(self) -> None:
+        """Let it close its stream; end it when it does not."""
+        if self._has_settings.is_set():
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()  # type: ignore[union-attr]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_CLOSING_S)
+        self._process.kill()
+        self._process.wait()
+        self._talk.join()
+        self._process.stdout.close()  # type: ignore[union-attr]
+        self._stderr.close()
+
+    def _talking(self, settings: Settings) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            pickle.dump(settings, self._process.stdin)  # type: ignore[arg-type]
+            self._process.stdin.flush()  # type: ignore[union-attr]
+            self._has_settings.set()
+            for line in self._process.stdout:  # type: ignore[union-attr]
+                self.message, self._heard_s = json.loads(line), time.monotonic()
+                self.changed.set()
+
+    def _look_after_silence(self, silent_s: float) -> None:
+        """Find out whether devices that have gone perfectly silent are still there; PortAudio does not say."""
+        if silent_s < _SILENT_S:
+            self._silence_to_check_s = _SILENT_S
+        elif silent_s > self._silence_to_check_s:
+            self._silence_to_check_s = 2 * silent_s
+            threading.Thread(target=self._look_for_devices, args=(self.message,), daemon=True).start()
+
+    def _look_for_devices(self, facts: dict[str, Any]) -> None:
+        with contextlib.suppress(ValueError):
+            names = [device.name for device in listing()]
+            missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
+            self._gone = f"{missing[0]!r} is gone" if missing else ""
+
+    def _words(self) -> bytes:
+        self._stderr.seek(0)
+        return self._stderr.read()
+
+
+def _db(mean_square: NDArray[np.float64]) -> Any:
+    """Return a level, or levels, in dB of full scale."""
+    return (10 * np.log10(np.maximum(mean_square, 1e-20))).tolist()

@@ -1,0 +1,215 @@
+"""What moves in a terminal: progress bars, and a running separation with its keys; plain lines without a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from rtnmf.live import Live, Stats
+
+__all__ = ["key_pressed", "latency_text", "lines", "panel", "progress_bar", "show"]
+
+_FRAME_S = 1 / 15
+_LINE_S = 2.0
+_BAR = 24
+_LOWEST_DB = -60.0
+_GAIN_STEP_DB = 1.0
+_ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down"}
+
+
+def show(live: Live, seconds: float | None) -> None:
+    """Show what goes on, and obey the keys, until q is pressed, the time is over, or it is closed."""
+    from rich.console import Console
+    from rich.live import Live as Screen
+
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    chosen = 0
+    with _keys() as read_key, Screen(console=Console(), auto_refresh=False) as screen:
+        while time.monotonic() < end and not live.wait(0):
+            key = read_key(_FRAME_S)
+            if key in ("q", "Q", "\x1b", "\x04"):
+                return
+            chosen = key_pressed(live, key, chosen)
+            screen.update(panel(live, chosen), refresh=True)
+
+
+def lines(live: Live, seconds: float | None) -> None:
+    """Print a line now and then, and whenever the state changes."""
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    told, next_s = "sounding", time.monotonic() + _LINE_S
+    while time.monotonic() < end and not live.wait(min(0.1, max(0.0, end - time.monotonic()))):
+        stats = live.stats
+        state = stats.state if stats.state == "sounding" else f"{stats.state}: {stats.reason}"
+        if state != told or time.monotonic() >= next_s:
+            print(_line(stats) if stats.state == "sounding" else state, flush=True)
+            told, next_s = state, time.monotonic() + _LINE_S
+
+
+def _line(stats: Stats) -> str:
+    levels = "  ".join(f"{name} {_db_text(level)}" for name, level in stats.levels_db.items())
+    ends = f"in {_db_text(stats.input_db)}  out {_db_text(stats.output_db)}"
+    return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_health(stats)}"
+
+
+def key_pressed(live: Live, key: str, chosen: int) -> int:
+    """Do what a key asks for, with the source of number `chosen`, and return the number that is chosen now."""
+    n_sources = len(live.sources)
+    if key.isdigit() and 1 <= int(key) <= n_sources:
+        return int(key) - 1
+    if key in ("up", "down"):
+        return (chosen + (1 if key == "down" else -1)) % n_sources
+    source = live.sources[chosen]
+    if key == "s":
+        live.solo(*_toggled(live.soloed, source))
+    elif key == "m":
+        live.mute(*_toggled(live.muted, source))
+    elif key == "b":
+        live.bypass = not live.bypass
+    elif key in ("+", "=", "-"):
+        step_db = _GAIN_STEP_DB if key != "-" else -_GAIN_STEP_DB
+        live.gains = {source: min(10.0, max(0.001, live.gains[source]) * 10 ** (step_db / 20))}
+    return chosen
+
+
+def panel(live: Live, chosen: int) -> Table:
+    """Return the picture of this moment."""
+    from rich.table import Table
+    from rich.text import Text
+
+    stats = live.stats
+    table = Table.grid(padding=(0, 1))
+    for i, source in enumerate(live.sources):
+        is_heard = source not in live.muted and (not live.soloed or source in live.soloed) and not live.bypass
+        style = "bold" if i == chosen else ""
+        marks = [word for word, on in (("solo", source in live.soloed), ("muted", source in live.muted)) if on]
+        gain_db = 20 * math.log10(live.gains[source]) if live.gains[source] > 0 else -math.inf
+        table.add_row(
+            Text(f"{'>' if i == chosen else ' '} {i + 1}", style),
+            Text(source, style),
+            Text(_bar(stats.levels_db[source]), "green" if is_heard else "bright_black"),
+            Text(_db_text(stats.levels_db[source]), justify="right"),
+            Text(f"gain {gain_db:+.0f} dB" if is_heard else "not heard", "" if is_heard else "bright_black"),
+            Text(" ".join(marks)),
+        )
+    outer = Table.grid()
+    outer.add_row(
+        Text(f"{live.facts['input']} to {live.facts['output']}, {live.sample_rate} Hz, {stats.seconds:.0f} s")
+    )
+    if stats.state != "sounding":
+        outer.add_row(Text(f"{stats.state}: {stats.reason}", "bold red"))
+    elif live.recording_failure:
+        outer.add_row(Text(live.recording_failure, "bold red"))
+    outer.add_row(table)
+    bypass = "   BYPASS" if live.bypass else ""
+    outer.add_row(Text(f"in {_db_text(stats.input_db)}   out {_db_text(stats.output_db)}{bypass}"))
+    outer.add_row(Text(f"latency {latency_text(stats)}"))
+    outer.add_row(Text(_health(stats)))
+    outer.add_row(Text("1-9 or arrows choose   s solo   m mute   + - gain   b bypass   q quit", "bright_black"))
+    return outer
+
+
+def latency_text(stats: Stats) -> str:
+    """Return the latency and where it comes from."""
+    parts = {name: ms for name, ms in stats.latency_ms.items() if ms or name == "algorithm"}
+    return f"{sum(parts.values()):.1f} ms ({', '.join(f'{name} {ms:.1f}' for name, ms in parts.items())})"
+
+
+def _health(stats: Stats) -> str:
+    counts = {
+        "late": stats.n_late,
+        "lost": stats.n_lost,
+        "xruns": stats.n_xruns,
+        "errors": stats.n_errors,
+        "unseparated": stats.n_unseparated,
+        "restarts": stats.n_restarts,
+    }
+    shown = "  ".join(f"{name} {count}" for name, count in counts.items() if count or name in ("late", "lost"))
+    return f"load {100 * stats.load:.0f} %  updates {stats.n_iter}  {shown}"
+
+
+def _toggled(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(other for other in names if other != name) if name in names else (*names, name)
+
+
+def _bar(level_db: float) -> str:
+    filled = round(_BAR * min(1.0, max(0.0, 1 - level_db / _LOWEST_DB)))
+    return "█" * filled + "·" * (_BAR - filled)
+
+
+def _db_text(level_db: float) -> str:
+    return f"{level_db:.0f} dB" if level_db > -120 else "-inf dB"
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Any]:
+    """Give a function that waits so many seconds for a key, and returns it, or "" for none."""
+    if not sys.stdin.isatty():
+        yield _no_key
+    elif os.name == "nt":
+        yield _windows_key
+    else:
+        import termios
+        import tty
+
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+        try:
+            tty.setcbreak(descriptor)
+            yield _unix_key
+        finally:
+            with contextlib.suppress(termios.error):  # the terminal may be gone
+                termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _no_key(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""
+
+
+def _unix_key(seconds: float) -> str:
+    import select
+
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    if not ready:
+        return ""
+    typed = os.read(sys.stdin.fileno(), 16).decode(errors="replace")
+    return _ARROWS.get(typed, typed[:1] or "\x04")
+
+
+def _windows_key(seconds: float) -> str:
+    import msvcrt
+
+    end = time.monotonic() + seconds
+    while not msvcrt.kbhit():  # type: ignore[attr-defined]
+        if time.monotonic() > end:
+            return ""
+        time.sleep(0.01)
+    typed: str = msvcrt.getwch()  # type: ignore[attr-defined]
+    if typed in ("\x00", "\xe0"):
+        return {"H": "up", "P": "down"}.get(msvcrt.getwch(), "")  # type: ignore[attr-defined]
+    return typed
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a progress bar on a terminal, and give the function that moves it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(title)
+
+        def advance(what: str, done: int, total: int) -> None:
+            from rich.markup import escape
+
+            bar.update(task, description=escape(f"{title} {what}"), completed=done, total=total)
+
+        yield advance

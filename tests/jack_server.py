@@ -1,0 +1,115 @@
+"""A sound card without hardware, for tests: a JACK server with its dummy driver, and a peer that plays and listens."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ENVIRONMENT = {"JACK_DEFAULT_SERVER": "rtnmf", "JACK_NO_START_SERVER": "1"}
+PERIOD = 512
+
+
+class Server:
+    """A JACK server that can be killed and started again; synchronous, as without -S a freewheel can stand still."""
+
+    def __init__(self, sample_rate=48000, period=PERIOD):
+        self.sample_rate = sample_rate
+        self.period = period
+        self.start()
+
+    def start(self):
+        """Start it, and wait until it is there; now and then one of many does not come up."""
+        line = f"jackd -R -P70 -S -n rtnmf -d dummy -r {self.sample_rate} -p {self.period}".split()
+        for _ in range(4):
+            sweep()
+            self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            wait = ["jack_wait", "-s", "rtnmf", "-w", "-t", "5"]
+            if subprocess.run(wait, env=os.environ | ENVIRONMENT, check=False, capture_output=True).returncode == 0:
+                return
+            self.stop()
+        raise RuntimeError(f"no JACK server came up: {' '.join(line)}")
+
+    @contextlib.contextmanager
+    def changed(self, **settings):
+        """Run it with other settings for a while."""
+        before = {name: getattr(self, name) for name in settings}
+        self.restart(settings)
+        try:
+            yield
+        finally:
+            self.restart(before)
+
+    def restart(self, settings):
+        """Start it anew with other settings."""
+        self.stop()
+        vars(self).update(settings)
+        self.start()
+
+    def stop(self):
+        """Kill it, as a crash would."""
+        self.process.kill()
+        self.process.wait(10)
+
+    close = stop
+
+
+def sweep():
+    """Remove what a killed run has left under this name: a server, its files; the registry has room for eight."""
+    subprocess.run(["pkill", "-9", "-f", "jackd .*-n rtnmf "], check=False)
+    for path in Path("/dev", "shm").glob("jack_*_rtnmf_*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+class Peer:
+    """The other end of the wire: what it plays is the microphone, what it hears comes from the loudspeakers."""
+
+    def __init__(self, folder, name="peer", n_microphones=1, n_loudspeakers=2):
+        self.folder, self.n_microphones = folder, n_microphones
+        counts = [str(n_microphones), str(n_loudspeakers)]
+        line = [sys.executable, str(Path(__file__).with_name("peer.py")), name, *counts]
+        environment = os.environ | ENVIRONMENT
+        self.process = subprocess.Popen(
+            line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.process.stdout.readline() == "ready\n"
+
+    def ask(self, line):
+        """Let it do something, and wait until it is done."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def play(self, x):
+        """Play a signal, shape (n_samples,), on all microphones."""
+        np.save(self.folder / "played.npy", np.tile(np.asarray(x, np.float32), (self.n_microphones, 1)))
+        self.ask(f"play {self.folder / 'played.npy'}")
+
+    def heard(self):
+        """Wait until all was played, and return what was heard meanwhile, shape (n_channels, n_samples)."""
+        self.ask("wait")
+        return self.so_far()
+
+    def so_far(self):
+        """Return what was heard since `play`, zeros where nothing has come yet, shape (n_channels, n_samples)."""
+        self.ask(f"save {self.folder / 'heard.npy'}")
+        return np.load(self.folder / "heard.npy")
+
+    @contextlib.contextmanager
+    def freewheeling(self):
+        """Let time run as fast as the machine can."""
+        self.ask("freewheel on")
+        try:
+            yield
+        finally:
+            self.ask("freewheel off")
+
+    def stop(self):
+        """Kill it."""
+        self.process.kill()
+        self.process.communicate()
+
+    close = stop

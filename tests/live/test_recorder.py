@@ -1,0 +1,145 @@
+"""Recordings of a running stream."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from rtnmf import files
+from rtnmf.live import recorder
+from rtnmf.live.memory import Ring
+from rtnmf.live.recorder import Recorder, new_folder
+
+LATENCY = 10
+
+
+def stream(n_samples, latency=LATENCY):
+    """Return rows of an input and two stems, `latency` late, in one channel."""
+    x = np.arange(1, n_samples + 1, dtype=np.float32)
+    late = np.concatenate([np.zeros(latency, np.float32), x])[:n_samples]
+    return np.stack([x, 0.25 * late, 0.75 * late])
+
+
+def ring_of(length):
+    """Return an empty ring of three rows."""
+    return Ring(memoryview(bytearray(3 * length * 4)), 3)
+
+
+def written(made):
+    """Return what is in the files, in their order."""
+    return [soundfile.read(path, dtype="float32")[0] for path in made.paths]
+
+
+def recording(folder, pieces, length=4000, rate=16000, *, is_flushed=True):
+    """Record a stream of which pieces of so many samples come at a time."""
+    made, ring, position = Recorder(folder, ("a", "b"), 1), ring_of(length), 0
+    rows = stream(sum(pieces))
+    made.begin(rate, LATENCY)
+    for piece in pieces:
+        ring.write(position, rows[:, position : position + piece])
+        position += piece
+        made.drain(ring, position)
+    made.end(is_flushed=is_flushed)
+    return made
+
+
+def test_stems_are_aligned_with_the_input_and_as_long(tmp_path):
+    """Stems are aligned with the input and as long, whatever comes at a time."""
+    made = recording(tmp_path, [3, 4, 0, 500, 1, 992])
+    got = written(made)
+    assert [path.name for path in made.paths] == ["input.wav", "a.wav", "b.wav"]
+    x = np.arange(1, 1500 - LATENCY + 1, dtype=np.float32)
+    for samples, gain in zip(got, (1, 0.25, 0.75), strict=True):
+        assert np.array_equal(samples, gain * x)
+
+
+def test_without_a_flush_the_last_input_is_kept(tmp_path):
+    """When the stream broke off, the last input is kept, and its stems are silent."""
+    got = written(recording(tmp_path, [200, 300], is_flushed=False))
+    assert [len(samples) for samples in got] == [500, 500, 500]
+    assert got[0][-1] == 500
+    assert not got[1][-LATENCY:].any()
+
+
+def test_files_are_playable_at_every_moment(tmp_path):
+    """Files can be read while they grow."""
+    made, ring, rows = Recorder(tmp_path, ("a", "b"), 1), ring_of(1000), stream(900)
+    made.begin(16000, LATENCY)
+    for stop in (300, 600, 900):
+        ring.write(stop - 300, rows[:, stop - 300 : stop])
+        made.drain(ring, stop)
+        assert len(files.read(tmp_path / "a.wav")[0]) == stop - LATENCY
+
+
+def test_samples_that_came_too_fast_are_silence_and_counted(tmp_path):
+    """Samples that were overwritten before they were read are silent, counted, and nothing is out of place."""
+    made = recording(tmp_path, [100, 900, 100], length=400)
+    got = written(made)
+    x = np.arange(1, 1091, dtype=np.float32)
+    assert made.n_missed == 600
+    wrong = got[0] != x
+    assert wrong.sum() == 600
+    assert not got[0][wrong].any()
+    assert np.array_equal(got[1][800:], 0.25 * x[800:])
+
+
+def test_outage_is_silence_of_the_same_length(tmp_path):
+    """A time without sound is silence in all files, and then it goes on."""
+    made = recording(tmp_path, [400])
+    ring, rows = ring_of(800), stream(400)
+    made.begin(16000, LATENCY, outage_s=0.5)
+    ring.write(0, rows)
+    made.drain(ring, 400)
+    made.end(is_flushed=True)
+    got = written(made)
+    assert [len(samples) for samples in got] == [390 + 8000 + 390] * 3
+    assert not got[0][390:8390].any()
+    assert np.array_equal(got[0][8390:], rows[0, :390])
+
+
+def test_a_new_rate_and_a_full_file_go_on_in_new_files(tmp_path, monkeypatch):
+    """When the rate changes, or WAV can hold no more, all go on in new files."""
+    monkeypatch.setattr(recorder, "_LARGEST_FILE", 4 * 1000)
+    made = recording(tmp_path, [600, 600])
+    assert [path.name for path in made.paths[3:]] == ["input-2.wav", "a-2.wav", "b-2.wav"]
+    assert [len(samples) for samples in written(made)] == [590] * 3 + [600] * 3
+    made.begin(48000, LATENCY, outage_s=0.5)
+    ring = ring_of(400)
+    ring.write(0, stream(400))
+    made.drain(ring, 400)
+    assert soundfile.info(tmp_path / "a-3.wav").samplerate == 48000
+
+
+def test_failure_ends_the_recording_not_the_sound(tmp_path):
+    """When a file cannot be written, it says so, and takes everything that comes."""
+    made = recording(tmp_path, [100])
+    for path in made.paths:
+        path.unlink()
+    made.begin(16000, LATENCY, 0.1)
+    assert "stopped, the disk may be full" in made.failure
+    made.drain(ring_of(100), 100)
+    made.end(is_flushed=False)
+
+
+def test_source_called_input_has_a_file_of_its_own(tmp_path):
+    """A source called input has a file of its own."""
+    made = Recorder(tmp_path, ("input", "../b"), 1)
+    made.begin(16000, LATENCY)
+    ring = ring_of(100)
+    ring.write(0, stream(100))
+    made.drain(ring, 100)
+    assert [path.name for path in made.paths] == ["input.wav", "input-2.wav", "_b.wav"]
+
+
+def test_new_folder_is_empty(tmp_path):
+    """A folder in which there is something is left alone, and another one is made."""
+    first = new_folder(tmp_path / "take")
+    assert new_folder(tmp_path / "take") == first
+    (first / "x").touch()
+    second = new_folder(tmp_path / "take")
+    assert second.name == "take-2"
+    (second / "x").touch()
+    assert new_folder(tmp_path / "take").name == "take-3"
+    (tmp_path / "file").touch()
+    assert new_folder(tmp_path / "file").name == "file-2"
+    with pytest.raises(ValueError, match="cannot record there"):
+        new_folder("/proc/take")
