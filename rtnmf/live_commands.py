@@ -65,10 +65,11 @@ def _announce(running: Live, name: str, learned_rate: int, learned_latency: int)
     facts, rate = running.facts, running.sample_rate
     if rate != learned_rate:
         print(f"note: {name} was learned at {learned_rate} Hz, is used at {rate} Hz", file=sys.stderr)
-    if running.latency * learned_rate < learned_latency * rate / 2:
+    latency = 2 * round(running.latency * learned_rate / rate / 2)  # as `learn` counts it
+    if latency < learned_latency / 2:
         print(
             f"note: {name} was learned for a latency of {1000 * learned_latency / learned_rate:.0f} ms: it fits better"
-            f" when learned with --latency {running.latency}",
+            f" when learned with --latency {latency}",
             file=sys.stderr,
         )
     print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz")

@@ -42,6 +42,11 @@ class Server:
         finally:
             self.restart(before)
 
+    def ensure(self):
+        """Start it when another test has left it dead."""
+        if self.process.poll() is not None:
+            self.start()
+
     def restart(self, settings):
         """Start it anew with other settings."""
         self.stop()
@@ -75,7 +80,9 @@ class Peer:
         self.process = subprocess.Popen(
             line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        assert self.process.stdout.readline() == "ready\n"
+        if self.process.stdout.readline() != "ready\n":
+            self.stop()
+            raise RuntimeError(f"{name} could not connect to the audio server")
 
     def ask(self, line):
         """Let it do something, and wait until it is done."""

@@ -27,12 +27,15 @@ class Peer:
         self.played = np.zeros((n_microphones, 0), np.float32)
         self.heard = np.zeros((n_loudspeakers, 0), np.float32)
         self.position = 0
+        self.next = None
         self.done = threading.Event()
         self.client.set_process_callback(self.process)
         self.client.activate()
 
     def process(self, n_samples):
         """Run one JACK cycle."""
+        if self.next is not None:
+            (self.played, self.heard), self.next, self.position = self.next, None, 0
         block = self.played[:, self.position : self.position + n_samples]
         for port, samples in zip(self.microphones, block, strict=True):
             out = port.get_array()
@@ -50,9 +53,10 @@ class Peer:
         played = np.load(path)
         heard = np.zeros((len(self.loudspeakers), played.shape[1] + TAIL), np.float32)
         self.done.clear()
-        self.position = 1 << 60
-        self.played, self.heard = played, heard
-        self.position = 0
+        self.next = played, heard
+        while self.next is not None:
+            time.sleep(0.001)
+        self.done.clear()
 
 
 def main():

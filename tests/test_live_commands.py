@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,3 +225,24 @@ def test_keys():
     assert desk.gains == {"voice": pytest.approx(10 ** (-1 / 20))}
     terminal.key_pressed(desk, "b", 0)
     assert desk.bypass
+
+
+def test_keys_of_a_terminal(monkeypatch):
+    """Keys are read from a terminal one by one, arrows as words, without waiting for Enter."""
+    master, slave = os.openpty()
+    with os.fdopen(slave) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with terminal._keys() as read_key:
+            for typed, key in ((b"s", "s"), (b"\x1b[A", "up"), (b"\x1b[B", "down")):
+                os.write(master, typed)
+                assert read_key(5) == key
+            assert read_key(0.01) == ""
+    os.close(master)
+
+
+def test_without_a_terminal_there_are_no_keys(monkeypatch):
+    """Without a terminal there are no keys."""
+    with Path(os.devnull).open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with terminal._keys() as read_key:
+            assert read_key(0.01) == ""

@@ -187,6 +187,8 @@ class Live:
         self._watch = threading.Thread(target=self._supervise, name="rtnmf-live", daemon=True)
 
     def __enter__(self) -> Self:
+        if self._closing.is_set() or self._child is not None:
+            raise ValueError("this Live has sounded already: make another")
         try:
             self._child = _Child(self._settings, self._parameters())
             while not self._child.is_open:
@@ -316,7 +318,7 @@ class Live:
         counts = {name: self._before[name] + int(state[name]) for name in _COUNTERS}
         return Stats(
             state=self._state(child),
-            reason=self._reason,
+            reason=self._reason if child is None else child.message.get("reason", self._reason),
             levels_db=dict(zip(self.sources, _db(state["levels"]), strict=True)),
             input_db=float(_db(state["input"])),
             output_db=float(_db(state["output"])),
@@ -395,7 +397,6 @@ class Live:
             if was_open and self._recorder is not None:
                 self._recorder.drain(child.ring, recordable)
                 recordable = child.count("n_recorded")  # has long been written when it is read, at the next look
-            self._reason = child.message.get("reason", self._reason)
             failure = child.failure()
             if failure:
                 return was_open, failure

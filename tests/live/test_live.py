@@ -42,6 +42,7 @@ def server():
 @pytest.fixture
 def peer(server, tmp_path):
     """Run a peer, a microphone and two loudspeakers, on the server."""
+    server.ensure()
     with contextlib.closing(Peer(tmp_path)) as peer:
         yield peer
 
@@ -277,7 +278,7 @@ def test_server_killed_and_started_again(server, tmp_path):
         server.stop()
         peer.stop()
         eventually(lambda: live.stats.state == "waiting")
-        assert "there is no sound device" in live.stats.reason
+        eventually(lambda: "there is no sound device" in live.stats.reason)
         live.gains = {"fan": 0.5}
         server.start()
         peer = Peer(tmp_path)
