@@ -13,16 +13,18 @@ PERIOD = 512
 
 
 class Server:
-    """A JACK server that can be killed and started again; synchronous, as without -S a freewheel can stand still."""
+    """A JACK server that can be killed and started again.
 
-    def __init__(self, sample_rate=48000, period=PERIOD):
-        self.sample_rate = sample_rate
-        self.period = period
+    Synchronous for freewheeling, which can stand still otherwise; not so in real time, where that has less room.
+    """
+
+    def __init__(self, sample_rate=48000, period=PERIOD, mode=""):
+        self.sample_rate, self.period, self.mode = sample_rate, period, mode
         self.start()
 
     def start(self):
         """Start it, and wait until it is there; now and then one of many does not come up."""
-        line = f"jackd -R -P70 -S -n rtnmf -d dummy -r {self.sample_rate} -p {self.period}".split()
+        line = f"jackd -R -P70 {self.mode} -n rtnmf -d dummy -r {self.sample_rate} -p {self.period}".split()
         for _ in range(4):
             sweep()
             self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
