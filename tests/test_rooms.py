@@ -16,7 +16,8 @@ FLOORS = [
     # live/ has floors of its own, all above the separator and below the commands
     {"live.memory", "live.pacing", "live.resampling", "live.devices", "live.engine"},
     {"live.protocol", "live.recorder"},
-    {"live.child", "live.supervisor", "live.microphone", "live.doctor"},
+    {"live.child", "live.process", "live.microphone", "live.doctor"},
+    {"live.supervisor"},
     {"live.__init__"},
     {"arguments", "terminal"},
     {"live_commands"},

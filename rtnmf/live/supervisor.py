@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import pickle
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -19,17 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary, whole_hz
-from rtnmf.live.devices import environment, last_line, listing, python
-from rtnmf.live.memory import share
+from rtnmf.live.process import SoundProcess
 from rtnmf.live.protocol import Layout, Settings
 from rtnmf.live.recorder import Recorder, new_folder
 
 __all__ = ["Live", "Stats"]
 
 _LOOK_S = 0.02
-_PATIENCE_S = {"starting": 60.0, "warming": 120.0, "opening": 10.0, "waiting": 10.0, "open": 1.0}
-_CLOSING_S = 0.6
-_SILENT_S = 2.0
 _COUNTERS = ("n_blocks", "n_samples", "n_late", "n_xruns", "n_lost", "n_errors", "n_unseparated")
 
 
@@ -175,7 +165,7 @@ class Live:
         self._soloed: tuple[str, ...] = ()
         self._muted: tuple[str, ...] = ()
         self._bypass, self._wet, self._n_iter = False, 1.0, 5
-        self._child: _Child | None = None
+        self._child: SoundProcess | None = None
         self._before = dict.fromkeys(_COUNTERS, 0)
         self._n_restarts = 0
         self._reason = ""
@@ -190,7 +180,7 @@ class Live:
         if self._closing.is_set() or self._child is not None:
             raise ValueError("this Live has sounded already: make another")
         try:
-            self._child = _Child(self._settings, self._parameters())
+            self._child = SoundProcess(self._settings, self._parameters())
             while not self._child.is_open:
                 self._child.changed.wait(_LOOK_S)
                 self._child.changed.clear()
@@ -307,7 +297,8 @@ class Live:
     @property
     def stats(self) -> Stats:
         """What is going on, now."""
-        child, facts = self._child, self.facts
+        with self._lock:
+            child, facts, before, n_restarts = self._child, self.facts, dict(self._before), self._n_restarts
         state = None if child is None else child.telemetry()
         if child is None or state is None:
             state = np.zeros((), Layout.of(self._settings).telemetry)
@@ -315,7 +306,7 @@ class Live:
         p50, p99, most = np.percentile(times, [50, 99, 100]) * 1000 if len(times) else (0.0, 0.0, 0.0)
         block_s, rate = float(state["block_s"]), max(1, self.sample_rate)
         labels = tuple(facts.get("labels", ()))
-        counts = {name: self._before[name] + int(state[name]) for name in _COUNTERS}
+        counts = {name: before[name] + int(state[name]) for name in _COUNTERS}
         return Stats(
             state=self._state(child),
             reason=self._reason if child is None else child.message.get("reason", self._reason),
@@ -334,13 +325,13 @@ class Live:
                 "algorithm": 1000 * self.latency / rate,
             },
             seconds=counts.pop("n_samples") / rate,
-            n_restarts=self._n_restarts,
+            n_restarts=n_restarts,
             n_unrecorded=0 if self._recorder is None else self._recorder.n_missed,
             is_realtime=bool(state["is_realtime"]),
             **counts,
         )
 
-    def _state(self, child: _Child | None) -> str:
+    def _state(self, child: SoundProcess | None) -> str:
         if self._closing.is_set():
             return "closed"
         if child is not None and child.is_open:
@@ -370,29 +361,32 @@ class Live:
         return parameters
 
     def _supervise(self) -> None:
-        child, outage_s, n_failed = self._child, 0.0, 0
-        while child is not None:
-            was_open, reason = self._follow(child, outage_s)
-            began = time.monotonic()
-            child.end()
-            if was_open and self._recorder is not None:
-                self._recorder.drain(child.ring, child.count("n_recorded"))
-                self._recorder.end(is_flushed=child.count("n_flushed") > 0)
-            n_failed = 0 if was_open else n_failed + 1
-            if self._closing.wait(min(5.0, 0.1 * 2**n_failed) if n_failed else 0):
-                break
-            child = self._succeed(child, reason)
-            outage_s += time.monotonic() - began
-        self._closed.set()
+        try:
+            child, silent_since = self._child, None
+            while child is not None:
+                was_open, reason = self._follow(child, silent_since)
+                if was_open:
+                    silent_since = time.monotonic()
+                child.end()
+                if was_open and self._recorder is not None:
+                    self._recorder.drain(child.ring, child.count("n_recorded"))
+                    self._recorder.end(is_flushed=child.count("n_flushed") > 0)
+                self._closing.wait(0 if was_open else 1.0)
+                child = self._succeed(child, reason)
+        finally:
+            self._closing.set()
+            if self._child is not None:
+                self._child.end()
+            self._closed.set()
 
-    def _follow(self, child: _Child, outage_s: float) -> tuple[bool, str]:
+    def _follow(self, child: SoundProcess, silent_since: float | None) -> tuple[bool, str]:
         """Record what a child does until it fails or all is to end; return whether it ever sounded, and the reason."""
-        recordable, was_open, began = 0, False, time.monotonic()
+        recordable, was_open = 0, False
         while not self._closing.wait(_LOOK_S):
             if child.is_open and not was_open:
                 was_open, self.facts, self._reason = True, child.message, ""
                 if self._recorder is not None:
-                    outage_s = outage_s + time.monotonic() - began if self._n_restarts else 0.0
+                    outage_s = 0.0 if silent_since is None else time.monotonic() - silent_since
                     self._recorder.begin(self.sample_rate, self.latency, outage_s)
             if was_open and self._recorder is not None:
                 self._recorder.drain(child.ring, recordable)
@@ -402,119 +396,24 @@ class Live:
                 return was_open, failure
         return was_open, ""
 
-    def _succeed(self, child: _Child, reason: str) -> _Child:
-        """Start another child in place of one that failed."""
-        with self._lock:
-            for name in _COUNTERS:
-                self._before[name] += child.count(name)
-            self._n_restarts += 1
-            self._reason = reason
-            self._child = _Child(self._settings, self._parameters())
-            return self._child
-
-
-class _Child:
-    """The process that sounds, seen from outside: what it says, what it shares, whether it is well."""
-
-    def __init__(self, settings: Settings, parameters: NDArray[Any]) -> None:
-        layout = Layout.of(settings)
-        memory, handle, descriptors = share(layout.size)
-        self.parameters, self._telemetry, self.ring = layout.views(memory)
-        self.parameters.write(parameters)
-        self.message: dict[str, Any] = {"state": "starting"}
-        self.changed = threading.Event()
-        self._heard_s = time.monotonic()
-        self._n_blocks = 0
-        self._gone = ""
-        self._silence_to_check_s = _SILENT_S
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        self._process = subprocess.Popen(
-            python("from rtnmf.live.child import main; main()"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=environment(),
-            pass_fds=descriptors,
-            **apart,
-        )
-        for descriptor in descriptors:
-            os.close(descriptor)
-        self._has_settings = threading.Event()
-        self._talk = threading.Thread(target=self._talking, args=(settings._replace(handle=handle),), daemon=True)
-        self._talk.start()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has opened its stream."""
-        return bool(self.message["state"] == "open")
-
-    def telemetry(self) -> NDArray[Any] | None:
-        """Return what the callbacks report, None before the first."""
-        return self._telemetry.read()
-
-    def count(self, name: str) -> int:
-        """Return one of the counters of the telemetry."""
-        state = self.telemetry()
-        return 0 if state is None else int(state[name])
-
-    def failure(self) -> str:
-        """Return why this process is of no use any more, empty while all is well."""
-        if self._process.poll() is not None:
-            self._talk.join(_CLOSING_S)
-            return str(self.message.get("reason") or f"the sound process ended: {last_line(self._words())}")
-        state = self.telemetry()
-        patience_s = _PATIENCE_S.get(self.message["state"], 0.0)
-        if state is not None:
-            patience_s = max(patience_s, 4 * float(state["block_s"]))
-            self._look_after_silence(float(state["silent_s"]))
-            if state["n_blocks"] != self._n_blocks:
-                self._n_blocks, self._heard_s = int(state["n_blocks"]), time.monotonic()
-        if time.monotonic() - self._heard_s > patience_s:
-            return str(self.message.get("reason") or "the sound process was stuck: is the sound server well?")
-        return self._gone
-
-    def end(self) -> None:
-        """Let it close its stream; end it when it does not."""
-        if self._has_settings.is_set():
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()  # type: ignore[union-attr]
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_CLOSING_S)
-        self._process.kill()
-        self._process.wait()
-        self._talk.join()
-        self._process.stdout.close()  # type: ignore[union-attr]
-        self._stderr.close()
-
-    def _talking(self, settings: Settings) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            pickle.dump(settings, self._process.stdin)  # type: ignore[arg-type]
-            self._process.stdin.flush()  # type: ignore[union-attr]
-            self._has_settings.set()
-            for line in self._process.stdout:  # type: ignore[union-attr]
-                self.message, self._heard_s = json.loads(line), time.monotonic()
-                self.changed.set()
-
-    def _look_after_silence(self, silent_s: float) -> None:
-        """Find out whether devices that have gone perfectly silent are still there; PortAudio does not say."""
-        if silent_s < _SILENT_S:
-            self._silence_to_check_s = _SILENT_S
-        elif silent_s > self._silence_to_check_s:
-            self._silence_to_check_s = 2 * silent_s
-            threading.Thread(target=self._look_for_devices, args=(self.message,), daemon=True).start()
-
-    def _look_for_devices(self, facts: dict[str, Any]) -> None:
-        with contextlib.suppress(ValueError):
-            names = [device.name for device in listing()]
-            missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
-            self._gone = f"{missing[0]!r} is gone" if missing else ""
-
-    def _words(self) -> bytes:
-        self._stderr.seek(0)
-        return self._stderr.read()
+    def _succeed(self, child: SoundProcess, reason: str) -> SoundProcess | None:
+        """Start another child in place of one that failed; None when all is to end."""
+        self._reason = reason
+        while not self._closing.is_set():
+            try:
+                successor = SoundProcess(self._settings, self._parameters())
+            except (OSError, ValueError) as error:  # no memory, no room for another process: that may pass
+                self._reason = f"no process could be started ({error})"
+                self._closing.wait(1.0)
+                continue
+            with self._lock:
+                for name in _COUNTERS:
+                    self._before[name] += child.count(name)
+                self._n_restarts += 1
+                self._child = successor
+                successor.parameters.write(self._parameters())  # they may have changed meanwhile
+            return successor
+        return None
 
 
 def _db(mean_square: NDArray[np.float64]) -> Any:
