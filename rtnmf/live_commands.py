@@ -72,6 +72,8 @@ def _announce(running: Live, name: str, learned_rate: int, learned_latency: int)
             f" when learned with --latency {latency}",
             file=sys.stderr,
         )
+    if "JACK" not in facts["host"] and (facts["input"] == facts["output"] or "default" in facts["output"]):
+        print("note: use headphones: loudspeakers that the microphone hears would howl", file=sys.stderr)
     print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz")
     heard = [s for s in running.sources if running.gains[s] and (not running.soloed or s in running.soloed)]
     rest = [s for s in running.sources if s not in heard]
@@ -92,10 +94,10 @@ def _sum_up(running: Live) -> None:
         print("note: blocks were lost: use larger blocks (--block 1024), and see: rtnmf doctor", file=sys.stderr)
     if stats.n_unrecorded:
         print(f"note: {stats.n_unrecorded} samples came too fast to be recorded, and are silent", file=sys.stderr)
-    if running.recording_failure:
-        print(f"note: {running.recording_failure}", file=sys.stderr)
     for path in running.recordings:
         print(path)
+    if running.recording_failure:
+        raise ValueError(running.recording_failure)
 
 
 def devices(_: argparse.Namespace) -> None:
@@ -144,7 +146,7 @@ def recorded(wishes: dict[str, float], options: argparse.Namespace) -> dict[str,
 
     paths = {}
     for source, name in zip(wishes, files.safe_names(list(wishes)), strict=True):
-        with Microphone(options.input, options.channels, options.rate) as microphone:
+        with Microphone(options.input, options.channels) as microphone:
             x = _take(microphone, source, wishes[source])
         path = _free_path(Path(options.output).with_suffix(""), name)
         files.write(path, x, microphone.sample_rate, "FLOAT")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ _LINE_S = 2.0
 _BAR = 24
 _LOWEST_DB = -60.0
 _GAIN_STEP_DB = 1.0
+_KEY = re.compile(r"\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Z]|.", re.DOTALL)
 _ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down"}
 
 
@@ -35,7 +37,7 @@ def show(live: Live, seconds: float | None) -> None:
     with _keys() as read_key, Screen(console=Console(), auto_refresh=False) as screen:
         while time.monotonic() < end and not live.wait(0):
             key = read_key(_FRAME_S)
-            if key in ("q", "Q", "\x1b", "\x04"):
+            if key in ("q", "Q", "\x04"):
                 return
             chosen = key_pressed(live, key, chosen)
             screen.update(panel(live, chosen), refresh=True)
@@ -44,10 +46,13 @@ def show(live: Live, seconds: float | None) -> None:
 def lines(live: Live, seconds: float | None) -> None:
     """Print a line now and then, and whenever the state changes."""
     end = math.inf if seconds is None else time.monotonic() + seconds
-    told, next_s = "sounding", time.monotonic() + _LINE_S
+    told, next_s, failure = "sounding", time.monotonic() + _LINE_S, ""
     while time.monotonic() < end and not live.wait(min(0.1, max(0.0, end - time.monotonic()))):
         stats = live.stats
         state = stats.state if stats.state == "sounding" else f"{stats.state}: {stats.reason}"
+        if live.recording_failure and live.recording_failure != failure:
+            failure = live.recording_failure
+            print(f"note: {failure}", file=sys.stderr)
         if state != told or time.monotonic() >= next_s:
             print(_line(stats) if stats.state == "sounding" else state, flush=True)
             told, next_s = state, time.monotonic() + _LINE_S
@@ -163,7 +168,7 @@ def _keys() -> Iterator[Any]:
         before = termios.tcgetattr(descriptor)
         try:
             tty.setcbreak(descriptor)
-            yield _unix_key
+            yield _UnixKeys().next
         finally:
             with contextlib.suppress(termios.error):  # the terminal may be gone
                 termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
@@ -174,14 +179,20 @@ def _no_key(seconds: float) -> str:
     return ""
 
 
-def _unix_key(seconds: float) -> str:
-    import select
+class _UnixKeys:
+    """The keys that were pressed in a terminal, one by one, however many come at once."""
 
-    ready, _, _ = select.select([sys.stdin], [], [], seconds)
-    if not ready:
-        return ""
-    typed = os.read(sys.stdin.fileno(), 16).decode(errors="replace")
-    return _ARROWS.get(typed, typed[:1] or "\x04")
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+
+    def next(self, seconds: float) -> str:
+        import select
+
+        if not self._waiting and select.select([sys.stdin], [], [], seconds)[0]:
+            typed = os.read(sys.stdin.fileno(), 256).decode(errors="replace")
+            self._waiting = _KEY.findall(typed) or ["\x04"]
+        key = self._waiting.pop(0) if self._waiting else ""
+        return _ARROWS.get(key, key if len(key) == 1 else "")
 
 
 def _windows_key(seconds: float) -> str:

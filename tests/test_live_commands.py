@@ -78,6 +78,18 @@ def test_it_ends_within_a_second_with_the_recordings_closed(peer, tmp_path, numb
     np.testing.assert_allclose(voice + fan, x, atol=1e-6)
 
 
+def test_second_ctrl_c_costs_no_recording(peer, tmp_path):
+    """A second Ctrl-C, while the first is being obeyed, costs nothing of the recordings."""
+    command = started("live", "desk.safetensors", "--input", "peer", "--output", "peer", "--record", "take")
+    time.sleep(0.5)
+    for _ in range(3):
+        command.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    command.communicate(timeout=10)
+    x, voice, fan = (files.read(tmp_path / "take" / f"{name}.wav")[0] for name in ("input", "voice", "fan"))
+    np.testing.assert_allclose(voice + fan, x, atol=1e-6)  # the flushed end included
+
+
 def test_closed_terminal_ends_it(peer, tmp_path):
     """A terminal that is closed ends it; there are keys and bars in it until then."""
     arguments = [*RTNMF, "live", "desk.safetensors", "--input", "peer", "--output", "peer", "--record", "take"]
@@ -236,6 +248,8 @@ def test_keys_of_a_terminal(monkeypatch):
             for typed, key in ((b"s", "s"), (b"\x1b[A", "up"), (b"\x1b[B", "down")):
                 os.write(master, typed)
                 assert read_key(5) == key
+            os.write(master, b"mm\x1b[C\x1b[5~b")
+            assert [read_key(1) for _ in range(5)] == ["m", "m", "", "", "b"]
             assert read_key(0.01) == ""
     os.close(master)
 

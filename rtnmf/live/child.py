@@ -43,6 +43,7 @@ _PRIORITY = 60
 _FALL_S = 0.3
 _REHEARSAL = 32
 _TRIES = 4
+_INVALID_RATE = -9997
 
 
 class _Callback:
@@ -275,10 +276,9 @@ def _opened(sounddevice: Any, settings: Settings) -> tuple[Any, _Callback, dict[
         )
         stream.start()
     except sounddevice.PortAudioError as error:
-        raise ValueError(
-            f"{pair.input.name!r} to {pair.output.name!r} cannot be opened ({error.args[0]}): close other programs"
-            " that use them, or choose others, see: rtnmf devices"
-        ) from error
+        gc.unfreeze()
+        gc.enable()
+        raise _unusable(pair, error) from error
     facts = {
         "input": pair.input.name,
         "output": pair.output.name,
@@ -326,8 +326,10 @@ def _sample_rates(sounddevice: Any, settings: Settings, pair: Pair, n_outputs: i
         try:
             sounddevice.check_input_settings(pair.numbers[0], settings.n_channels, samplerate=rate)
             sounddevice.check_output_settings(pair.numbers[1], n_outputs, samplerate=rate)
-        except sounddevice.PortAudioError:
-            return False
+        except sounddevice.PortAudioError as error:
+            if error.args[-1] == _INVALID_RATE:
+                return False
+            raise _unusable(pair, error) from error
         return True
 
     offers = [pair.input.sample_rate, pair.output.sample_rate, settings.dictionary.sample_rate, 48000, 44100]
@@ -347,6 +349,13 @@ def _sample_rates(sounddevice: Any, settings: Settings, pair: Pair, n_outputs: i
     raise ValueError(
         f"{pair.input.name!r} and {pair.output.name!r} have no sample rate in common: set both to the same one in the"
         " system's sound settings"
+    )
+
+
+def _unusable(pair: Pair, error: Exception) -> ValueError:
+    return ValueError(
+        f"{pair.input.name!r} to {pair.output.name!r} cannot be opened ({error.args[0]}): close other programs"
+        " that use them, or choose others, see: rtnmf devices"
     )
 
 

@@ -132,6 +132,9 @@ def listing(*, with_rates: bool = False) -> list[Device]:
 
 def answer(with_rates: bool) -> None:
     """Print the devices as a line of JSON, and end this process."""
+    guard = threading.Timer(_LISTING_S, os._exit, [1])
+    guard.daemon = True
+    guard.start()
     try:
         found: dict[str, Any] = {"devices": [device._asdict() for device in listed(with_rates=with_rates)]}
     except ValueError as error:

@@ -79,16 +79,18 @@ class Engine:
     def process(self, block: Array, *, separate: bool = True) -> Heard:
         """Take a block, shape (n_samples, n_channels), and return what becomes of it.
 
-        With `separate=False` nearly all of the work is saved. Then, after an exception in the separation, and until
-        the separator has heard `latency` samples again, the aligned input goes out with the weight of the loudest.
+        With `separate=False` nearly all of the work is saved, once the weights have turned to where that makes no
+        step. Then, after an exception in the separation, and until the separator has heard `latency` samples again,
+        the aligned input goes out with the weight of the loudest.
         """
         samples = finite(block)
         aligned = self._aligned(samples)
-        stems = self._separated(samples, separate)
+        gives_way = not separate and not self._unprimed and not self._weights.are_at(self._unseparated_target())
+        stems = self._separated(samples, separate or gives_way)
         is_separated = stems is not None
         if stems is None:
             stems = np.repeat(aligned[None] / np.float32(self._n_sources), self._n_sources, axis=0)
-        self._weights.turn_to(self._target if is_separated else self._unseparated_target())
+        self._weights.turn_to(self._target if is_separated and not gives_way else self._unseparated_target())
         output = self._spread(self._weighed(stems, aligned))
         return Heard(samples, stems, output, is_separated)
 
@@ -119,7 +121,8 @@ class Engine:
 
     def _unseparated_target(self) -> Array:
         """Return weights that change nothing when the stems come back, equal parts being weighed alike."""
-        return np.append(np.full(self._n_sources, self._target[:-1].max(), np.float32), self._target[-1])
+        loudest = self._target[np.abs(self._target[:-1]).argmax()]
+        return np.append(np.full(self._n_sources, loudest, np.float32), self._target[-1])
 
     def _weighed(self, stems: Array, aligned: Array) -> Array:
         """Return the outputs, shape (1 or n_sources, n_samples, n_channels)."""
@@ -151,6 +154,9 @@ class _Ramp:
             now = self._target - self._slopes * np.float32(self._left)
             self._slopes = (target - now) / np.float32(self._length)
             self._target, self._left = target, self._length
+
+    def are_at(self, target: Array) -> bool:
+        return not self._left and np.array_equal(target, self._target)
 
     def next(self, n_samples: int) -> Array:
         """Return the weights of the next samples, shape (n_weights, n_samples), or (n_weights, 1) for all alike."""

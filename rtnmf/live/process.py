@@ -21,9 +21,11 @@ from rtnmf.live.protocol import Layout, Settings
 
 __all__ = ["SoundProcess"]
 
-_PATIENCE_S = {"starting": 60.0, "warming": 120.0, "opening": 10.0, "waiting": 10.0, "open": 1.0}
+_PATIENCE_S = {"starting": 60.0, "warming": 120.0, "opening": 10.0, "waiting": 10.0, "open": 10.0}
+_BLOCK_PATIENCE_S = 1.0
 _CLOSING_S = 0.6
 _SILENT_S = 2.0
+_CHECK_S = 10.0
 
 
 class SoundProcess:
@@ -36,25 +38,30 @@ class SoundProcess:
         self.parameters.write(parameters)
         self.message: dict[str, Any] = {"state": "starting"}
         self.changed = threading.Event()
-        self._heard_s = time.monotonic()
+        self.heard_s = time.monotonic()
         self._n_blocks = 0
         self._gone = ""
-        self._silence_to_check_s = _SILENT_S
+        self._next_check_s = _SILENT_S
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        self._process = subprocess.Popen(
-            python("from rtnmf.live.child import main; main()"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=environment(),
-            pass_fds=descriptors,
-            **apart,
-        )
-        for descriptor in descriptors:
-            os.close(descriptor)
+        try:
+            self._process = subprocess.Popen(
+                python("from rtnmf.live.child import main; main()"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=environment(),
+                pass_fds=descriptors,
+                **apart,
+            )
+        except OSError:
+            self._stderr.close()
+            raise
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         self._has_settings = threading.Event()
         self._talk = threading.Thread(target=self._talking, args=(settings._replace(handle=handle),), daemon=True)
         self._talk.start()
@@ -81,26 +88,29 @@ class SoundProcess:
         state = self.telemetry()
         patience_s = _PATIENCE_S.get(self.message["state"], 0.0)
         if state is not None:
-            patience_s = max(patience_s, 4 * float(state["block_s"]))
+            patience_s = max(_BLOCK_PATIENCE_S, 4 * float(state["block_s"]))
             self._look_after_silence(float(state["silent_s"]))
             if state["n_blocks"] != self._n_blocks:
-                self._n_blocks, self._heard_s = int(state["n_blocks"]), time.monotonic()
-        if time.monotonic() - self._heard_s > patience_s:
+                self._n_blocks, self.heard_s = int(state["n_blocks"]), time.monotonic()
+        if time.monotonic() - self.heard_s > patience_s:
             return str(self.message.get("reason") or "the sound process was stuck: is the sound server well?")
         return self._gone
 
     def end(self) -> None:
         """Let it close its stream; end it when it does not."""
-        if self._has_settings.is_set():
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()  # type: ignore[union-attr]
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_CLOSING_S)
-        self._process.kill()
-        self._process.wait()
-        self._talk.join()
-        self._process.stdout.close()  # type: ignore[union-attr]
-        self._stderr.close()
+        try:
+            if self._has_settings.is_set():
+                with contextlib.suppress(OSError):
+                    self._process.stdin.close()  # type: ignore[union-attr]
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_CLOSING_S)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._talk.join()
+            for pipe in (self._process.stdin, self._process.stdout, self._stderr):
+                with contextlib.suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]
 
     def _talking(self, settings: Settings) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -108,19 +118,19 @@ class SoundProcess:
             self._process.stdin.flush()  # type: ignore[union-attr]
             self._has_settings.set()
             for line in self._process.stdout:  # type: ignore[union-attr]
-                self.message, self._heard_s = json.loads(line), time.monotonic()
+                self.message, self.heard_s = json.loads(line), time.monotonic()
                 self.changed.set()
 
     def _look_after_silence(self, silent_s: float) -> None:
-        """Find out whether devices that have gone perfectly silent are still there; PortAudio does not say."""
+        """Find out whether devices that have gone perfectly silent are still there, where PortAudio does not say."""
         if silent_s < _SILENT_S:
-            self._silence_to_check_s = _SILENT_S
-        elif silent_s > self._silence_to_check_s:
-            self._silence_to_check_s = 2 * silent_s
+            self._next_check_s = _SILENT_S
+        elif silent_s > self._next_check_s and "JACK" in self.message.get("host", ""):
+            self._next_check_s = silent_s + min(silent_s, _CHECK_S)
             threading.Thread(target=self._look_for_devices, args=(self.message,), daemon=True).start()
 
     def _look_for_devices(self, facts: dict[str, Any]) -> None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(Exception):  # the sound goes on, whatever becomes of this
             names = [device.name for device in listing()]
             missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
             self._gone = f"{missing[0]!r} is gone" if missing else ""

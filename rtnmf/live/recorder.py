@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,8 @@ class Recorder:
         if sample_rate != self._sample_rate:
             self._sample_rate, self._n_written = sample_rate, 0
         elif outage_s > 0:
-            self._write(np.zeros((len(self._names), round(outage_s * sample_rate), self._n_channels), np.float32))
+            for silence in self._silence(round(outage_s * sample_rate)):
+                self._write(silence)
         self._position, self._skipped = 0, latency
         self._waiting = np.empty((0, self._n_channels), np.float32)
 
@@ -71,7 +73,8 @@ class Recorder:
         missed = max(0, n_recorded - room - self._position)
         if missed:
             self.n_missed += missed
-            self._take(np.zeros((len(self._names), missed, self._n_channels), np.float32))
+            for silence in self._silence(missed):
+                self._take(silence)
         rows = ring.read(self._position + missed, n_recorded)
         self._take(rows.reshape(len(self._names), self._n_channels, -1).transpose(0, 2, 1))
         self._position = n_recorded
@@ -83,6 +86,12 @@ class Recorder:
             block[0] = self._waiting
             self._write(block)
         self._waiting = self._waiting[:0]
+
+    def _silence(self, n_samples: int) -> Iterator[Array]:
+        """Yield so much silence in pieces, as it may be hours."""
+        piece = 10 * self._sample_rate
+        for start in range(0, n_samples, piece):
+            yield np.zeros((len(self._names), min(piece, n_samples - start), self._n_channels), np.float32)
 
     def _take(self, block: Array) -> None:
         """Write a block of input and stems, shape (1 + n_sources, n_samples, n_channels); the input waits for them."""
@@ -104,13 +113,13 @@ class Recorder:
                     file.seek(0, soundfile.SEEK_END)
                     file.write(samples)
             self._n_written += block.shape[1]
-        except (OSError, soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
+        except Exception as error:  # the sound goes on without it
             self.failure = f"the recording in {self._folder} stopped, the disk may be full ({error})"
 
     def _begin_part(self) -> None:
         self._n_parts += 1
         self._n_written = 0
-        suffix = f"-{self._n_parts}" if self._n_parts > 1 else ""
+        suffix = f".part{self._n_parts}" if self._n_parts > 1 else ""
         for name in self._names:
             path = self._folder / f"{name}{suffix}.wav"
             soundfile.SoundFile(path, "x", self._sample_rate, self._n_channels, "FLOAT", format="WAV").close()

@@ -12,8 +12,8 @@ __all__ = ["Resampling"]
 
 Array = NDArray[np.float32]
 
-_TRIAL_S = 2.0
-_SPARE = 32
+_TRIAL_S = 30.0
+_SPARE = 128
 
 
 class Resampling:
@@ -49,13 +49,18 @@ class Resampling:
         self._n_inputs, self._n_outputs = n_inputs, n_outputs
         self.delay = self._tried(block_length, outer_rate)
         self._queue = np.zeros((self.delay, n_outputs), np.float32)
+        self._owed = 0  # samples of silence that went out because the real ones came too late: these are left out
 
     def process(self, block: Array, processor: Callable[[Array], Array]) -> Array:
         """Return a block of the same length, shape (n_samples, n_outputs), `delay` samples late."""
         inner = processor(self._inward.resample_chunk(np.ascontiguousarray(block)))
         queue = np.concatenate([self._queue, self._outward.resample_chunk(np.ascontiguousarray(inner))])
+        repaid = min(self._owed, max(0, len(queue) - len(block)))
+        queue = queue[repaid:]
+        missing = max(0, len(block) - len(queue))
+        self._owed += missing - repaid
         self._queue = queue[len(block) :]
-        return queue[: len(block)]
+        return np.pad(queue[: len(block)], ((0, missing), (0, 0)))
 
     def _tried(self, block_length: int, outer_rate: int) -> int:
         """Return how many samples the two converters have kept back at most, and clear them."""

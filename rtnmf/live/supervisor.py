@@ -180,20 +180,20 @@ class Live:
         if self._closing.is_set() or self._child is not None:
             raise ValueError("this Live has sounded already: make another")
         try:
-            self._child = SoundProcess(self._settings, self._parameters())
-            while not self._child.is_open:
-                self._child.changed.wait(_LOOK_S)
-                self._child.changed.clear()
-                failure = self._child.failure()
+            self._child = child = SoundProcess(self._settings, self._parameters())
+            while child.message["state"] != "open":
+                child.changed.wait(_LOOK_S)
+                child.changed.clear()
+                failure = child.failure()
                 if failure:
                     raise ValueError(failure)
-            self.facts = self._child.message
+            self.facts = child.message
+            self._set()  # what was set meanwhile
+            self._settings = self._settings._replace(keep_trying=True)
+            self._watch.start()
         except BaseException:
-            if self._child is not None:
-                self._child.end()
+            self.close()
             raise
-        self._settings = self._settings._replace(keep_trying=True)
-        self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -201,11 +201,16 @@ class Live:
 
     def close(self) -> None:
         """Stop the sound, and finish the recordings; within a second, whatever the device does."""
-        self._closing.set()
-        while self._watch.is_alive():
-            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C must not cost the end of a recording
-                self._watch.join()
-        self._closed.set()
+        is_done = False
+        while not is_done:  # a second Ctrl-C must not cost the end of a recording
+            with contextlib.suppress(KeyboardInterrupt):
+                self._closing.set()
+                if self._watch.ident is None:
+                    if self._child is not None:
+                        self._child.end()
+                    self._closed.set()
+                self._closed.wait()
+                is_done = True
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until `close` was called elsewhere, or for so long; return whether it was closed."""
@@ -241,7 +246,8 @@ class Live:
         self._check_sources(gains)
         if not all(np.isfinite(gain) and abs(gain) <= 1000 for gain in gains.values()):
             raise ValueError(f"gains are {dict(gains)}, expected weights such as 0, 0.5 or 1")
-        self._set(_gains=self._gains | {source: float(gain) for source, gain in gains.items()})
+        with self._lock:
+            self._set(_gains=self._gains | {source: float(gain) for source, gain in gains.items()})
 
     @property
     def soloed(self) -> tuple[str, ...]:
@@ -366,13 +372,16 @@ class Live:
             while child is not None:
                 was_open, reason = self._follow(child, silent_since)
                 if was_open:
-                    silent_since = time.monotonic()
+                    silent_since = child.heard_s
                 child.end()
                 if was_open and self._recorder is not None:
                     self._recorder.drain(child.ring, child.count("n_recorded"))
                     self._recorder.end(is_flushed=child.count("n_flushed") > 0)
                 self._closing.wait(0 if was_open else 1.0)
                 child = self._succeed(child, reason)
+        except Exception as error:
+            self._reason = f"watching the sound failed ({error!r})"
+            raise
         finally:
             self._closing.set()
             if self._child is not None:
@@ -383,8 +392,9 @@ class Live:
         """Record what a child does until it fails or all is to end; return whether it ever sounded, and the reason."""
         recordable, was_open = 0, False
         while not self._closing.wait(_LOOK_S):
-            if child.is_open and not was_open:
-                was_open, self.facts, self._reason = True, child.message, ""
+            message = child.message
+            if message["state"] == "open" and not was_open:
+                was_open, self.facts, self._reason = True, message, ""
                 if self._recorder is not None:
                     outage_s = 0.0 if silent_since is None else time.monotonic() - silent_since
                     self._recorder.begin(self.sample_rate, self.latency, outage_s)

@@ -130,3 +130,19 @@ def test_hostile_input_gives_finite_output(engine, level):
     """Whatever comes in, what goes out is finite."""
     heard = engine.process(np.full((5000, 1), level, np.float32))
     assert all(np.isfinite(part).all() for part in heard[:3])
+
+
+def test_giving_way_makes_no_step(dictionary):
+    """When the separation gives way to the input, and comes back, a tone goes on without a step."""
+    engine = Engine(Separator(dictionary), 1, [1, 0, 0])
+    tone = 0.5 * np.sin(2 * np.pi * 50 * np.arange(48000) / 16000).astype(np.float32)
+    outputs = [engine.process(block, separate=not 40 < i < 80).output for i, block in enumerate(blocks(tone, 400))]
+    assert np.abs(np.diff(np.concatenate(outputs)[8000:, 0])).max() < 1.5 * np.abs(np.diff(tone)).max()
+
+
+def test_negative_weight_is_kept_without_separation(engine, speech):
+    """A source that is heard upside down is so without separation too."""
+    engine.weigh([-1, 0, 0])
+    latency = engine.separator.latency
+    outputs = [engine.process(block, separate=False).output for block in blocks(speech[:16000], 500)]
+    np.testing.assert_allclose(np.concatenate(outputs)[8000:, 0], -speech[8000 - latency : 16000 - latency], atol=1e-7)

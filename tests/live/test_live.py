@@ -210,21 +210,25 @@ def test_mono_goes_to_both_ears_and_stems_to_pairs(server, tmp_path):
 def test_parameters_take_effect_without_a_click(peer):
     """Solo, mute and gains of a steady tone take effect, and no step in the output is larger than the tone's own."""
     tone = (0.5 * np.sin(2 * np.pi * 100 * np.arange(3 * 48000) / 48000)).astype(np.float32)
-    with Live(DICTIONARY, input="peer", output="peer") as live:
-        time.sleep(0.2)
-        peer.play(tone)
-        for change in (
-            lambda: live.mute("voice", "fan"),
-            lambda: live.mute(),
-            lambda: live.solo("fan"),
-            lambda: setattr(live, "gains", {"fan": 0.25}),
-            lambda: setattr(live, "bypass", True),
-            lambda: setattr(live, "wet", 0.5),
-            lambda: setattr(live, "bypass", False),
-        ):
-            time.sleep(0.3)
-            change()
-        heard = peer.heard()[0]
+    for _ in range(3):
+        with Live(DICTIONARY, input="peer", output="peer") as live:
+            time.sleep(0.2)
+            peer.play(tone)
+            for change in (
+                lambda: live.mute("voice", "fan"),
+                lambda: live.mute(),
+                lambda: live.solo("fan"),
+                lambda: setattr(live, "gains", {"fan": 0.25}),
+                lambda: setattr(live, "bypass", True),
+                lambda: setattr(live, "wet", 0.5),
+                lambda: setattr(live, "bypass", False),
+            ):
+                time.sleep(0.3)
+                change()
+            heard = peer.heard()[0]
+            time.sleep(1.5)
+            if live.stats.n_lost == live.stats.n_xruns == 0:
+                break  # else the machine has made a step of its own
     middle = heard[12000 : len(tone) - 4000]
     assert np.abs(np.diff(middle)).max() < 1.2 * np.abs(np.diff(tone)).max()
     quiet = np.abs(np.lib.stride_tricks.sliding_window_view(middle, 4800)[::480]).max(axis=1)
@@ -420,8 +424,8 @@ def test_exception_in_the_processing_lets_the_aligned_input_out(peer, tmp_path, 
 def test_too_much_work_costs_updates_first_and_then_the_separation(peer, n_each, is_hopeless):
     """A dictionary that is too large costs updates first, and then the separation, but never the sound."""
     big = random_dictionary(STFT(2048, 512), ("voice", "fan"), n_each=n_each, sample_rate=48000)
-    with Live(big, input="peer", output="peer", n_iter=40) as live:
-        eventually(lambda: live.stats.n_unseparated > 5 if is_hopeless else live.stats.n_iter < 30, 30)
+    with Live(big, input="peer", output="peer", n_iter=200) as live:
+        eventually(lambda: live.stats.n_unseparated > 5 if is_hopeless else live.stats.n_iter < 150, 30)
         if is_hopeless:
             assert live.stats.n_iter == 1
             return

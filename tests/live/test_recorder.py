@@ -100,13 +100,13 @@ def test_a_new_rate_and_a_full_file_go_on_in_new_files(tmp_path, monkeypatch):
     """When the rate changes, or WAV can hold no more, all go on in new files."""
     monkeypatch.setattr(recorder, "_LARGEST_FILE", 4 * 1000)
     made = recording(tmp_path, [600, 600])
-    assert [path.name for path in made.paths[3:]] == ["input-2.wav", "a-2.wav", "b-2.wav"]
+    assert [path.name for path in made.paths[3:]] == ["input.part2.wav", "a.part2.wav", "b.part2.wav"]
     assert [len(samples) for samples in written(made)] == [590] * 3 + [600] * 3
     made.begin(48000, LATENCY, outage_s=0.5)
     ring = ring_of(400)
     ring.write(0, stream(400))
     made.drain(ring, 400)
-    assert soundfile.info(tmp_path / "a-3.wav").samplerate == 48000
+    assert soundfile.info(tmp_path / "a.part3.wav").samplerate == 48000
 
 
 def test_failure_ends_the_recording_not_the_sound(tmp_path):
