@@ -74,7 +74,8 @@ def _announce(running: Live, name: str, learned_rate: int, learned_latency: int)
         )
     if "JACK" not in facts["host"] and (facts["input"] == facts["output"] or "default" in facts["output"]):
         print("note: use headphones: loudspeakers that the microphone hears would howl", file=sys.stderr)
-    print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz")
+    resampled = f", converted to {rate} Hz and back" if rate != facts["device_rate"] else ""
+    print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
     heard = [s for s in running.sources if running.gains[s] and (not running.soloed or s in running.soloed)]
     rest = [s for s in running.sources if s not in heard]
     muted = f"; muted: {', '.join(rest)} (choose with --solo or --gain)" if rest else ""
@@ -85,13 +86,19 @@ def _announce(running: Live, name: str, learned_rate: int, learned_latency: int)
 
 def _sum_up(running: Live) -> None:
     stats = running.stats
-    print(f"ended after {stats.seconds:.1f} s; latency {terminal.latency_text(stats)}")
+    print(f"sounded for {stats.seconds:.1f} s; latency {terminal.latency_text(stats)}")
     print(
         f"callback p50 {stats.callback_ms['p50']:.2f} ms, p99 {stats.callback_ms['p99']:.2f} ms; late {stats.n_late},"
         f" lost {stats.n_lost}, xruns {stats.n_xruns}, errors {stats.n_errors}, restarts {stats.n_restarts}"
     )
-    if stats.n_xruns or stats.n_lost:
-        print("note: blocks were lost: use larger blocks (--block 1024), and see: rtnmf doctor", file=sys.stderr)
+    if stats.n_errors:
+        print(f"note: {stats.n_errors} blocks failed, the first with: {stats.error}", file=sys.stderr)
+    if stats.n_lost and not stats.n_restarts:
+        print(
+            f"note: {stats.n_lost} blocks were lost: larger blocks (--block), real-time priority (rtnmf doctor) and"
+            " fewer other programs help",
+            file=sys.stderr,
+        )
     if stats.n_unrecorded:
         print(f"note: {stats.n_unrecorded} samples came too fast to be recorded, and are silent", file=sys.stderr)
     for path in running.recordings:

@@ -22,6 +22,8 @@ _FRAME_S = 1 / 15
 _LINE_S = 2.0
 _BAR = 24
 _LOWEST_DB = -60.0
+_NOTHING_DB = -120.0
+_SILENCE = "nothing comes in from {!r}: is it muted? Choose another with --input, see: rtnmf devices"
 _GAIN_STEP_DB = 1.0
 _KEY = re.compile(r"\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Z]|.", re.DOTALL)
 _ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down"}
@@ -47,6 +49,7 @@ def lines(live: Live, seconds: float | None) -> None:
     """Print a line now and then, and whenever the state changes."""
     end = math.inf if seconds is None else time.monotonic() + seconds
     told, next_s, failure = "sounding", time.monotonic() + _LINE_S, ""
+    is_told = False
     while time.monotonic() < end and not live.wait(min(0.1, max(0.0, end - time.monotonic()))):
         stats = live.stats
         state = stats.state if stats.state == "sounding" else f"{stats.state}: {stats.reason}"
@@ -54,7 +57,12 @@ def lines(live: Live, seconds: float | None) -> None:
             failure = live.recording_failure
             print(f"note: {failure}", file=sys.stderr)
         if state != told or time.monotonic() >= next_s:
+            if state != told and state == "sounding":
+                print("sounding again", flush=True)
             print(_line(stats) if stats.state == "sounding" else state, flush=True)
+            if _is_silent(stats) and not is_told:
+                is_told = True
+                print(f"note: {_SILENCE.format(live.facts['input'])}", file=sys.stderr, flush=True)
             told, next_s = state, time.monotonic() + _LINE_S
 
 
@@ -62,6 +70,10 @@ def _line(stats: Stats) -> str:
     levels = "  ".join(f"{name} {_db_text(level)}" for name, level in stats.levels_db.items())
     ends = f"in {_db_text(stats.input_db)}  out {_db_text(stats.output_db)}"
     return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_health(stats)}"
+
+
+def _is_silent(stats: Stats) -> bool:
+    return stats.state == "sounding" and stats.seconds > _LINE_S and stats.input_db < _NOTHING_DB
 
 
 def key_pressed(live: Live, key: str, chosen: int) -> int:
@@ -94,14 +106,15 @@ def panel(live: Live, chosen: int) -> Table:
     for i, source in enumerate(live.sources):
         is_heard = source not in live.muted and (not live.soloed or source in live.soloed) and not live.bypass
         style = "bold" if i == chosen else ""
-        marks = [word for word, on in (("solo", source in live.soloed), ("muted", source in live.muted)) if on]
+        states = (("solo", source in live.soloed), ("muted", source in live.muted), ("not heard", not is_heard))
+        marks = [word for word, is_on in states if is_on]
         gain_db = 20 * math.log10(live.gains[source]) if live.gains[source] > 0 else -math.inf
         table.add_row(
             Text(f"{'>' if i == chosen else ' '} {i + 1}", style),
             Text(source, style),
             Text(_bar(stats.levels_db[source]), "green" if is_heard else "bright_black"),
             Text(_db_text(stats.levels_db[source]), justify="right"),
-            Text(f"gain {gain_db:+.0f} dB" if is_heard else "not heard", "" if is_heard else "bright_black"),
+            Text(f"gain {gain_db:+.0f} dB", "" if is_heard else "bright_black"),
             Text(" ".join(marks)),
         )
     outer = Table.grid()
@@ -110,6 +123,8 @@ def panel(live: Live, chosen: int) -> Table:
     )
     if stats.state != "sounding":
         outer.add_row(Text(f"{stats.state}: {stats.reason}", "bold red"))
+    elif _is_silent(stats):
+        outer.add_row(Text(_SILENCE.format(live.facts["input"]), "bold red"))
     elif live.recording_failure:
         outer.add_row(Text(live.recording_failure, "bold red"))
     outer.add_row(table)

@@ -58,7 +58,7 @@ def test_live_says_what_is_heard_and_ends_by_itself(peer, capfd):
     assert "peer to peer, 48000 Hz\nyou hear: voice; muted: fan" in said.out
     assert "latency: 21.3 ms = 1024 samples" in said.out
     assert re.search(r"\d s  voice -\d+ dB  fan -\d+ dB  in -\d+ dB  out -\d+ dB  load \d+ %", said.out)
-    assert re.search(r"ended after 2\.\d s; latency .*algorithm 21\.3\)", said.out)
+    assert re.search(r"sounded for 2\.\d s; latency .*algorithm 21\.3\)", said.out)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

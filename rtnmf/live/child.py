@@ -25,7 +25,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.live.devices import Pair, check_channels, chosen, leave, portaudio
 from rtnmf.live.engine import Engine, Heard
 from rtnmf.live.memory import attach
-from rtnmf.live.pacing import Deadline, LostBlocks
+from rtnmf.live.pacing import NEAR, Deadline, LostBlocks
 from rtnmf.live.protocol import N_TIMES, Layout, Settings
 from rtnmf.live.resampling import Resampling
 from rtnmf.separator import Separator
@@ -41,7 +41,7 @@ _PUBLISH_S = 0.01
 _RESAMPLING_BLOCK = 512
 _PRIORITY = 60
 _FALL_S = 0.3
-_REHEARSAL = 32
+_REHEARSAL = 4
 _TRIES = 4
 _INVALID_RATE = -9997
 
@@ -67,7 +67,7 @@ class _Callback:
         self._rate = engine.separator.sample_rate
         self._deadline = deadline
         self._lost = LostBlocks()
-        self._n_failed = 0
+        self._n_failed, self._error = 0, ""
         self._published_s = 0.0
 
     def __call__(self, indata: Array, outdata: Array, n_samples: int, time_info: Any, status: Any) -> None:
@@ -75,13 +75,19 @@ class _Callback:
         try:
             self._read_parameters()
             outdata[:] = self._through(indata)
-        except Exception:
+        except Exception as error:
             self._n_failed += 1
+            self._error = self._error or repr(error)
             outdata[:] = 0
         with contextlib.suppress(Exception):
             if not self._state["n_blocks"]:
                 self._begin(n_samples, time_info)
             self._count(began, n_samples / self._device_rate, status)
+
+    @property
+    def error(self) -> str:
+        """The first exception, in words; empty when there was none."""
+        return self.engine.error or self._error
 
     def finish(self) -> None:
         """Record what is still inside the engine; only when no callback runs any more."""
@@ -126,8 +132,10 @@ class _Callback:
 
     def _record(self, heard: Heard) -> None:
         """Put a block into the ring, for the parent to write to files: the input and the stems, channel by channel."""
-        rows = np.concatenate([heard.samples[None], heard.stems]).transpose(0, 2, 1)
-        self._ring.write(int(self._state["n_recorded"]), rows.reshape(-1, len(heard.samples)))
+        block = np.concatenate([heard.samples[None], heard.stems])
+        n_signals, n_samples, n_channels = block.shape
+        rows = block.transpose(0, 2, 1).reshape(n_signals * n_channels, n_samples)
+        self._ring.write(int(self._state["n_recorded"]), rows)
         self._state["n_recorded"] += len(heard.samples)
 
     def _begin(self, n_samples: int, time_info: Any) -> None:
@@ -207,6 +215,9 @@ def _sound(settings: Settings, say: Callable[..., None], ended: threading.Event)
         return
     say(state="open", **facts)
     while not ended.wait(0.05):
+        if callback.error and "error" not in facts:
+            facts["error"] = callback.error
+            say(state="open", **facts)
         if not stream.active:
             say(state="ended", reason="the sound system ended the stream")
             return
@@ -226,20 +237,25 @@ def _warm_up(settings: Settings) -> None:
         engine.process(noise)
 
 
-def _rehearsed(separator: Separator, n_iter: int) -> Deadline:
-    """Try how many updates there is time for, as far as a try without a device can tell."""
+def _rehearsed(separator: Separator, wanted: int) -> Deadline:
+    """Begin with as many updates as there is time for, as far as a try without a device can tell."""
     hop_length = separator.dictionary.stft.hop_length
     frame_s = hop_length / separator.sample_rate
-    deadline = Deadline(n_iter, frame_s)
     noise = np.random.default_rng(0).uniform(-1, 1, (hop_length, separator.n_channels)).astype(np.float32)
-    for _ in range(_REHEARSAL):
-        separator.n_iter = deadline.n_iter
-        began = time.perf_counter()
-        separator.process(noise)
-        deadline.update((time.perf_counter() - began) / frame_s, frame_s)
-        if deadline.is_resting:
-            break
+
+    def least_s(n_iter: int) -> float:
+        separator.n_iter = n_iter
+        times = [time.perf_counter()]
+        for _ in range(_REHEARSAL):
+            separator.process(noise)
+            times.append(time.perf_counter())
+        return float(np.diff(times).min())
+
+    one_s = least_s(1)
+    update_s = max(1e-9, (least_s(1 + _REHEARSAL) - one_s) / _REHEARSAL)
     separator.reset()
+    deadline = Deadline(wanted, frame_s)
+    deadline.n_iter = max(1, min(wanted, 1 + int((NEAR * frame_s - one_s) / update_s)))
     return deadline
 
 

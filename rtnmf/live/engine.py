@@ -55,13 +55,15 @@ class Engine:
     ----------
     n_errors : int
         Exceptions in the separation so far; each time the aligned input went out instead.
+    error : str
+        The first of them, in words.
     """
 
     def __init__(
         self, separator: Separator, n_output_channels: int, weights: ArrayLike, *, as_stems: bool = False
     ) -> None:
         self.separator = separator
-        self.n_errors = 0
+        self.n_errors, self.error = 0, ""
         self._as_stems = as_stems
         self._n_sources, n_channels = len(separator.sources), separator.n_channels
         n_outputs = self._n_sources if as_stems else 1
@@ -109,8 +111,9 @@ class Engine:
         stems = None
         try:
             stems = self.separator.process(samples) if separate else None
-        except Exception:
+        except Exception as error:
             self.n_errors += 1
+            self.error = self.error or repr(error)
         if stems is None:
             self.separator.reset()
             self._unprimed = self.separator.latency

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 
-__all__ = ["Deadline", "LostBlocks"]
+__all__ = ["NEAR", "Deadline", "LostBlocks"]
 
-_NEAR = 0.7
+NEAR = 0.7
+"""The load from which there is too little room."""
+
 _RECENT = 8
 _PATIENCE_S = 1.0
 _LONGEST_REST_S = 8.0
@@ -102,13 +104,13 @@ class Deadline:
             self._decide(sorted(self._loads)[_RECENT // 2])
 
     def _decide(self, usual: float) -> None:
-        if usual > _NEAR and self.n_iter > 1:
-            self._change(max(1, min(self.n_iter - 1, int(self.n_iter * _NEAR / usual))))
+        if usual > NEAR and self.n_iter > 1:
+            self._change(max(1, min(self.n_iter - 1, int(self.n_iter * NEAR / usual))))
         elif usual > 1:
             self._rest_left_s, self._rest_s = self._rest_s, min(2 * self._rest_s, _LONGEST_REST_S)
             self._change(1)
         elif self._since_s >= _PATIENCE_S and self.n_iter < self.wanted:
-            if usual < _NEAR * self.n_iter / (self.n_iter + 1):
+            if usual < NEAR * self.n_iter / (self.n_iter + 1):
                 self._change(self.n_iter + 1)
         elif self._since_s >= _LONGEST_REST_S:
             self._rest_s = _PATIENCE_S

@@ -84,7 +84,7 @@ class SoundProcess:
         """Return why this process is of no use any more, empty while all is well."""
         if self._process.poll() is not None:
             self._talk.join(_CLOSING_S)
-            return str(self.message.get("reason") or f"the sound process ended: {last_line(self._words())}")
+            return str(self.message.get("reason") or self._obituary())
         state = self.telemetry()
         patience_s = _PATIENCE_S.get(self.message["state"], 0.0)
         if state is not None:
@@ -135,6 +135,9 @@ class SoundProcess:
             missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
             self._gone = f"{missing[0]!r} is gone" if missing else ""
 
-    def _words(self) -> bytes:
+    def _obituary(self) -> str:
+        code = self._process.returncode
+        if code < 0:
+            return f"the sound process was killed by signal {-code}"
         self._stderr.seek(0)
-        return self._stderr.read()
+        return f"the sound process ended with code {code}: {last_line(self._stderr.read())}"

@@ -57,6 +57,8 @@ class Stats(NamedTuple):
     """Blocks that the clock says were lost."""
     n_errors: int
     """Blocks at which something failed."""
+    error: str
+    """The first failure of the process that sounds now, in words."""
     n_unseparated: int
     """Blocks at which the aligned input went out instead, after an error or for want of time."""
     n_restarts: int
@@ -332,6 +334,7 @@ class Live:
             },
             seconds=counts.pop("n_samples") / rate,
             n_restarts=n_restarts,
+            error="" if child is None else str(child.message.get("error", "")),
             n_unrecorded=0 if self._recorder is None else self._recorder.n_missed,
             is_realtime=bool(state["is_realtime"]),
             **counts,

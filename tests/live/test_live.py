@@ -56,7 +56,7 @@ def sounding_processes():
             line = (path / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"rtnmf.live.child" in line:
+        if b"rtnmf.live.child" in line and b"JACK_DEFAULT_SERVER=rtnmf" in (path / "environ").read_bytes():
             found.append(int(path.name))
     return found
 
@@ -236,16 +236,19 @@ def test_parameters_take_effect_without_a_click(peer):
     assert quiet.max() == pytest.approx(0.5, abs=0.01)
 
 
-def test_another_rate_is_resampled_where_agreed_and_its_delay_counted(peer):
+def test_another_rate_is_resampled_where_agreed_and_its_delay_counted(peer, tmp_path):
     """A dictionary at 16 kHz on a card at 48 kHz: what is heard is as late as reported, to the sample."""
     dictionary = random_dictionary(STFT(512, 128), sample_rate=16000)
     click = np.zeros(48000, np.float32)
     click[20000] = 0.9
-    with Live(dictionary, input="peer", output="peer", resample=True) as live:
+    with Live(dictionary, input="peer", output="peer", resample=True, record=str(tmp_path / "take")) as live:
         time.sleep(0.2)
         peer.play(click)
         heard = peer.heard()[0]
-        latency_ms = live.stats.latency_ms
+        latency_ms, n_errors = live.stats.latency_ms, live.stats.n_errors
+    assert n_errors == 0
+    got = recorded(live)
+    assert np.array_equal(separate(got["input"], dictionary), [got["a"], got["b"]])
     assert (live.sample_rate, live.latency) == (16000, 512)
     reported = 48 * (latency_ms["algorithm"] + latency_ms["resampling"])
     assert reported == round(reported, 6)
@@ -407,7 +410,7 @@ def test_exception_in_the_processing_lets_the_aligned_input_out(peer, tmp_path, 
         peer.play(x)
         heard = peer.heard()[0]
         stats = live.stats
-    assert stats.n_errors == 100
+    assert (stats.n_errors, stats.error) == (100, "RuntimeError('on purpose')")
     assert 100 < stats.n_unseparated < 110
     assert stats.n_restarts == 0
     got = recorded(live)
