@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ class Server:
 
     def __init__(self, sample_rate=48000, period=PERIOD, mode=""):
         self.sample_rate, self.period, self.mode = sample_rate, period, mode
+        sweep(thoroughly=True)
         self.start()
 
     def start(self):
@@ -63,12 +65,16 @@ class Server:
     close = stop
 
 
-def sweep():
-    """Remove what a killed run has left under this name: a server, its files; the registry has room for eight."""
+def sweep(*, thoroughly=False):
+    """Remove what killed runs have left: a server of this name, and, thoroughly, what no server that runs can need.
+
+    The registry has room for eight servers, and the database of their ports for some hundred clients.
+    """
     subprocess.run(["pkill", "-9", "-f", "jackd .*-n rtnmf "], check=False)
-    for path in Path("/dev", "shm").glob("jack_*_rtnmf_*"):
+    is_alone = subprocess.run(["pgrep", "-x", "jackd"], check=False, capture_output=True).returncode != 0
+    for path in Path("/dev", "shm").glob("jack*" if thoroughly and is_alone else "jack_*_rtnmf_*"):
         with contextlib.suppress(OSError):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 class Peer:
