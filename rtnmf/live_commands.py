@@ -76,7 +76,7 @@ def _announce(running: Live, name: str, learned_rate: int, learned_latency: int)
         print("note: use headphones: loudspeakers that the microphone hears would howl", file=sys.stderr)
     resampled = f", converted to {rate} Hz and back" if rate != facts["device_rate"] else ""
     print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
-    heard = [s for s in running.sources if running.gains[s] and (not running.soloed or s in running.soloed)]
+    heard = [source for source in running.heard if running.gains[source]]
     rest = [s for s in running.sources if s not in heard]
     muted = f"; muted: {', '.join(rest)} (choose with --solo or --gain)" if rest else ""
     print(f"you hear: {', '.join(heard) or 'nothing'}{muted}")

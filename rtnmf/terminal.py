@@ -104,7 +104,7 @@ def panel(live: Live, chosen: int) -> Table:
     stats = live.stats
     table = Table.grid(padding=(0, 1))
     for i, source in enumerate(live.sources):
-        is_heard = source not in live.muted and (not live.soloed or source in live.soloed) and not live.bypass
+        is_heard = source in live.heard and not live.bypass
         style = "bold" if i == chosen else ""
         states = (("solo", source in live.soloed), ("muted", source in live.muted), ("not heard", not is_heard))
         marks = [word for word, is_on in states if is_on]

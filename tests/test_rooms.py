@@ -14,7 +14,7 @@ FLOORS = [
     {"learning", "separator"},
     {"evaluation", "report"},
     # live/ has floors of its own, all above the separator and below the commands
-    {"live.memory", "live.pacing", "live.resampling", "live.devices", "live.engine"},
+    {"live.memory", "live.pacing", "live.resampling", "live.devices", "live.engine", "live.stats"},
     {"live.protocol", "live.recorder"},
     {"live.child", "live.process", "live.microphone", "live.doctor"},
     {"live.supervisor"},

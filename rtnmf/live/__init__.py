@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rtnmf.live.supervisor import Live, Stats
+    from rtnmf.live.stats import Stats
+    from rtnmf.live.supervisor import Live
 
 __all__ = ["Live", "Stats"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from rtnmf.live import supervisor
+        from rtnmf.live import stats, supervisor
 
-        return getattr(supervisor, name)
+        return stats.Stats if name == "Stats" else supervisor.Live
     raise AttributeError(f"module 'rtnmf.live' has no attribute {name!r}")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rtnmf.dictionary import Dictionary
 from rtnmf.live.devices import Pair, check_channels, chosen, leave, portaudio
 from rtnmf.live.engine import Engine, Heard
-from rtnmf.live.memory import attach
+from rtnmf.live.memory import Mailbox, Ring, attach
 from rtnmf.live.pacing import NEAR, Deadline, LostBlocks
 from rtnmf.live.protocol import N_TIMES, Layout, Settings
 from rtnmf.live.resampling import Resampling
@@ -34,6 +34,7 @@ from rtnmf.spectral import STFT
 __all__ = ["fitted", "main"]
 
 Array = NDArray[np.float32]
+_Shared = tuple[Mailbox, Mailbox, Ring]
 
 _RETRY_S = 0.25
 _CLOSING_S = 0.4
@@ -51,19 +52,20 @@ class _Callback:
 
     def __init__(
         self,
-        settings: Settings,
-        layout: Layout,
+        shared: _Shared,
         engine: Engine,
         deadline: Deadline,
         device_rate: int,
         resampling: Resampling | None,
+        *,
+        is_recorded: bool,
     ) -> None:
         self.engine = engine
         self._device_rate = device_rate
         self._resampling = resampling
-        self._is_recorded = settings.is_recorded
-        self._parameters, self._telemetry, self._ring = layout.views(attach(settings.handle))
-        self._state = np.zeros((), layout.telemetry)
+        self._is_recorded = is_recorded
+        self._parameters, self._telemetry, self._ring = shared
+        self._state = np.zeros((), self._telemetry.dtype)
         self._rate = engine.separator.sample_rate
         self._deadline = deadline
         self._lost = LostBlocks()
@@ -196,12 +198,13 @@ def _sound(settings: Settings, say: Callable[..., None], ended: threading.Event)
     say(state="warming")
     _warm_up(settings)
     sounddevice = portaudio()
+    shared = Layout(settings).views(attach(settings.handle))
     n_tries = 0
     while not ended.is_set():
         say(state="opening")
         n_tries += 1
         try:
-            stream, callback, facts = _opened(sounddevice, settings)
+            stream, callback, facts = _opened(sounddevice, settings, shared)
             break
         except ValueError as error:
             is_busy = isinstance(error.__cause__, sounddevice.PortAudioError)  # which may be over in a moment
@@ -259,24 +262,17 @@ def _rehearsed(separator: Separator, wanted: int) -> Deadline:
     return deadline
 
 
-def _opened(sounddevice: Any, settings: Settings) -> tuple[Any, _Callback, dict[str, Any]]:
-    """Open and start the stream."""
+def _opened(sounddevice: Any, settings: Settings, shared: _Shared) -> tuple[Any, _Callback, dict[str, Any]]:
+    """Open and start the stream; return it, what it calls, and the facts about both."""
     pair = chosen(settings.input, settings.output, allow_feedback=settings.allow_feedback)
     n_outputs = _n_outputs(settings, pair)
     device_rate, rate = _sample_rates(sounddevice, settings, pair, n_outputs)
-    dictionary = fitted(settings.dictionary, rate, settings.latency_ms)
-    separator = Separator(dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
     block_length, resampling = settings.block_length, None
     if device_rate != rate:
         block_length = block_length or _RESAMPLING_BLOCK
         resampling = Resampling(device_rate, rate, settings.n_channels, n_outputs, block_length)
-    layout = Layout.of(settings)
-    wished = layout.views(attach(settings.handle))[0].read()
-    if wished is None:
-        raise ValueError("the parent has set no parameters")
-    engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems)
-    deadline = _rehearsed(separator, int(wished["n_iter"]))
-    callback = _Callback(settings, layout, engine, deadline, device_rate, resampling)
+    engine, deadline = _prepared(settings, shared[0], rate, n_outputs)
+    callback = _Callback(shared, engine, deadline, device_rate, resampling, is_recorded=settings.is_recorded)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -301,13 +297,22 @@ def _opened(sounddevice: Any, settings: Settings) -> tuple[Any, _Callback, dict[
         "host": pair.input.host,
         "device_rate": device_rate,
         "sample_rate": rate,
-        "latency": separator.latency,
+        "latency": engine.separator.latency,
         "resampling_delay": resampling.delay if resampling else 0,
-        "n_outputs": n_outputs,
-        "labels": separator.dictionary.labels,
-        "window": separator.dictionary.stft.n_fft,
+        "labels": engine.separator.dictionary.labels,
     }
     return stream, callback, facts
+
+
+def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outputs: int) -> tuple[Engine, Deadline]:
+    """Make the engine for a sample rate, and find out what it has time for."""
+    wished = parameters.read()
+    if wished is None:
+        raise ValueError("the parent has set no parameters")
+    dictionary = fitted(settings.dictionary, sample_rate, settings.latency_ms)
+    separator = Separator(dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
+    engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems)
+    return engine, _rehearsed(separator, int(wished["n_iter"]))
 
 
 def fitted(dictionary: Dictionary, sample_rate: int, latency_ms: float | None) -> Dictionary:

@@ -60,12 +60,12 @@ class Mailbox:
     ----------
     memory : writable buffer of at least `size(dtype)` bytes
     dtype : numpy dtype
-        Of one state.
+        Of one state; kept as an attribute.
     """
 
     def __init__(self, memory: memoryview, dtype: np.dtype[Any]) -> None:
         self._slots = np.frombuffer(memory, np.dtype([("header", _HEADER), ("state", dtype)]), 2)
-        self._dtype = dtype
+        self.dtype = dtype
         self._number = int(self._slots["header"]["number"].max())
 
     @staticmethod
@@ -87,7 +87,7 @@ class Mailbox:
             whole = [c for c in copies if c["header"]["checksum"] == _checksum(c["header"]["number"], c["state"])]
             if whole:
                 newest = max(whole, key=lambda copy: int(copy["header"]["number"]))
-                return np.array(newest["state"], self._dtype)
+                return np.array(newest["state"], self.dtype)
         return None
 
 

@@ -32,7 +32,7 @@ class SoundProcess:
     """The process that sounds, seen from outside: what it says, what it shares, whether it is well."""
 
     def __init__(self, settings: Settings, parameters: NDArray[Any]) -> None:
-        layout = Layout.of(settings)
+        layout = Layout(settings)
         memory, handle, descriptors = share(layout.size)
         self.parameters, self._telemetry, self.ring = layout.views(memory)
         self.parameters.write(parameters)

@@ -41,7 +41,8 @@ class Settings(NamedTuple):
 class Layout:
     """Where in the shared memory what lies: parameters in, telemetry out, and samples to record."""
 
-    def __init__(self, n_sources: int, n_components: int, n_channels: int, is_recorded: bool) -> None:
+    def __init__(self, settings: Settings) -> None:
+        n_sources, n_components = len(settings.dictionary.sources), settings.dictionary.n_components
         self.parameters = np.dtype([("weights", "f4", n_sources + 1), ("n_iter", "u4")])
         self.telemetry = np.dtype(
             [
@@ -54,18 +55,12 @@ class Layout:
                 ("is_realtime", "?"),
             ]
         )
-        self.n_rows = (1 + n_sources) * n_channels
+        self.n_rows = (1 + n_sources) * settings.n_channels
         inner = Mailbox.size(self.parameters)
         self._telemetry = slice(inner, inner + Mailbox.size(self.telemetry))
         ring = -(-self._telemetry.stop // 64) * 64
-        self._ring = slice(ring, ring + 4 * self.n_rows * (_RING_SAMPLES // self.n_rows if is_recorded else 1))
+        self._ring = slice(ring, ring + 4 * self.n_rows * (_RING_SAMPLES // self.n_rows if settings.is_recorded else 1))
         self.size = self._ring.stop
-
-    @classmethod
-    def of(cls, settings: Settings) -> Layout:
-        """Return the layout for these settings."""
-        dictionary = settings.dictionary
-        return cls(len(dictionary.sources), dictionary.n_components, settings.n_channels, settings.is_recorded)
 
     def views(self, memory: Any) -> tuple[Mailbox, Mailbox, Ring]:
         """Return the mailboxes of the parameters and of the telemetry, and the ring."""

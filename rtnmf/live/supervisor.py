@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,57 +16,11 @@ from rtnmf.dictionary import Dictionary, whole_hz
 from rtnmf.live.process import SoundProcess
 from rtnmf.live.protocol import Layout, Settings
 from rtnmf.live.recorder import Recorder, new_folder
+from rtnmf.live.stats import COUNTERS, Stats, reported
 
-__all__ = ["Live", "Stats"]
+__all__ = ["Live"]
 
 _LOOK_S = 0.02
-_COUNTERS = ("n_blocks", "n_samples", "n_late", "n_xruns", "n_lost", "n_errors", "n_unseparated")
-
-
-class Stats(NamedTuple):
-    """What a running separation reports: levels rise at once and fall slowly, counts are since the beginning."""
-
-    state: str
-    """`starting`, `sounding`, `waiting` (for devices) or `closed`."""
-    reason: str
-    """Why it waits, or started anew, in words."""
-    levels_db: dict[str, float]
-    """RMS of each stem, before its gain, in dB of full scale."""
-    input_db: float
-    output_db: float
-    activations: NDArray[np.float32]
-    """Of the last frame, shape (n_components,), in the order of `labels`."""
-    labels: tuple[str, ...]
-    """The source of each component."""
-    n_iter: int
-    """Updates per frame now; fewer than asked for when time is short."""
-    callback_ms: dict[str, float]
-    """`p50`, `p99` and `max` of the time a block took, over the last thousand blocks."""
-    load: float
-    """The mean of that time as a part of the time that a block lasts."""
-    latency_ms: dict[str, float]
-    """`device` (as it reports it), `blocks`, `resampling` and `algorithm`."""
-    seconds: float
-    """Of sound that was processed."""
-    n_blocks: int
-    n_late: int
-    """Blocks that took longer than they last."""
-    n_xruns: int
-    """Blocks at which the device said that some were lost."""
-    n_lost: int
-    """Blocks that the clock says were lost."""
-    n_errors: int
-    """Blocks at which something failed."""
-    error: str
-    """The first failure of the process that sounds now, in words."""
-    n_unseparated: int
-    """Blocks at which the aligned input went out instead, after an error or for want of time."""
-    n_restarts: int
-    """Times that another process was started."""
-    n_unrecorded: int
-    """Samples that could not be recorded in time."""
-    is_realtime: bool
-    """Whether the system gave real-time priority."""
 
 
 class Live:
@@ -137,14 +91,6 @@ class Live:
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
         if outputs not in ("mix", "stems"):
             raise ValueError(f"outputs is {outputs!r}, expected 'mix' or 'stems'")
-        if not 1 <= n_channels <= 64:
-            raise ValueError(f"n_channels is {n_channels}, expected 1 to 64")
-        if not 0 <= block_length <= 2**16:
-            raise ValueError(f"block_length is {block_length}, expected 0 (the device's own) to {2**16} samples")
-        if latency_ms is not None and not 1 <= latency_ms <= 10_000:
-            raise ValueError(f"latency_ms is {latency_ms}, expected at least 1")
-        if not 0 < mask_power < 100:
-            raise ValueError(f"mask_power is {mask_power}, expected a positive number")
         self.sources = dictionary.sources
         self._settings = Settings(
             dictionary=dictionary.select(*dictionary.sources),
@@ -162,16 +108,16 @@ class Live:
             handle=None,
             keep_trying=False,
         )
+        _check(self._settings)
         self._lock = threading.RLock()
         self._gains = dict.fromkeys(self.sources, 1.0)
         self._soloed: tuple[str, ...] = ()
         self._muted: tuple[str, ...] = ()
         self._bypass, self._wet, self._n_iter = False, 1.0, 5
         self._child: SoundProcess | None = None
-        self._before = dict.fromkeys(_COUNTERS, 0)
+        self._before = dict.fromkeys(COUNTERS, 0)
         self._n_restarts = 0
         self._reason = ""
-        self._is_gone = threading.Event()
         self._closing, self._closed = threading.Event(), threading.Event()
         self._recorder = None if record is None else Recorder(new_folder(record), self.sources, n_channels)
         self.n_iter = n_iter
@@ -261,6 +207,11 @@ class Live:
         """The sources that are not heard."""
         return self._muted
 
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The sources that neither solo nor mute keeps out, whatever their gains."""
+        return tuple(s for s in self.sources if s not in self._muted and (not self._soloed or s in self._soloed))
+
     def solo(self, *sources: str) -> None:
         """Let only these sources be heard; without any, all."""
         self._check_sources(sources)
@@ -307,37 +258,17 @@ class Live:
         """What is going on, now."""
         with self._lock:
             child, facts, before, n_restarts = self._child, self.facts, dict(self._before), self._n_restarts
-        state = None if child is None else child.telemetry()
-        if child is None or state is None:
-            state = np.zeros((), Layout.of(self._settings).telemetry)
-        times = state["times"][: min(int(state["n_blocks"]), len(state["times"]))]
-        p50, p99, most = np.percentile(times, [50, 99, 100]) * 1000 if len(times) else (0.0, 0.0, 0.0)
-        block_s, rate = float(state["block_s"]), max(1, self.sample_rate)
-        labels = tuple(facts.get("labels", ()))
-        counts = {name: before[name] + int(state[name]) for name in _COUNTERS}
-        return Stats(
+        telemetry = None if child is None else child.telemetry()
+        return reported(
+            np.zeros((), Layout(self._settings).telemetry) if telemetry is None else telemetry,
+            self.sources,
+            facts,
+            before,
             state=self._state(child),
             reason=self._reason if child is None else child.message.get("reason", self._reason),
-            levels_db=dict(zip(self.sources, _db(state["levels"]), strict=True)),
-            input_db=float(_db(state["input"])),
-            output_db=float(_db(state["output"])),
-            activations=state["activations"][: len(labels)].copy(),
-            labels=labels,
-            n_iter=int(state["n_iter"]),
-            callback_ms={"p50": float(p50), "p99": float(p99), "max": float(most)},
-            load=float(times.mean() / block_s) if block_s else 0.0,
-            latency_ms={
-                "device": 1000 * float(state["device_s"]),
-                "blocks": 1000 * block_s,
-                "resampling": 1000 * facts.get("resampling_delay", 0) / max(1, facts.get("device_rate", 1)),
-                "algorithm": 1000 * self.latency / rate,
-            },
-            seconds=counts.pop("n_samples") / rate,
-            n_restarts=n_restarts,
             error="" if child is None else str(child.message.get("error", "")),
+            n_restarts=n_restarts,
             n_unrecorded=0 if self._recorder is None else self._recorder.n_missed,
-            is_realtime=bool(state["is_realtime"]),
-            **counts,
         )
 
     def _state(self, child: SoundProcess | None) -> str:
@@ -361,10 +292,9 @@ class Live:
 
     def _parameters(self) -> NDArray[Any]:
         """Return what the engine has to know: the weight of each stem, that of the input, the updates."""
-        parameters = np.zeros((), Layout.of(self._settings).parameters)
-        heard = [s not in self._muted and (not self._soloed or s in self._soloed) for s in self.sources]
-        wet = 0.0 if self._bypass else self._wet
-        parameters["weights"][:-1] = [wet * self._gains[s] * h for s, h in zip(self.sources, heard, strict=True)]
+        parameters = np.zeros((), Layout(self._settings).parameters)
+        wet, heard = 0.0 if self._bypass else self._wet, self.heard
+        parameters["weights"][:-1] = [wet * self._gains[source] * (source in heard) for source in self.sources]
         parameters["weights"][-1] = 1 - wet
         parameters["n_iter"] = self._n_iter
         return parameters
@@ -420,7 +350,7 @@ class Live:
                 self._closing.wait(1.0)
                 continue
             with self._lock:
-                for name in _COUNTERS:
+                for name in COUNTERS:
                     self._before[name] += child.count(name)
                 self._n_restarts += 1
                 self._child = successor
@@ -429,6 +359,13 @@ class Live:
         return None
 
 
-def _db(mean_square: NDArray[np.float64]) -> Any:
-    """Return a level, or levels, in dB of full scale."""
-    return (10 * np.log10(np.maximum(mean_square, 1e-20))).tolist()
+def _check(settings: Settings) -> None:
+    """Raise ValueError if a setting is out of its range."""
+    if not 1 <= settings.n_channels <= 64:
+        raise ValueError(f"n_channels is {settings.n_channels}, expected 1 to 64")
+    if not 0 <= settings.block_length <= 2**16:
+        raise ValueError(f"block_length is {settings.block_length}, expected 0 (the device's own) to {2**16} samples")
+    if settings.latency_ms is not None and not 1 <= settings.latency_ms <= 10_000:
+        raise ValueError(f"latency_ms is {settings.latency_ms}, expected at least 1")
+    if not 0 < settings.mask_power < 100:
+        raise ValueError(f"mask_power is {settings.mask_power}, expected a positive number")
