@@ -20,8 +20,22 @@ _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": True, "nogil": T
 FLOOR = np.float32(1e-30)
 """Added to every model spectrum before a division, so that empty bins and silent frames give 0, not NaN."""
 
+_PAIR_FLOOR = np.float32(1e-15)  # the product of two of them is still a normal number
 _FLUSH = np.float32(1e-25)
 _TILE = 256
+
+_LOG_2 = np.float32(np.log(2))
+_ROOT_HALF_BITS = np.sqrt(np.float32(0.5)).view(np.int32)
+
+
+def _series() -> tuple[np.float32, ...]:
+    """Return the coefficients of a polynomial for log(1 + m) / m, where 1 + m is from sqrt(1/2) to sqrt(2)."""
+    low, high = np.sqrt(0.5) - 1, np.sqrt(2) - 1
+    nodes = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(10) + 0.5) / 10)
+    return tuple(np.polynomial.Polynomial.fit(nodes, np.log1p(nodes) / nodes, 9).convert().coef.astype(np.float32))
+
+
+_LOG_SERIES = _series()
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,32 +56,36 @@ def ratio(V: Array, WH: Array) -> None:
 
 
 @_compiled
-def ratio_and_surplus(V: Array, WH: Array) -> np.float64:
-    """Replace WH by V / WH, floored for a logarithm, and return sum(WH - V), summed up in float64 tile by tile."""
-    surplus = np.float64(0)
+def _log(x: np.float32) -> np.float32:
+    """Return the natural logarithm of a normal number: that of its exponent plus a polynomial for its mantissa."""
+    bits = np.float32(x).view(np.int32)
+    exponent = (bits - _ROOT_HALF_BITS) >> np.int32(23)
+    m = np.int32(bits - (exponent << np.int32(23))).view(np.float32) - np.float32(1)
+    p = _LOG_SERIES[9]
+    p = p * m + _LOG_SERIES[8]
+    p = p * m + _LOG_SERIES[7]
+    p = p * m + _LOG_SERIES[6]
+    p = p * m + _LOG_SERIES[5]
+    p = p * m + _LOG_SERIES[4]
+    p = p * m + _LOG_SERIES[3]
+    p = p * m + _LOG_SERIES[2]
+    p = p * m + _LOG_SERIES[1]
+    p = p * m + _LOG_SERIES[0]
+    return p * m + np.float32(exponent) * _LOG_2
+
+
+@_compiled
+def divergence(V: Array, WH: Array) -> np.float64:
+    """Return the KL divergence of V from WH, in float32 within a tile, summed up in float64."""
+    total = np.float64(0)
     for t in range(V.shape[0]):
         for start in range(0, V.shape[1], _TILE):
             v = V[t, start : start + _TILE]
             wh = WH[t, start : start + _TILE]
             s = np.float32(0)
             for b in range(v.shape[0]):
-                s += wh[b] - v[b]
-                wh[b] = v[b] / (wh[b] + FLOOR) + FLOOR
-            surplus += np.float64(s)
-    return surplus
-
-
-@_compiled
-def dot(A: Array, B: Array) -> np.float64:
-    """Return the sum of the products, summed up in float64 tile by tile."""
-    total = np.float64(0)
-    for t in range(A.shape[0]):
-        for start in range(0, A.shape[1], _TILE):
-            a = A[t, start : start + _TILE]
-            b = B[t, start : start + _TILE]
-            s = np.float32(0)
-            for i in range(a.shape[0]):
-                s += a[i] * b[i]
+                m = wh[b] + FLOOR
+                s += m - v[b] + v[b] * _log(v[b] / m + FLOOR)
             total += np.float64(s)
     return total
 
@@ -88,31 +106,47 @@ def multiply(A: Array, G: Array) -> None:
 
 @_compiled
 def sweep(V: Array, W: Array, H: Array, numerator: Array) -> None:
-    """Update H with four components, then add V / (H W) times H to the numerator of W; V / (H W) stays in registers.
+    """Update H with four components, then add V / (H W) times H to the numerator of W; V / (H W) is never stored.
 
-    A matrix product gains nothing from so few components; here the divisions are the limit.
+    A matrix product gains nothing from so few components; here divisions and loads are the limit. So frames are
+    taken in pairs, which share the loads, and one division: `a / m = a n / (m n)`. The number of frames is even.
     """
     n_bins = V.shape[1]
     w0, w1, w2, w3 = W[0], W[1], W[2], W[3]
-    r = np.empty(n_bins, np.float32)
-    for t in range(V.shape[0]):
-        v, h = V[t], H[t]
+    n0, n1, n2, n3 = numerator[0], numerator[1], numerator[2], numerator[3]
+    zero, one = np.float32(0), np.float32(1)
+    for t in range(0, V.shape[0], 2):
+        v, u, h, k = V[t], V[t + 1], H[t], H[t + 1]
         h0, h1, h2, h3 = h[0], h[1], h[2], h[3]
-        g0, g1, g2, g3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        k0, k1, k2, k3 = k[0], k[1], k[2], k[3]
+        g0, g1, g2, g3 = zero, zero, zero, zero
+        f0, f1, f2, f3 = zero, zero, zero, zero
         for b in range(n_bins):
-            q = v[b] / (h0 * w0[b] + h1 * w1[b] + h2 * w2[b] + h3 * w3[b] + FLOOR)
+            m = h0 * w0[b] + h1 * w1[b] + h2 * w2[b] + h3 * w3[b] + _PAIR_FLOOR
+            n = k0 * w0[b] + k1 * w1[b] + k2 * w2[b] + k3 * w3[b] + _PAIR_FLOOR
+            r = one / (m * n)
+            q, p = v[b] * n * r, u[b] * m * r
             g0 += w0[b] * q
             g1 += w1[b] * q
             g2 += w2[b] * q
             g3 += w3[b] * q
+            f0 += w0[b] * p
+            f1 += w1[b] * p
+            f2 += w2[b] * p
+            f3 += w3[b] * p
         h0, h1, h2, h3 = _flushed(h0 * g0), _flushed(h1 * g1), _flushed(h2 * g2), _flushed(h3 * g3)
+        k0, k1, k2, k3 = _flushed(k0 * f0), _flushed(k1 * f1), _flushed(k2 * f2), _flushed(k3 * f3)
         h[0], h[1], h[2], h[3] = h0, h1, h2, h3
+        k[0], k[1], k[2], k[3] = k0, k1, k2, k3
         for b in range(n_bins):
-            r[b] = v[b] / (h0 * w0[b] + h1 * w1[b] + h2 * w2[b] + h3 * w3[b] + FLOOR)
-        for k in range(4):
-            n, a = numerator[k], h[k]
-            for b in range(n_bins):
-                n[b] += a * r[b]
+            m = h0 * w0[b] + h1 * w1[b] + h2 * w2[b] + h3 * w3[b] + _PAIR_FLOOR
+            n = k0 * w0[b] + k1 * w1[b] + k2 * w2[b] + k3 * w3[b] + _PAIR_FLOOR
+            r = one / (m * n)
+            q, p = v[b] * n * r, u[b] * m * r
+            n0[b] += h0 * q + k0 * p
+            n1[b] += h1 * q + k1 * p
+            n2[b] += h2 * q + k2 * p
+            n3[b] += h3 * q + k3 * p
 
 
 @_compiled

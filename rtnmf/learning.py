@@ -194,7 +194,13 @@ def _components(
     W = V @ (rng.uniform(size=(V.shape[1], n)) ** _SHARPNESS).astype(np.float32)
     H = rng.uniform(0.1, 1, (n, V.shape[1])) * V.sum(axis=0) / W.sum()
     fitted = nmf.fit(
-        V, n, n_iter=40 if n_iter is None else n_iter, tolerance=0, start=(W, H), progress=_named(progress, name)
+        V,
+        n,
+        n_iter=40 if n_iter is None else n_iter,
+        tolerance=0,
+        start=(W, H),
+        accelerated=False,  # which would fit these very recordings sooner
+        progress=_named(progress, name),
     )
     mean = V.sum(axis=1, keepdims=True) / V.sum()
     return (1 - _BREADTH) * fitted.W[:, fitted.W.any(axis=0)] + _BREADTH * mean, fitted
@@ -222,7 +228,7 @@ def _affordable(n_components: int, n_frames: int, name: str) -> int:
     return min(n_components, n_frames)
 
 
-def _named(progress: Progress | None, name: str) -> nmf.Progress | None:
+def _named(progress: Progress | None, name: str) -> Callable[[int, int], object] | None:
     return None if progress is None else lambda done, total: progress(name, done, total)
 
 

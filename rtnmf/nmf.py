@@ -7,22 +7,17 @@ follows a stream with W fixed. Nothing here knows about time signals, sources or
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
-from rtnmf import _kernels
+from rtnmf import _descent, _hop, _kernels
 
 __all__ = [
     "Factorization",
-    "Tracker",
     "activations",
+    "check_whole",
     "fit",
     "kl_divergence",
     "update_activations",
@@ -30,14 +25,6 @@ __all__ = [
 ]
 
 Array = NDArray[np.float32]
-Progress = Callable[[int, int], object]
-
-_BLAS = threading.Lock()  # the limit belongs to the process: two fits that overlap would restore the wrong one
-_CHECK_EVERY = 10  # iterations between two values of the divergence, which costs as much as a quarter of one
-_TILE_VALUES = 2**17  # of V in a tile, so that it, W H and V / (W H) stay in the L2 cache together
-_SLABS = 4  # runs of frames, each with its own sum for W, so that the result is the same for any number of threads
-_FEW = 4  # components that have a kernel of their own; fewer are filled up with zeros
-_LANES = 16  # bins are padded to a multiple, which the matrix product wants for its full speed
 
 
 class Factorization(NamedTuple):
@@ -47,7 +34,7 @@ class Factorization(NamedTuple):
         Learned columns sum to 1; given ones are as they were given.
     H : array, shape (n_components, n_frames)
     divergences : array, shape (n_checks,)
-        KL divergence at the start, after every tenth iteration, and at the end.
+        KL divergence over all frames at the start, after every tenth iteration, and at the end; it never rises.
     iterations : array, shape (n_checks,)
         The iteration that each divergence belongs to.
     """
@@ -116,13 +103,24 @@ def fit(
     seed: int = 0,
     start: tuple[ArrayLike, ArrayLike] | None = None,
     fixed: ArrayLike | None = None,
-    progress: Progress | None = None,
+    accelerated: bool = True,
+    most_frames: int | None = None,
+    progress: _descent.Progress | None = None,
 ) -> Factorization:
     """Factorise a spectrogram by multiplicative updates of H, then of W, with V / (W H) recomputed between them.
 
-    The divergence never rises. Bit for bit the same for the same input, seed and machine, for any number of
-    threads. While it runs, BLAS is held to one thread in the whole process, and the tiles are shared out
-    among as many threads as there are processors; another fit waits until it is done.
+    Accelerated, the first ten iterations are plain and settle which of several minima the descent leads to. Then,
+    with more than four components and enough frames, W is learned from a sixteenth of the frames and from a quarter,
+    drawn by their levels, and H follows. All further updates start from W and H carried on along their last step, in
+    logarithms and by a growing part of it. Every ten iterations the divergence of all frames is computed, and what
+    raised it is taken back, accelerated or not: then ten plain iterations follow. So it never rises.
+
+    Different starts end in different minima, by a few percent with few components, and so may the accelerated and the
+    plain descent from the same start.
+
+    Bit for bit the same for the same input, seed and machine, for any number of threads. While it runs, BLAS is
+    held to one thread in the whole process, and the tiles are shared out among as many threads as there are
+    processors where that pays; another fit waits until it is done.
 
     Parameters
     ----------
@@ -131,7 +129,7 @@ def fit(
     n_components : int
         Columns of W, those in `fixed` included.
     n_iter : int
-        Iterations at most.
+        Iterations over all frames at most.
     tolerance : float
         Stops when ten iterations lower the divergence by less than this part of the first one; 0 never stops early.
     seed : int
@@ -140,8 +138,15 @@ def fit(
         W (n_bins, n_components) and H (n_components, n_frames) to start from, instead of at random.
     fixed : array, shape (n_bins, n_fixed), optional
         First columns of W, which stay as they are; the others are learned. With all of them fixed, only H is.
+    accelerated : bool
+        False does the updates of the reference and nothing else.
+    most_frames : int, optional
+        Learn W from at most so many frames that stand for all, then H for all: for long recordings. A frame is drawn
+        as often as its level is high and weighs the inverse, so the loudest are kept and of the others some. The
+        divergences are then that of the start and that of the end, over all frames.
     progress : callable, optional
-        Called with the iterations done and `n_iter`; returning False ends the fit with what it has reached.
+        Called with the iterations over all frames done and `n_iter`, again and again with the same number while few
+        frames are learned from; returning False ends the fit with what it has reached.
 
     Returns
     -------
@@ -149,76 +154,74 @@ def fit(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an array has the wrong shape, or holds a negative or non-finite value, or a number is out of range.
 
     References
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
+    Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k^2)", Soviet Mathematics
+    Doklady 27, 1983 (the growing part of the last step).
+    L. T. K. Hien and N. Gillis, "Algorithms for nonnegative matrix factorization with the Kullback-Leibler
+    divergence", Journal of Scientific Computing 87, 2021 (a survey, extrapolation included).
+    O. Bachem, M. Lucic and A. Krause, "Practical coreset constructions for machine learning", arXiv:1703.06476, 2017
+    (frames that stand for all).
     """
     v = _checked("V", V, (None, None))
     if v.size == 0:
         raise ValueError(f"V has shape {v.shape}, expected at least one bin and one frame")
-    _check_whole("n_components", n_components, 1)
-    _check_whole("n_iter", n_iter, 0)
+    check_whole("n_components", n_components, 1)
+    check_whole("n_iter", n_iter, 0)
+    if most_frames is not None:
+        check_whole("most_frames", most_frames, 1)
     if not tolerance >= 0:
         raise ValueError(f"tolerance is {tolerance}, expected at least 0")
-    n_bins = len(v)
-    given = _checked("fixed", np.zeros((n_bins, 0)) if fixed is None else fixed, (n_bins, None))
+    given = _given_columns(v, n_components, fixed)
     n_fixed = given.shape[1]
-    if n_fixed > n_components:
-        raise ValueError(f"fixed has {n_fixed} columns, more than n_components = {n_components}")
-    scale = np.float32(v.max()) or np.float32(1)
     W, H = _random_start(v, n_components, seed) if start is None else _given_start(v, n_components, start)
     W[:, :n_fixed] = given
-    rows = n_components if n_fixed else max(n_components, _FEW)
-    W_rows, H_rows = _padded(W.T, rows), np.zeros((v.shape[1], rows), np.float32)
+    scale = np.float32(v.max()) or np.float32(1)
     column_sums = _nonzero(W.sum(axis=0))
-    W_rows[:n_components] /= column_sums[:, None]
-    H_rows[:, :n_components] = H.T * (column_sums / scale)
-    with _BLAS, threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        slabs = _slabs(_padded(v.T / scale, len(H_rows)), H_rows, rows - n_fixed)
-        divergences, iterations = _iterate(slabs, W_rows, n_fixed, n_iter, tolerance, progress, pool)
-    W[:, n_fixed:] = W_rows[n_fixed:n_components, :n_bins].T
-    H[:] = H_rows.T[:n_components] * scale
+    rows = n_components if n_fixed else max(n_components, _descent.FEW)
+    frames = -(-v.shape[1] // _descent.FRAMES) * _descent.FRAMES
+    W_rows, H_rows = _padded((W / column_sums).T, rows), np.zeros((frames, rows), np.float32)
+    H_rows[: v.shape[1], :n_components] = H.T * (column_sums / scale)
+    divergences, iterations = _descent.descend(
+        _padded(v.T / scale, frames),
+        W_rows,
+        H_rows,
+        n_fixed,
+        n_iter,
+        accelerated=accelerated,
+        tolerance=tolerance,
+        most_frames=None if most_frames is None or most_frames >= v.shape[1] else most_frames,
+        progress=progress,
+    )
+    W[:, n_fixed:] = W_rows[n_fixed:n_components, : len(v)].T
+    H[:] = H_rows.T[:n_components, : v.shape[1]] * scale
     H[:n_fixed] /= column_sums[:n_fixed, None]
     return Factorization(W, H, divergences * float(scale), iterations)
 
 
-def activations(V: ArrayLike, W: ArrayLike, *, n_iter: int = 5, relaxation: float = 1.7, memory: float = 0.9) -> Array:
-    """Return the activations of a stream of frames with W fixed, as `Tracker` finds them one by one.
+def activations(
+    V: ArrayLike,
+    W: ArrayLike,
+    *,
+    n_iter: int = 5,
+    relaxation: float = float(_hop.RELAXATION),
+    memory: float = float(_hop.MEMORY),
+) -> Array:
+    """Return the activations of a stream of frames with W fixed, each found from the last one as in a `Separator`.
+
+    For each frame `h` starts from `memory` of where the last frame left it and the rest uniform, so that no
+    component is lost for good (a zero stays zero under a product), and gets `n_iter` updates
+    `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first of them plain (exponent 1). After a plain update
+    `h.sum() == v.sum()`; after relaxed ones it nearly is. A silent frame gives zeros, and the next one starts anew.
 
     Parameters
     ----------
     V : array, shape (n_bins, n_frames)
         Finite and non-negative.
-    W, n_iter, relaxation, memory
-        As in `Tracker`.
-
-    Returns
-    -------
-    array, shape (n_components, n_frames)
-    """
-    tracker = Tracker(W, n_iter=n_iter, relaxation=relaxation, memory=memory)
-    v = _checked("V", V, (tracker.n_bins, None))
-    return np.ascontiguousarray(tracker.update(np.ascontiguousarray(v.T)).T)
-
-
-class Tracker:
-    """Follow the activations of a stream with W fixed.
-
-    For each frame `h` starts from `memory` of where the last frame left it and the rest uniform, so that no
-    component is lost for good (a zero stays zero under a product), and gets `n_iter` updates
-    `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first of them plain (exponent 1). After a plain update
-    `h.sum() == v.sum()`; after relaxed ones it nearly is. A silent frame gives zeros.
-
-    State
-        The activations of the last frame. `reset` clears them.
-    Thread safety
-        None: one stream belongs to one thread.
-
-    Parameters
-    ----------
     W : array, shape (n_bins, n_components)
         Columns sum to 1.
     n_iter : int
@@ -228,137 +231,25 @@ class Tracker:
     memory : float
         Part of the last frame's activations in the start of the next, from 0 to below 1.
 
+    Returns
+    -------
+    array, shape (n_components, n_frames)
+
     References
     ----------
     R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application
     to nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
     """
-
-    def __init__(self, W: ArrayLike, *, n_iter: int = 5, relaxation: float = 1.7, memory: float = 0.9) -> None:
-        self._W = np.ascontiguousarray(_checked("W", W, (None, None)).T)
-        self.n_iter = n_iter
-        if not 1 <= relaxation < 2:
-            raise ValueError(f"relaxation is {relaxation}, expected from 1 to below 2")
-        if not 0 <= memory < 1:
-            raise ValueError(f"memory is {memory}, expected from 0 to below 1")
-        self._relaxation = np.float32(relaxation)
-        self._memory = np.float32(memory)
-        self._h = np.zeros(len(self._W), np.float32)
-
-    @property
-    def n_iter(self) -> int:
-        """Updates per frame; may be set."""
-        return self._n_iter
-
-    @n_iter.setter
-    def n_iter(self, n_iter: int) -> None:
-        _check_whole("n_iter", n_iter, 1)
-        self._n_iter = n_iter
-
-    @property
-    def n_bins(self) -> int:
-        """Length of a frame."""
-        return self._W.shape[1]
-
-    def reset(self) -> None:
-        """Forget the last frame."""
-        self._h[:] = 0
-
-    def update(self, frames: Array) -> Array:
-        """Take frames, shape (n_frames, n_bins), and return their activations, shape (n_frames, n_components)."""
-        H = np.empty((len(frames), len(self._W)), np.float32)
-        _kernels.track(frames, self._W, self._h, H, self.n_iter, self._relaxation, self._memory)
-        return H
-
-
-class _Slab(NamedTuple):
-    """A run of frames with what its updates need."""
-
-    V: Array
-    H: Array
-    model: Array
-    numerator: Array
-    addend: Array
-
-
-def _iterate(
-    slabs: list[_Slab],
-    W: Array,
-    n_fixed: int,
-    n_iter: int,
-    tolerance: float,
-    progress: Progress | None,
-    pool: ThreadPoolExecutor,
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    divergences, iterations = [_divergence(slabs, W, pool)], [0]
-    for i in range(1, n_iter + 1):
-        _iteration(slabs, W, n_fixed, pool)
-        stop = progress is not None and progress(i, n_iter) is False
-        if stop or i % _CHECK_EVERY == 0 or i == n_iter:
-            divergences.append(_divergence(slabs, W, pool))
-            iterations.append(i)
-            gained = divergences[-2] - divergences[-1]
-            stop = stop or (tolerance > 0 and gained <= tolerance * divergences[0])
-        if stop:
-            break
-    return np.array(divergences), np.array(iterations)
-
-
-def _iteration(slabs: list[_Slab], W: Array, n_fixed: int, pool: ThreadPoolExecutor) -> None:
-    """Update H, then the columns of W that are not fixed, and let these sum to 1 again."""
-    transposed = np.ascontiguousarray(W.T)
-    list(pool.map(lambda slab: _update_slab(slab, W, transposed, n_fixed), slabs))
-    if n_fixed < len(W):
-        learned = W[n_fixed:]
-        _kernels.multiply(learned, sum(slab.numerator for slab in slabs))
-        sums = learned.sum(axis=1)
-        learned /= _nonzero(sums)[:, None]
-        totals = sum(slab.H[:, n_fixed:].sum(axis=0) for slab in slabs)
-        for slab in slabs:
-            np.multiply(slab.H[:, n_fixed:], sums / _nonzero(totals), out=slab.H[:, n_fixed:])
-
-
-def _update_slab(slab: _Slab, W: Array, transposed: Array, n_fixed: int) -> None:
-    """Update H, and sum up the numerator of the update of the learned columns, `V / (W H)` times H."""
-    slab.numerator[:] = 0
-    if len(W) == _FEW and n_fixed == 0:
-        _kernels.sweep(slab.V, W, slab.H, slab.numerator)
-        return
-    for v, h in zip(_tiles(slab.V, len(slab.model)), _tiles(slab.H, len(slab.model)), strict=True):
-        r = slab.model[: len(v)]
-        _kernels.ratio(v, np.matmul(h, W, out=r))
-        _kernels.multiply(h, r @ transposed)
-        if n_fixed < len(W):
-            _kernels.ratio(v, np.matmul(h, W, out=r))
-            np.add(slab.numerator, np.matmul(h[:, n_fixed:].T, r, out=slab.addend), out=slab.numerator)
-
-
-def _divergence(slabs: list[_Slab], W: Array, pool: ThreadPoolExecutor) -> float:
-    def of(slab: _Slab) -> float:
-        tiles = zip(_tiles(slab.V, len(slab.model)), _tiles(slab.H, len(slab.model)), strict=True)
-        return sum(_tile_divergence(v, np.matmul(h, W, out=slab.model[: len(v)])) for v, h in tiles)
-
-    return sum(pool.map(of, slabs))
-
-
-def _tile_divergence(v: Array, r: Array) -> float:
-    """Return the divergence of a tile from its model `r`, which is overwritten; logarithms in float32, sums in 64."""
-    surplus = _kernels.ratio_and_surplus(v, r)
-    np.log(r, out=r)
-    return float(surplus + _kernels.dot(v, r))
-
-
-def _slabs(V: Array, H: Array, n_learned: int) -> list[_Slab]:
-    """Cut the frames into runs that share V and H, but nothing that they write to."""
-    length, n_bins = -(-len(V) // _SLABS), V.shape[1]
-    tile = max(1, min(length, _TILE_VALUES // n_bins))
-    rows = [slice(i, i + length) for i in range(0, len(V), length)]
-    shapes = ((tile, n_bins), (n_learned, n_bins), (n_learned, n_bins))
-    return [_Slab(V[r], H[r], *(np.empty(shape, np.float32) for shape in shapes)) for r in rows]
-
-
-def _tiles(rows: Array, length: int) -> list[Array]:
-    return [rows[i : i + length] for i in range(0, len(rows), length)]
+    check_whole("n_iter", n_iter, 1)
+    if not 1 <= relaxation < 2:
+        raise ValueError(f"relaxation is {relaxation}, expected from 1 to below 2")
+    if not 0 <= memory < 1:
+        raise ValueError(f"memory is {memory}, expected from 0 to below 1")
+    components = _checked("W", W, (None, None))
+    frames = np.ascontiguousarray(_checked("V", V, (len(components), None)).T)
+    H = np.empty((len(frames), components.shape[1]), np.float32)
+    _hop.track(frames, _hop.tiled(components), H, n_iter, np.float32(relaxation), np.float32(memory))
+    return np.ascontiguousarray(H.T)
 
 
 def _random_start(V: Array, n_components: int, seed: int) -> tuple[Array, Array]:
@@ -378,14 +269,23 @@ def _given_start(V: Array, n_components: int, start: tuple[ArrayLike, ArrayLike]
     )
 
 
+def _given_columns(V: Array, n_components: int, fixed: ArrayLike | None) -> Array:
+    """Return the columns of W that stay as they are, none without `fixed`."""
+    given = _checked("fixed", np.zeros((len(V), 0)) if fixed is None else fixed, (len(V), None))
+    if given.shape[1] > n_components:
+        raise ValueError(f"fixed has {given.shape[1]} columns, more than n_components = {n_components}")
+    return given
+
+
 def _padded(rows: Array, n_rows: int) -> Array:
     """Return a C-contiguous copy with empty bins, and rows, added."""
-    padded = np.zeros((n_rows, -(-rows.shape[1] // _LANES) * _LANES), np.float32)
+    padded = np.zeros((n_rows, -(-rows.shape[1] // _descent.LANES) * _descent.LANES), np.float32)
     padded[: len(rows), : rows.shape[1]] = rows
     return padded
 
 
-def _check_whole(name: str, value: int, least: int) -> None:
+def check_whole(name: str, value: int, least: int) -> None:
+    """Raise TypeError or ValueError where an argument is not a whole number of at least so much."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {value!r}, expected a whole number")
     if value < least:

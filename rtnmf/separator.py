@@ -10,12 +10,11 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf import _kernels, masking
+from rtnmf import _hop
 from rtnmf.dictionary import Dictionary
-from rtnmf.nmf import Tracker
-from rtnmf.spectral import StreamingSTFT
+from rtnmf.nmf import check_whole
 
-__all__ = ["Separator", "finite", "separate"]
+__all__ = ["Separator", "separate"]
 
 Array = NDArray[np.float32]
 
@@ -80,17 +79,20 @@ class Separator:
         self.dictionary = dictionary
         self.sources = dictionary.sources
         self.n_channels = n_channels
-        self._power = mask_power
-        self._components = np.ascontiguousarray(dictionary.components.T)
-        self._bounds = np.cumsum([0, *(dictionary.labels.count(source) for source in self.sources)])
-        self._spectra = np.zeros((len(self.sources), dictionary.stft.n_bins), np.float32)
-        self._tracker = Tracker(dictionary.components, n_iter=n_iter)
-        self._activations = np.zeros((1, dictionary.n_components), np.float32)
+        self.n_iter = n_iter
         self._gains = self._checked_gains(np.eye(len(self.sources)) if gains is None else gains)
-        self._stream = StreamingSTFT(
-            dictionary.stft, self._separated, n_outputs=len(self._gains), n_channels=n_channels
+        bounds = np.cumsum([0, *(dictionary.labels.count(source) for source in self.sources)])
+        self._plan = _hop.Plan(
+            dictionary.stft.hop_length,
+            dictionary.stft.analysis_window,
+            dictionary.stft.synthesis_window,
+            _hop.tiled(dictionary.components),
+            bounds.astype(np.uintp),
+            np.float32(mask_power),
         )
+        self._stream = _hop.started(self._plan, n_channels, len(self._gains))
         self._flat = n_channels == 1
+        self.process(np.zeros((0, n_channels), np.float32))  # compiles, so that no later block is late
 
     @property
     def latency(self) -> int:
@@ -104,12 +106,13 @@ class Separator:
 
     @property
     def n_iter(self) -> int:
-        """Updates of the activations per frame; setting it takes effect with the next frame."""
-        return self._tracker.n_iter
+        """Updates of the activations per frame; setting it takes effect with the next block."""
+        return self._n_iter
 
     @n_iter.setter
     def n_iter(self, n_iter: int) -> None:
-        self._tracker.n_iter = n_iter
+        check_whole("n_iter", n_iter, 1)
+        self._n_iter = int(n_iter)
 
     @property
     def activations(self) -> Array:
@@ -117,13 +120,13 @@ class Separator:
 
         In the order of `dictionary.labels` of the separator, which groups them by source.
         """
-        return self._activations[0].copy()
+        return self._stream.h * self._stream.level
 
     @property
     def gains(self) -> Array:
         """Weight of each source in each output, shape (n_outputs, n_sources).
 
-        Setting it, to an array of the same shape, takes effect with the next frame, cross-faded by the windows.
+        Setting it, to an array of the same shape, takes effect with the next block, cross-faded by the windows.
         """
         return self._gains.copy()
 
@@ -136,14 +139,12 @@ class Separator:
 
     def reset(self) -> None:
         """Forget the past: the next sample is the first one."""
-        self._stream.reset()
-        self._tracker.reset()
-        self._activations[:] = 0
+        _hop.forget(self._stream)
 
     def process(self, block: ArrayLike) -> Array:
         """Take a block of the stream and return as many samples of each output, `latency` samples late.
 
-        Samples that are not finite count as silence.
+        Samples that are not finite, or below 1e-10 (-200 dB), count as silence.
 
         Parameters
         ----------
@@ -172,7 +173,10 @@ class Separator:
                 f" pass n_channels={n_channels}"
             )
         self._flat = flat
-        stems = self._stream.process(finite(samples.reshape(len(samples), n_channels)))
+        with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
+            samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
+        stems = np.empty((len(self._gains), *samples.shape), np.float32)
+        _hop.process(self._plan, self._stream, samples, stems, self._gains, self._n_iter)
         return stems[:, :, 0] if flat else stems
 
     def flush(self) -> Array:
@@ -181,14 +185,6 @@ class Separator:
         stems = self.process(silence)
         self.reset()
         return stems
-
-    def _separated(self, spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
-        """Return the spectra of the outputs, shape (n_outputs, n_channels, n_bins)."""
-        magnitudes = np.abs(spectrum).sum(axis=0, keepdims=True)
-        self._activations = self._tracker.update(magnitudes)
-        _kernels.group(self._components, self._activations[0], self._bounds, self._spectra)
-        weights = np.einsum("os,sb->ob", self._gains, masking.soft_masks(self._spectra, self._power))
-        return weights[:, None] * spectrum
 
     def _checked_gains(self, gains: ArrayLike) -> Array:
         checked = np.array(gains, np.float32)
@@ -245,10 +241,3 @@ def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:
         stacklevel=3,
     )
     return converted
-
-
-def finite(samples: NDArray[np.floating]) -> Array:
-    """Return a copy of the samples as float32, silence where they are not finite or beyond what a spectrum can hold."""
-    with np.errstate(over="ignore"):
-        single = samples.astype(np.float32)
-    return np.where(np.abs(single) < 1e9, single, np.float32(0))

@@ -1,14 +1,11 @@
-"""The short-time Fourier transform, at once or as a stream.
+"""The short-time Fourier transform: its settings, both windows, forward and inverse.
 
-`STFT` holds the settings and both windows, `StreamingSTFT` the state of one running stream. What is
-done to a spectrum between analysis and synthesis is handed in as a function: nothing here knows about
-masks, components or sources.
+The same transform of a running stream is compiled into the hop, `_hop`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
@@ -16,7 +13,7 @@ import numpy as np
 from numpy import fft
 from numpy.typing import NDArray
 
-__all__ = ["STFT", "StreamingSTFT", "griffin_lim"]
+__all__ = ["STFT", "griffin_lim"]
 
 _DEFAULT_WINDOW_S = 0.042
 
@@ -207,89 +204,6 @@ def griffin_lim(
         phases /= np.maximum(np.abs(phases), np.float32(1e-20))
         last = rebuilt
     return stft.inverse(magnitudes * phases, n_samples)
-
-
-Transform = Callable[[NDArray[np.complex64]], NDArray[np.complex64]]
-
-
-class StreamingSTFT:
-    """Run a function on the spectra of a stream, block by block.
-
-    State
-        The last `n_fft` input samples, the overlap-add of the outputs, and the position in the current hop.
-    Latency
-        Exactly `stft.latency` samples, whatever the blocks: output sample `i + latency` is built from frames
-        that cover input sample `i`.
-    Thread safety
-        None: one stream belongs to one thread.
-
-    Parameters
-    ----------
-    stft : STFT
-        Windows and hop.
-    transform : callable
-        Gets a spectrum, shape (n_channels, n_bins), complex64, and returns the spectra of the outputs, shape
-        (n_outputs, n_channels, n_bins). Called once per hop.
-    n_outputs, n_channels : int
-        Number of output signals, and of channels of the input and of each output.
-    """
-
-    def __init__(self, stft: STFT, transform: Transform, *, n_outputs: int = 1, n_channels: int = 1) -> None:
-        for name, value in (("n_outputs", n_outputs), ("n_channels", n_channels)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}, expected at least 1")
-        self.stft = stft
-        self._transform = transform
-        self._history = np.zeros((n_channels, stft.n_fft), np.float32)
-        self._incoming = np.zeros((n_channels, stft.hop_length), np.float32)
-        self._overlap = np.zeros((n_outputs, n_channels, stft.latency), np.float32)
-        self._outgoing = np.zeros((n_outputs, n_channels, stft.hop_length), np.float32)
-        self._position = 0
-
-    def reset(self) -> None:
-        """Forget the past: the next sample is the first one."""
-        for state in (self._history, self._incoming, self._overlap, self._outgoing):
-            state[:] = 0
-        self._position = 0
-
-    def process(self, block: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Take a block and return as many samples of every output, `latency` samples late.
-
-        Parameters
-        ----------
-        block : array, shape (n_samples, n_channels)
-            Any number of samples, also none; it is not changed.
-
-        Returns
-        -------
-        array, shape (n_outputs, n_samples, n_channels)
-            The caller's own.
-        """
-        n_samples = len(block)
-        outputs = np.empty((len(self._overlap), n_samples, len(self._history)), np.float32)
-        done = 0
-        while done < n_samples:
-            n = min(self.stft.hop_length - self._position, n_samples - done)
-            here = slice(self._position, self._position + n)
-            outputs[:, done : done + n] = self._outgoing[:, :, here].transpose(0, 2, 1)
-            self._incoming[:, here] = block[done : done + n].T
-            self._position += n
-            done += n
-            if self._position == self.stft.hop_length:
-                self._hop()
-                self._position = 0
-        return outputs
-
-    def _hop(self) -> None:
-        hop_length, latency = self.stft.hop_length, self.stft.latency
-        self._history[:, :-hop_length] = self._history[:, hop_length:]
-        self._history[:, -hop_length:] = self._incoming
-        spectra = self._transform(_rfft(self._history * self.stft.analysis_window))
-        frames = fft.irfft(spectra, self.stft.n_fft, axis=-1)
-        self._overlap[:, :, :-hop_length] = self._overlap[:, :, hop_length:]
-        self._overlap[:, :, -hop_length:] = 0
-        self._overlap += frames[:, :, -latency:] * self.stft.synthesis_window
-        self._outgoing[:] = self._overlap[:, :, :hop_length]
 
 
 def _rfft(frames: NDArray[np.float32]) -> NDArray[np.complex64]:

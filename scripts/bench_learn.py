@@ -1,28 +1,45 @@
 #!/usr/bin/env python3
-"""Time one iteration of learning against the plain numpy loop and scikit-learn, interleaved, from the same start.
+"""Time learning against the plain numpy loop and its rivals, interleaved, from the same V, W and H.
 
-    .venv/bin/python scripts/bench_learn.py [--rounds N]
+    .venv/bin/python scripts/bench_learn.py [--rounds N] [--audio FILE] [--json FILE]
 
 The loop is the two updates of Lee and Seung with sums of columns and rows in the denominators. It gets V as an
 STFT returns it, librosa's as well as ours: frame after frame in memory (column-major). numpy is faster when V is
-first copied to row-major order; both are shown. scikit-learn gets the order that suits it.
+first copied to row-major order; both are shown. scikit-learn and torchnmf (where installed) do the same updates, so
+their divergence after so many iterations is that of the loop; what differs is the time that each takes.
+
+For rtnmf the time is that of the whole call, set-up included, to the first check at which the divergence is as low.
+V is made from the clips of the presets, one after the other, or from a file.
 """
 
 import argparse
+import importlib.util
+import json
 import os
 import platform
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 from sklearn.decomposition import NMF
 
-from rtnmf import STFT, nmf
+from rtnmf import STFT, files, nmf
 
-CASES = {  # name: (seconds, sample rate, window, components, iterations per timing)
-    "20 s, 22050 Hz, window 8192, hop 512, K=3": (20, 22050, 8192, 3, 40),
-    "60 s, 44100 Hz, window 2048, hop 512, K=32": (60, 44100, 2048, 32, 20),
+CLIPS = sorted((Path(__file__).parent.parent / "presets" / "clips").glob("inst_*.flac"))
+ALL_CLIPS = sorted(CLIPS[0].parent.glob("*.flac"))
+CASES = {  # name: (clips, seconds, sample rate, window, components, iterations per timing)
+    "20 s, 22050 Hz, window 8192, hop 512, K=3": (CLIPS, 20, 22050, 8192, 3, 20),
+    "60 s, 44100 Hz, window 2048, hop 512, K=32": (CLIPS, 60, 44100, 2048, 32, 10),
+    "5 min, 44100 Hz, window 2048, hop 512, K=64": (ALL_CLIPS, 300, 44100, 2048, 64, 1),
 }
+TARGETS = (50, 100, 200)
+
+
+def spectrogram(paths, seconds, sample_rate, n_fft):
+    """Return the magnitudes of so many seconds of the clips, in turn, again and again."""
+    x = np.concatenate([files.read(path, sample_rate)[0].mean(axis=1)[: 8 * sample_rate] for path in paths])
+    return np.abs(STFT(n_fft, 512).forward(np.resize(x, seconds * sample_rate)))
 
 
 def iteration(V, W, H):
@@ -40,70 +57,130 @@ def timed(run):
 
 def numpy_loop(V, W, H, dtype, order="K"):
     """Return a function that times one iteration."""
-    V, W, H = V.astype(dtype, order=order), W.astype(dtype), H.astype(dtype)
+    V, W, H = V.astype(dtype, order=order) + dtype(1e-12), W.astype(dtype), H.astype(dtype)
     return lambda: timed(lambda: iteration(V, W, H))
 
 
-def ours(V, W, H, n_iter):
-    """Return a function that times the iterations of a fit, the checks of the divergence among them included."""
-
-    def run():
-        ticks = []
-        nmf.fit(
-            V,
-            W.shape[1],
-            n_iter=n_iter,
-            tolerance=0,
-            start=(W, H),
-            progress=lambda *_: ticks.append(time.perf_counter()),
-        )
-        return (ticks[-1] - ticks[0]) / (n_iter - 1)
-
-    return run
+def longer(run, n_iter):
+    """Return a function that times an iteration as the difference of a longer and a shorter fit."""
+    return lambda: (timed(lambda: run(n_iter + 1)) - timed(lambda: run(1))) / n_iter
 
 
 def scikit_learn(V, W, H, n_iter):
-    """Return a function that times an iteration as the difference of a longer and a shorter fit."""
+    """Return a function that times one iteration."""
     frames = np.ascontiguousarray(V.T)
 
     def run(n):
         model = NMF(W.shape[1], beta_loss="kullback-leibler", solver="mu", init="custom", max_iter=n, tol=0)
-        return timed(lambda: model.fit_transform(frames, W=H.T.copy(), H=W.T.copy()))
+        model.fit_transform(frames, W=H.T.copy(), H=W.T.copy())
 
-    return lambda: (run(n_iter + 1) - run(1)) / n_iter
+    return longer(run, n_iter)
+
+
+def torchnmf(V, W, H, n_iter):
+    """Return a function that times one iteration."""
+    import torch
+    import torchnmf.nmf
+
+    frames = torch.from_numpy(np.ascontiguousarray(V.T))
+
+    def run(n):
+        model = torchnmf.nmf.NMF(W=torch.from_numpy(W.copy()), H=torch.from_numpy(H.T.copy()))
+        model.fit(frames, beta=1, tol=0, max_iter=n)
+
+    return longer(run, n_iter)
+
+
+def ours(V, W, H, n_iter, accelerated=False):
+    """Return a function that times a whole fit."""
+    options = {"tolerance": 0, "start": (W, H), "accelerated": accelerated}
+    return lambda: timed(lambda: nmf.fit(V, W.shape[1], n_iter=n_iter, **options))
+
+
+def reached(fitted, target):
+    """Return the iterations after which the divergence is at most the target, or None."""
+    enough = fitted.iterations[fitted.divergences <= target]
+    return int(enough[0]) if len(enough) else None
 
 
 def medians(runs, rounds):
-    """Return the median milliseconds of each, measured in turn, round by round."""
+    """Return the median seconds of each, measured in turn, round by round."""
     times = {name: [] for name in runs}
     for _ in range(rounds + 1):
         for name, run in runs.items():
-            times[name].append(1000 * run())
+            times[name].append(run())
     return {name: float(np.median(some[1:])) for name, some in times.items()}
+
+
+def measured(V, n_components, n_iter, rounds):
+    """Return seconds per iteration of each, and for each target the divergence and the seconds to it."""
+    rng = np.random.default_rng(0)
+    W = rng.uniform(0.1, 1, (len(V), n_components)).astype(np.float32)
+    H = rng.uniform(0.1, 1, (n_components, V.shape[1])).astype(np.float32) * (V.sum() / W.sum() / V.shape[1])
+    options = {"n_iter": max(TARGETS), "tolerance": 0, "start": (W, H)}
+    plain = nmf.fit(V, n_components, accelerated=False, **options)
+    fast = nmf.fit(V, n_components, **options)
+    if not (np.diff(fast.divergences) <= 0).all():
+        raise SystemExit("the divergence rose")
+    divergences = {n: float(plain.divergences[plain.iterations == n][0]) for n in TARGETS}
+    needed = {n: reached(fast, divergence) for n, divergence in divergences.items()}
+    runs = {
+        "float64 loop": numpy_loop(V, W, H, np.float64),
+        "float64 loop, row-major": numpy_loop(V, W, H, np.float64, "C"),
+        "float32 loop, row-major": numpy_loop(V, W, H, np.float32, "C"),
+        "scikit-learn, float32": scikit_learn(V, W, H, n_iter),
+        "rtnmf, plain": longer(
+            lambda n: nmf.fit(V, n_components, **{**options, "n_iter": n}, accelerated=False), n_iter
+        ),
+    }
+    if importlib.util.find_spec("torchnmf"):
+        runs["torchnmf, float32"] = torchnmf(V, W, H, n_iter)
+    runs |= {n: ours(V, W, H, needed[n], accelerated=True) for n in TARGETS if needed[n] is not None}
+    seconds = medians(runs, rounds)
+    total = float(V.sum(dtype=np.float64))
+    return {
+        "seconds_per_iteration": {name: s for name, s in seconds.items() if isinstance(name, str)},
+        "divergence": {n: divergence / total for n, divergence in divergences.items()},
+        "rtnmf_divergence": {n: float(fast.divergences[fast.iterations == n][0]) / total for n in TARGETS},
+        "rtnmf_iterations": needed,
+        "rtnmf_seconds": {n: seconds.get(n) for n in TARGETS},
+    }
+
+
+def show(title, found):
+    """Print a table."""
+    print(f"\n{title}\n{'':25}{'ms per iteration':>18}", *(f"{f'{n} its: s':>14}{'ratio':>8}" for n in TARGETS))
+    for name, s in found["seconds_per_iteration"].items():
+        columns = []
+        for n, ours_s in found["rtnmf_seconds"].items():
+            columns.append(f"{n * s:14.2f}{n * s / ours_s if ours_s else np.nan:7.1f}x")
+        print(f"{name:25}{1000 * s:18.2f}", *columns)
+    times = [f"{s:14.3f}" if s else f"{'not reached':>14}" for s in found["rtnmf_seconds"].values()]
+    print(f"{'rtnmf':43}", *(f"{s}{'':8}" for s in times))
+    print(f"{'its iterations over all':43}", *(f"{n!s:>14}{'':8}" for n in found["rtnmf_iterations"].values()))
+    for name, key in (("KL / sum(V) of the loop", "divergence"), ("KL / sum(V) of rtnmf", "rtnmf_divergence")):
+        print(f"{name:43}", *(f"{d:14.5f}{'':8}" for d in found[key].values()))
 
 
 def main():
     """Print a table for each case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--audio", metavar="FILE", help="learn from this instead of the clips of the presets")
+    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="numbers from 0")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too")
+    arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(f"{platform.machine()}, {os.cpu_count()} processors, numpy {np.__version__}, median of {rounds} rounds")
-    for title, (seconds, sample_rate, n_fft, n_components, n_iter) in CASES.items():
-        rng = np.random.default_rng(0)
-        V = np.abs(STFT(n_fft, 512).forward(rng.standard_normal(seconds * sample_rate))) + np.float32(1e-6)
-        W, H = rng.random((len(V), n_components), np.float32), rng.random((n_components, V.shape[1]), np.float32)
-        runs = {
-            "float64 loop": numpy_loop(V, W, H, np.float64),
-            "float64 loop, row-major": numpy_loop(V, W, H, np.float64, "C"),
-            "float32 loop, row-major": numpy_loop(V, W, H, np.float32, "C"),
-            "scikit-learn, float32": scikit_learn(V, W, H, n_iter),
-            "rtnmf": ours(V, W, H, n_iter),
-        }
-        print(f"\n{title}\n{'':25}{'ms per iteration':>18}{'rtnmf is faster by':>22}")
-        found = medians(runs, rounds)
-        for name, ms in found.items():
-            print(f"{name:25}{ms:18.2f}{ms / found['rtnmf']:21.1f}x")
+    machine = f"{platform.machine()}, {os.cpu_count()} processors"
+    print(f"{machine}, numpy {np.__version__}, median of {arguments.rounds} rounds")
+    results = {}
+    for title in (title for i, title in enumerate(CASES) if i in arguments.cases):
+        clips, seconds, sample_rate, n_fft, n_components, n_iter = CASES[title]
+        V = spectrogram([arguments.audio] if arguments.audio else clips, seconds, sample_rate, n_fft)
+        results[title] = measured(V, n_components, n_iter, arguments.rounds)
+        show(title, results[title])
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

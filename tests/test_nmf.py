@@ -71,7 +71,7 @@ def test_fit_follows_the_textbook(n_components):
     """Fit follows the textbook."""
     V = spectrogram()
     W, H = start(V, n_components)
-    fitted = nmf.fit(V, n_components, n_iter=30, tolerance=0, start=(W, H))
+    fitted = nmf.fit(V, n_components, n_iter=30, tolerance=0, start=(W, H), accelerated=False)
     _, _, divergences = textbook(V, W, H, 30)
     np.testing.assert_array_equal(fitted.iterations, [0, 10, 20, 30])
     np.testing.assert_allclose(fitted.divergences, np.array(divergences)[[0, 10, 20, 30]], rtol=1e-4)
@@ -83,7 +83,7 @@ def test_fit_agrees_with_scikit_learn(shape, n_components):
     """Fit agrees with scikit-learn."""
     V = np.random.default_rng(0).random(shape).astype(np.float32) ** 4
     W, H = (x.astype(np.float32) for x in start(V, n_components))
-    ours = nmf.fit(V, n_components, n_iter=50, tolerance=0, start=(W, H))
+    ours = nmf.fit(V, n_components, n_iter=50, tolerance=0, start=(W, H), accelerated=False)
     model = NMF(n_components, beta_loss="kullback-leibler", solver="mu", init="custom", max_iter=50, tol=0)
     theirs = model.fit_transform(V.T, W=H.T.copy(), H=W.T.copy()) @ model.components_  # it updates its W first
     assert ours.divergences[-1] == pytest.approx(nmf.kl_divergence(V.T, theirs), rel=1e-4)
@@ -232,35 +232,32 @@ def test_each_frame_starts_from_the_last_one_and_the_rest_uniform():
     """Each frame starts from nine tenths of the last one's activations and one tenth uniform."""
     V = spectrogram()
     W = normalised(V, 6)
-    tracker = nmf.Tracker(W, n_iter=1)
-    first, second = (tracker.update(np.ascontiguousarray(V.T[i : i + 1]))[0] for i in (0, 1))
+    first, second = nmf.activations(V[:, :2], W, n_iter=1).T
     h = 0.9 * first / first.sum() + 0.1 / 6
     expected = h * (W.T @ (V[:, 1] / (W @ h + 1e-30)))
     np.testing.assert_allclose(second, expected, rtol=1e-4)
 
 
-def test_silence_is_forgotten_like_a_reset():
-    """After a silent frame, the next one starts anew."""
-    V = np.ascontiguousarray(spectrogram().T)
-    W = normalised(spectrogram(), 6)
-    tracker = nmf.Tracker(W)
-    tracker.update(V[:3])
-    tracker.update(np.zeros((1, 120), np.float32))
-    np.testing.assert_array_equal(tracker.update(V[10:12]), nmf.Tracker(W).update(V[10:12]))
+@pytest.mark.parametrize(("n_bins", "n_components"), [(1, 1), (95, 3), (96, 4), (97, 5), (513, 64), (1025, 7)])
+def test_activations_follow_the_formula_for_any_size(n_bins, n_components):
+    """Activations follow the formula for any number of bins and components, whole tiles or not."""
+    rng = np.random.default_rng(0)
+    v, W = rng.random(n_bins).astype(np.float32), normalised(rng.random((n_bins, 1)), n_components)
+    h = np.full(n_components, 1 / n_components)
+    for exponent in (1, 1.7, 1.7):
+        h = h * (W.T.astype(float) @ (v / v.sum() / (W.astype(float) @ h))) ** exponent
+    found = nmf.activations(v[:, None], W, n_iter=3)[:, 0] / v.sum()
+    np.testing.assert_allclose(found, h, rtol=1e-4, atol=1e-7)
 
 
-def test_stream_recovers_after_silence_and_reset_forgets():
-    """Stream recovers after silence and reset forgets."""
+def test_silence_is_forgotten():
+    """A silent frame gives zeros, and the next one starts as the first of a stream does."""
     V = spectrogram()
-    W = normalised(V, 5)
-    tracker = nmf.Tracker(W)
-    frames = np.ascontiguousarray(V.T)
-    tracker.update(frames)
-    assert not tracker.update(np.zeros((1, 120), np.float32)).any()
-    after_silence = tracker.update(frames[:4])
-    assert after_silence[:, :].sum() > 0
-    tracker.reset()
-    np.testing.assert_array_equal(tracker.update(frames), nmf.activations(V, W).T)
+    W = normalised(V, 6)
+    silence = np.zeros((len(V), 1), np.float32)
+    H = nmf.activations(np.hstack([V[:, :3], silence, V[:, 10:12]]), W)
+    assert not H[:, 3].any()
+    np.testing.assert_array_equal(H[:, 4:], nmf.activations(V[:, 10:12], W))
 
 
 def test_bins_that_no_component_reaches_are_harmless():
@@ -280,4 +277,4 @@ def test_bins_that_no_component_reaches_are_harmless():
 def test_bad_stream_settings_are_refused(options, message):
     """Bad stream settings are refused."""
     with pytest.raises(ValueError, match=message):
-        nmf.Tracker(np.ones((5, 2)), **options)
+        nmf.activations(np.ones((5, 3)), np.ones((5, 2)), **options)

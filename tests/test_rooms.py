@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"spectral", "nmf", "_kernels", "masking", "replacing"},
+    {"spectral", "nmf", "_descent", "_kernels", "_hop", "_compiling", "masking", "replacing"},
     {"dictionary", "files"},
     {"learning", "separator"},
     {"evaluation", "report"},
@@ -26,7 +26,11 @@ FLOORS = [
     {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-INSIDE = {("nmf", "_kernels")}
+INSIDE = {
+    *((room, "_compiling") for room in ("_hop", "_kernels")),
+    *(("nmf", room) for room in ("_descent", "_hop", "_kernels")),
+    ("_descent", "_kernels"),
+}
 
 
 def imported(room):
@@ -59,7 +63,7 @@ def test_room_imports_only_from_lower_floors(room):
 def test_ground_floor_needs_numpy_and_numba_only(room):
     """Ground floor needs numpy and numba only."""
     packages = {name.partition(".")[0] for name in imported(room)} - {"rtnmf"} - sys.stdlib_module_names
-    assert packages <= {"numpy", "numba", "threadpoolctl"}
+    assert packages <= {"numpy", "numba", "rocket_fft", "threadpoolctl"}
 
 
 @pytest.mark.parametrize("modules", ["rtnmf", "rtnmf.separator", "rtnmf.dictionary", "rtnmf.cli", "rtnmf.live.child"])

@@ -2,23 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rtnmf.spectral import STFT, StreamingSTFT, griffin_lim
-
-
-@st.composite
-def stfts(draw):
-    """Any settings that the constructor accepts, small."""
-    latency = 2 * draw(st.integers(1, 64))
-    n_fft = max(4, latency + 2 * draw(st.integers(0, 64)))
-    return STFT(n_fft, draw(st.integers(1, latency // 2)), latency=latency)
-
-
-def identity(stft, **options):
-    """Return a stream that changes nothing."""
-    return StreamingSTFT(stft, lambda spectrum: spectrum[None], **options)
+from rtnmf.spectral import STFT, griffin_lim
 
 
 @pytest.mark.parametrize(
@@ -101,61 +86,6 @@ def test_wrong_shapes_are_refused(stft):
         stft.inverse(np.zeros((3, 4), complex), 1)
     with pytest.raises(ValueError, match="n_samples is 9000, more than"):
         stft.inverse(stft.forward(np.zeros(1000)), 9000)
-    with pytest.raises(ValueError, match="n_channels is 0"):
-        identity(stft, n_channels=0)
-
-
-@settings(max_examples=60, deadline=None)
-@given(stfts(), st.integers(0, 2**32 - 1))
-def test_stream_returns_the_input_late_by_the_latency_for_any_windows(stft, seed):
-    """Stream returns the input late by the latency for any windows."""
-    rng = np.random.default_rng(seed)
-    x = rng.uniform(-1, 1, (600, 2)).astype(np.float32)
-    y = identity(stft, n_channels=2).process(x)[0]
-    np.testing.assert_allclose(y[stft.latency :], x[: len(x) - stft.latency], atol=2e-6)
-    np.testing.assert_allclose(y[: stft.latency], 0, atol=2e-6)
-
-
-@settings(max_examples=60, deadline=None)
-@given(stfts(), st.lists(st.integers(0, 200), max_size=20), st.integers(0, 2**32 - 1))
-def test_stream_is_the_same_to_the_bit_for_any_blocks(stft, lengths, seed):
-    """Stream is the same to the bit for any blocks."""
-    x = np.random.default_rng(seed).uniform(-1, 1, (sum(lengths), 1)).astype(np.float32)
-
-    def transform(spectrum):
-        return np.stack([spectrum * np.float32(0.3), np.abs(spectrum) + 0 * spectrum])
-
-    whole = StreamingSTFT(stft, transform, n_outputs=2).process(x)
-    parts = StreamingSTFT(stft, transform, n_outputs=2)
-    blocks = [parts.process(block) for block in np.split(x, np.cumsum(lengths))]
-    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole)
-
-
-def test_stream_hands_the_frames_of_forward_to_the_function(stft):
-    """Stream hands the frames of forward to the function."""
-    x = np.random.default_rng(2).standard_normal(3000).astype(np.float32)
-    seen = []
-    StreamingSTFT(stft, lambda s: seen.append(s[0]) or s[None]).process(x[:, None])
-    np.testing.assert_allclose(np.array(seen).T, stft.forward(x)[:, : len(seen)], atol=1e-4)
-
-
-def test_reset_makes_a_new_stream(stft):
-    """Reset makes a new stream."""
-    x = np.random.default_rng(3).standard_normal((2000, 1)).astype(np.float32)
-    stream = identity(stft)
-    first = stream.process(x)
-    stream.reset()
-    np.testing.assert_array_equal(stream.process(x), first)
-
-
-def test_returned_blocks_are_the_callers_own(stft):
-    """Returned blocks are the caller's own."""
-    x = np.random.default_rng(4).standard_normal((4000, 1)).astype(np.float32)
-    stream = identity(stft)
-    block = stream.process(x)
-    kept = block.copy()
-    stream.process(x)
-    np.testing.assert_array_equal(block, kept)
 
 
 def test_griffin_lim_finds_a_signal_with_the_spectrogram(stft, speech):

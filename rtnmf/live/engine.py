@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.separator import Separator, finite
+from rtnmf.separator import Separator
 
 __all__ = ["Engine", "Heard"]
 
@@ -85,7 +85,7 @@ class Engine:
         step. Then, after an exception in the separation, and until the separator has heard `latency` samples again,
         the aligned input goes out with the weight of the loudest.
         """
-        samples = finite(block)
+        samples = _finite(block)
         aligned = self._aligned(samples)
         gives_way = not separate and not self._unprimed and not self._weights.are_at(self._unseparated_target())
         stems = self._separated(samples, separate or gives_way)
@@ -141,6 +141,13 @@ class Engine:
         spread = channels.reshape(n_samples, n_outputs * n_channels * self._repeats)
         missing = self._n_output_channels - spread.shape[1]
         return np.pad(spread, ((0, 0), (0, missing))) if missing else spread
+
+
+def _finite(samples: NDArray[np.floating]) -> Array:
+    """Return a copy of the samples as float32, silence where they are not finite or beyond what a spectrum can hold."""
+    with np.errstate(over="ignore"):
+        single = samples.astype(np.float32)
+    return np.where(np.abs(single) < 1e9, single, np.float32(0))
 
 
 class _Ramp:

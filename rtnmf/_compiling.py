@@ -1,0 +1,64 @@
+"""How inner loops are compiled, and the arithmetic that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+__all__ = ["FLOOR", "compiled", "log"]
+
+FLOOR = np.float32(1e-30)
+"""Added to every model spectrum before a division, so that empty bins and silent frames give 0, not NaN."""
+
+
+def compiled(*, fastmath: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that compiles a function when it is first called, and keeps the result where it may.
+
+    With `fastmath`, sums may be reordered to vectorise, and NaN and Inf must not come in.
+    """
+
+    def compile_later(function: Callable[..., Any]) -> Callable[..., Any]:
+        # error_model="numpy" lets divisions vectorise
+        options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "nogil": True}
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # no folder to keep the compiled code in: compile anew in each process
+            return numba.njit(**options)(function)
+
+    return compile_later
+
+
+_LOG_2 = np.float32(np.log(2))
+_ROOT_HALF_BITS = np.sqrt(np.float32(0.5)).view(np.int32)
+
+
+def _series() -> tuple[np.float32, ...]:
+    """Return the coefficients of a polynomial for log(1 + m) / m, where 1 + m is from sqrt(1/2) to sqrt(2)."""
+    low, high = np.sqrt(0.5) - 1, np.sqrt(2) - 1
+    nodes = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(10) + 0.5) / 10)
+    return tuple(np.polynomial.Polynomial.fit(nodes, np.log1p(nodes) / nodes, 9).convert().coef.astype(np.float32))
+
+
+_LOG_SERIES = _series()
+
+
+@compiled()
+def log(x: np.float32) -> np.float32:
+    """Return the natural logarithm of a normal number: that of its exponent plus a polynomial for its mantissa."""
+    bits = np.float32(x).view(np.int32)
+    exponent = (bits - _ROOT_HALF_BITS) >> np.int32(23)
+    m = np.int32(bits - (exponent << np.int32(23))).view(np.float32) - np.float32(1)
+    p = _LOG_SERIES[9]
+    p = p * m + _LOG_SERIES[8]
+    p = p * m + _LOG_SERIES[7]
+    p = p * m + _LOG_SERIES[6]
+    p = p * m + _LOG_SERIES[5]
+    p = p * m + _LOG_SERIES[4]
+    p = p * m + _LOG_SERIES[3]
+    p = p * m + _LOG_SERIES[2]
+    p = p * m + _LOG_SERIES[1]
+    p = p * m + _LOG_SERIES[0]
+    return p * m + np.float32(exponent) * _LOG_2
