@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf import _descent, _hop, _kernels
+from rtnmf import _descent, _hop
+from rtnmf._compiling import FLOOR
 
 __all__ = [
     "Factorization",
@@ -81,7 +82,7 @@ def update_activations(V: Array, W: Array, H: Array) -> Array:
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
     """
-    return H * (W.T @ (V / (W @ H + _kernels.FLOOR))) / (W.sum(axis=0)[:, None] + _kernels.FLOOR)
+    return H * (W.T @ (V / (W @ H + FLOOR))) / (W.sum(axis=0)[:, None] + FLOOR)
 
 
 def update_components(V: Array, W: Array, H: Array) -> Array:
@@ -91,7 +92,7 @@ def update_components(V: Array, W: Array, H: Array) -> Array:
 
     Parameters and references are those of `update_activations`.
     """
-    return W * ((V / (W @ H + _kernels.FLOOR)) @ H.T) / (H.sum(axis=1) + _kernels.FLOOR)
+    return W * ((V / (W @ H + FLOOR)) @ H.T) / (H.sum(axis=1) + FLOOR)
 
 
 def fit(
