@@ -247,11 +247,15 @@ class _Momentum:
         self._last = self._W.copy(), self._H.copy()
         self._t = 1.0
 
+    def weight(self) -> np.float32:
+        """Return the part of the last step to take, which grows from call to call."""
+        t = (1 + math.sqrt(1 + 4 * self._t**2)) / 2
+        weight, self._t = (self._t - 1) / t, t
+        return np.float32(min(weight, _MOST_MOMENTUM))
+
     def carry_on(self) -> None:
         """Take the next step before the next update."""
-        t = (1 + math.sqrt(1 + 4 * self._t**2)) / 2
-        weight = np.float32(min((self._t - 1) / t, _MOST_MOMENTUM))
-        self._t = t
+        weight = self.weight()
         for x, last in zip((self._W, self._H), self._last, strict=True):
             step = np.divide(x, last, out=np.ones_like(x), where=last > 0)
             last[:] = x

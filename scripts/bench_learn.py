@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Time learning against the plain numpy loop and its rivals, interleaved, from the same V, W and H.
 
-    .venv/bin/python scripts/bench_learn.py [--rounds N] [--audio FILE] [--json FILE]
+    .venv/bin/python scripts/bench_learn.py [--rounds N] [--seed N] [--audio FILE] [--json FILE]
 
 The loop is the two updates of Lee and Seung with sums of columns and rows in the denominators. It gets V as an
 STFT returns it, librosa's as well as ours: frame after frame in memory (column-major). numpy is faster when V is
@@ -9,7 +9,11 @@ first copied to row-major order; both are shown. scikit-learn and torchnmf (wher
 their divergence after so many iterations is that of the loop; what differs is the time that each takes.
 
 For rtnmf the time is that of the whole call, set-up included, to the first check at which the divergence is as low.
-V is made from the clips of the presets, one after the other, or from a file.
+What a coreset loses is shown too: the divergence over all frames after learning from a part of them, against learning
+from all with as many iterations.
+
+V is made from a file, or from the clips of the presets one after the other; of the clips nothing comes twice, but 10
+of the 300 seconds. Different starts end in different minima: try --seed.
 """
 
 import argparse
@@ -34,11 +38,14 @@ CASES = {  # name: (clips, seconds, sample rate, window, components, iterations 
     "5 min, 44100 Hz, window 2048, hop 512, K=64": (ALL_CLIPS, 300, 44100, 2048, 64, 1),
 }
 TARGETS = (50, 100, 200)
+PARTS = (4, 8)  # of the frames, one in so many is learned from
+PART_ITERATIONS = 50
 
 
 def spectrogram(paths, seconds, sample_rate, n_fft):
-    """Return the magnitudes of so many seconds of the clips, in turn, again and again."""
-    x = np.concatenate([files.read(path, sample_rate)[0].mean(axis=1)[: 8 * sample_rate] for path in paths])
+    """Return the magnitudes of so many seconds of the clips, one after the other; what is too short is repeated."""
+    most = 3 * seconds * sample_rate // len(paths)
+    x = np.concatenate([files.read(path, sample_rate)[0].mean(axis=1)[:most] for path in paths])
     return np.abs(STFT(n_fft, 512).forward(np.resize(x, seconds * sample_rate)))
 
 
@@ -77,7 +84,7 @@ def scikit_learn(V, W, H, n_iter):
     return longer(run, n_iter)
 
 
-def torchnmf(V, W, H, n_iter):
+def torch_nmf(V, W, H, n_iter):
     """Return a function that times one iteration."""
     import torch
     import torchnmf.nmf
@@ -91,10 +98,9 @@ def torchnmf(V, W, H, n_iter):
     return longer(run, n_iter)
 
 
-def ours(V, W, H, n_iter, accelerated=False):
-    """Return a function that times a whole fit."""
-    options = {"tolerance": 0, "start": (W, H), "accelerated": accelerated}
-    return lambda: timed(lambda: nmf.fit(V, W.shape[1], n_iter=n_iter, **options))
+def ours(V, W, H, n_iter, **options):
+    """Return a function that makes and times a whole fit."""
+    return lambda: timed(lambda: nmf.fit(V, W.shape[1], n_iter=n_iter, tolerance=0, start=(W, H), **options))
 
 
 def reached(fitted, target):
@@ -112,15 +118,15 @@ def medians(runs, rounds):
     return {name: float(np.median(some[1:])) for name, some in times.items()}
 
 
-def measured(V, n_components, n_iter, rounds):
-    """Return seconds per iteration of each, and for each target the divergence and the seconds to it."""
-    rng = np.random.default_rng(0)
+def measured(V, n_components, n_iter, rounds, seed):
+    """Return seconds per iteration of each, for each target the divergence and the seconds to it, and the coresets."""
+    rng = np.random.default_rng(seed)
     W = rng.uniform(0.1, 1, (len(V), n_components)).astype(np.float32)
     H = rng.uniform(0.1, 1, (n_components, V.shape[1])).astype(np.float32) * (V.sum() / W.sum() / V.shape[1])
-    options = {"n_iter": max(TARGETS), "tolerance": 0, "start": (W, H)}
-    plain = nmf.fit(V, n_components, accelerated=False, **options)
-    fast = nmf.fit(V, n_components, **options)
-    if not (np.diff(fast.divergences) <= 0).all():
+    options = {"tolerance": 0, "start": (W, H)}
+    plain = nmf.fit(V, n_components, n_iter=max(TARGETS), accelerated=False, **options)
+    fast = nmf.fit(V, n_components, n_iter=max(TARGETS), **options)
+    if (np.diff(fast.divergences) > 0).any():
         raise SystemExit("the divergence rose")
     divergences = {n: float(plain.divergences[plain.iterations == n][0]) for n in TARGETS}
     needed = {n: reached(fast, divergence) for n, divergence in divergences.items()}
@@ -129,21 +135,28 @@ def measured(V, n_components, n_iter, rounds):
         "float64 loop, row-major": numpy_loop(V, W, H, np.float64, "C"),
         "float32 loop, row-major": numpy_loop(V, W, H, np.float32, "C"),
         "scikit-learn, float32": scikit_learn(V, W, H, n_iter),
-        "rtnmf, plain": longer(
-            lambda n: nmf.fit(V, n_components, **{**options, "n_iter": n}, accelerated=False), n_iter
-        ),
+        "rtnmf, plain": longer(lambda n: nmf.fit(V, n_components, n_iter=n, accelerated=False, **options), n_iter),
     }
     if importlib.util.find_spec("torchnmf"):
-        runs["torchnmf, float32"] = torchnmf(V, W, H, n_iter)
-    runs |= {n: ours(V, W, H, needed[n], accelerated=True) for n in TARGETS if needed[n] is not None}
+        runs["torchnmf, float32"] = torch_nmf(V, W, H, n_iter)
+    runs |= {n: ours(V, W, H, needed[n]) for n in TARGETS if needed[n] is not None}
+    few = {one_in: V.shape[1] // one_in for one_in in (1, *PARTS)}
+    runs |= {("part", one_in): ours(V, W, H, PART_ITERATIONS, most_frames=n) for one_in, n in few.items()}
     seconds = medians(runs, rounds)
     total = float(V.sum(dtype=np.float64))
+    all_frames = fast.divergences[fast.iterations == PART_ITERATIONS][0]
+    losses = {
+        one_in: nmf.fit(V, n_components, n_iter=PART_ITERATIONS, most_frames=n, **options).divergences[-1] / all_frames
+        for one_in, n in few.items()
+    }
     return {
         "seconds_per_iteration": {name: s for name, s in seconds.items() if isinstance(name, str)},
         "divergence": {n: divergence / total for n, divergence in divergences.items()},
         "rtnmf_divergence": {n: float(fast.divergences[fast.iterations == n][0]) / total for n in TARGETS},
         "rtnmf_iterations": needed,
         "rtnmf_seconds": {n: seconds.get(n) for n in TARGETS},
+        "coreset_seconds": {one_in: seconds["part", one_in] for one_in in few},
+        "coreset_loss": {one_in: loss - 1 for one_in, loss in losses.items()},
     }
 
 
@@ -160,12 +173,17 @@ def show(title, found):
     print(f"{'its iterations over all':43}", *(f"{n!s:>14}{'':8}" for n in found["rtnmf_iterations"].values()))
     for name, key in (("KL / sum(V) of the loop", "divergence"), ("KL / sum(V) of rtnmf", "rtnmf_divergence")):
         print(f"{name:43}", *(f"{d:14.5f}{'':8}" for d in found[key].values()))
+    print(f"coreset, {PART_ITERATIONS} iterations:", end="")
+    for one_in, s in found["coreset_seconds"].items():
+        print(f"   1 frame in {one_in} {s:.2f} s, divergence {100 * found['coreset_loss'][one_in]:+.1f} %", end="")
+    print()
 
 
 def main():
     """Print a table for each case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0, help="of the start")
     parser.add_argument("--audio", metavar="FILE", help="learn from this instead of the clips of the presets")
     parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="numbers from 0")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
@@ -177,7 +195,7 @@ def main():
     for title in (title for i, title in enumerate(CASES) if i in arguments.cases):
         clips, seconds, sample_rate, n_fft, n_components, n_iter = CASES[title]
         V = spectrogram([arguments.audio] if arguments.audio else clips, seconds, sample_rate, n_fft)
-        results[title] = measured(V, n_components, n_iter, arguments.rounds)
+        results[title] = measured(V, n_components, n_iter, arguments.rounds, arguments.seed)
         show(title, results[title])
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=1))
