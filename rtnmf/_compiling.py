@@ -14,15 +14,17 @@ FLOOR = np.float32(1e-30)
 """Added to every model spectrum before a division, so that empty bins and silent frames give 0, not NaN."""
 
 
-def compiled(*, fastmath: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def compiled(*, fastmath: bool = True, inline: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that compiles a function when it is first called, and keeps the result where it may.
 
-    With `fastmath`, sums may be reordered to vectorise, and NaN and Inf must not come in.
+    With `fastmath`, sums may be reordered to vectorise, and NaN and Inf must not come in. A function that others call
+    is to be compiled `inline`, into each of them: a call could end in any of the copies that were optimised for other
+    callers, another one when it was just compiled than when it was kept, and so round differently.
     """
 
     def compile_later(function: Callable[..., Any]) -> Callable[..., Any]:
         # error_model="numpy" lets divisions vectorise
-        options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "nogil": True}
+        options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "forceinline": inline, "nogil": True}
         try:
             return numba.njit(cache=True, **options)(function)
         except RuntimeError:  # no folder to keep the compiled code in: compile anew in each process
@@ -45,7 +47,7 @@ def _series() -> tuple[np.float32, ...]:
 _LOG_SERIES = _series()
 
 
-@compiled()
+@compiled(inline=True)
 def log(x: np.float32) -> np.float32:
     """Return the natural logarithm of a normal number: that of its exponent plus a polynomial for its mantissa."""
     bits = np.float32(x).view(np.int32)

@@ -123,7 +123,7 @@ def forget(stream: Stream) -> None:
         state[:] = 0
 
 
-@compiled()
+@compiled(inline=True)
 def _add_model(w: Array, first: np.uintp, h: Array, begin: np.uintp, end: np.uintp, r: Array) -> None:
     """Add to r the model of a tile that begins at w[first], by the components from `begin` to `end`."""
     o = first + begin * _TILE
@@ -142,7 +142,7 @@ def _add_model(w: Array, first: np.uintp, h: Array, begin: np.uintp, end: np.uin
         k += _1
 
 
-@compiled()
+@compiled(inline=True)
 def _add_gradient(w: Array, first: np.uintp, r: Array, g: Array) -> None:
     """Add to g the products of a tile that begins at w[first] with r."""
     n_components = np.uintp(g.shape[0])
@@ -172,7 +172,7 @@ def _add_gradient(w: Array, first: np.uintp, r: Array, g: Array) -> None:
         k += _1
 
 
-@compiled()
+@compiled(inline=True)
 def gradient(v: Array, W: Array, h: Array, g: Array, r: Array) -> None:
     """Set g = W.T (v / (W h)), reading W from the L2 cache once."""
     w = W.reshape(-1)
@@ -196,7 +196,7 @@ _E0, _E1, _E2, _E3, _E4, _E5, _E6 = _EXP2.astype(np.float32)
 _PER_LOG_2 = np.float32(1 / np.log(2))
 
 
-@compiled()
+@compiled(inline=True)
 def power(x: np.float32, exponent: np.float32) -> np.float32:
     """Return x to a power to about 1e-6 of it; x is not negative, the result is held between 1e-37 and 1e37.
 
@@ -210,7 +210,7 @@ def power(x: np.float32, exponent: np.float32) -> np.float32:
     return p * np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@compiled()
+@compiled(inline=True)
 def follow(
     v: Array, W: Array, h: Array, g: Array, r: Array, n_iter: int, relaxation: np.float32, memory: np.float32
 ) -> None:
@@ -233,7 +233,7 @@ def follow(
             h[k] = a if a > _LEAST else np.float32(0)
 
 
-@compiled()
+@compiled(inline=True)
 def normalise(v: Array) -> np.float32:
     """Divide v by its sum and return that, or 0 for silence."""
     total = v.sum()
@@ -259,7 +259,7 @@ def track(V: Array, W: Array, H: Array, n_iter: int, relaxation: np.float32, mem
             H[t, k] = h[k] * level
 
 
-@compiled()
+@compiled(inline=True)
 def analyse(plan: Plan, stream: Stream) -> None:
     """Transform the last frame, and set v to the sum over the channels of its magnitudes, divided by its own sum."""
     frames, spectrum, v = stream.frames, stream.spectrum, stream.v
@@ -276,7 +276,7 @@ def analyse(plan: Plan, stream: Stream) -> None:
     stream.level[0] = normalise(v)
 
 
-@compiled()
+@compiled(inline=True)
 def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, total: Array) -> None:
     """Set the shares of the sources in the bins of a tile that begins at w[first]; see `masking.soft_masks`."""
     w = plan.W.reshape(-1)
@@ -295,7 +295,7 @@ def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, tot
             shares[s, i] /= total[i]
 
 
-@compiled()
+@compiled(inline=True)
 def sharpen(shares: Array, largest: Array, exponent: np.float32) -> None:
     """Raise the shares of each bin, as parts of the largest, to a power."""
     largest[:] = 0
@@ -307,7 +307,7 @@ def sharpen(shares: Array, largest: Array, exponent: np.float32) -> None:
             shares[s, i] = power(shares[s, i] / largest[i], exponent)
 
 
-@compiled()
+@compiled(inline=True)
 def weigh(shares: Array, gains: Array, begin: int, spectrum: Spectra, separated: Spectra, weights: Array) -> None:
     """Multiply the bins from `begin` on by the mask of each output, the sources' shares weighed by the gains."""
     n_channels, n_bins = spectrum.shape
@@ -325,7 +325,7 @@ def weigh(shares: Array, gains: Array, begin: int, spectrum: Spectra, separated:
                 y[i] = x[i] * weights[i]
 
 
-@compiled()
+@compiled(inline=True)
 def synthesise(plan: Plan, stream: Stream) -> None:
     """Transform the outputs back, and add the last `latency` samples of each to what is to go out."""
     n_outputs, n_channels, latency = stream.overlap.shape
@@ -338,7 +338,7 @@ def synthesise(plan: Plan, stream: Stream) -> None:
                 overlap[i] += tail[i] * plan.synthesis_window[i]
 
 
-@compiled()
+@compiled(inline=True)
 def hop(plan: Plan, stream: Stream, gains: Array, n_iter: int) -> None:
     """Separate the frame that is complete, and make room for the next hop."""
     advance(stream.overlap, plan.hop_length)
@@ -352,7 +352,7 @@ def hop(plan: Plan, stream: Stream, gains: Array, n_iter: int) -> None:
     advance(stream.history, plan.hop_length)
 
 
-@compiled()
+@compiled(inline=True)
 def mask(plan: Plan, stream: Stream, gains: Array) -> None:
     """Set the spectra of the outputs, tile by tile."""
     tile_values = np.uintp(plan.W.shape[1]) * _TILE
@@ -363,7 +363,7 @@ def mask(plan: Plan, stream: Stream, gains: Array) -> None:
         first += tile_values
 
 
-@compiled()
+@compiled(inline=True)
 def advance(x: Array, n: int) -> None:
     """Move the last axis on by n samples, and fill up with zeros."""
     length = x.shape[-1]
@@ -396,7 +396,45 @@ def process(plan: Plan, stream: Stream, block: Array, outputs: Array, gains: Arr
     stream.position[0] = position
 
 
-@compiled(fastmath=False)
+@compiled(fastmath=False, inline=True)
 def usable(x: np.float32) -> np.float32:
     """Return a sample, 0 when it is not finite, too loud for a spectrum, or too quiet to matter."""
     return x if _QUIET < abs(x) < _LOUD else np.float32(0)
+
+
+@compiled()
+def repeat(part: int, plan: Plan, stream: Stream, gains: Array, n_iter: int, n: int) -> None:
+    """Do one part of a hop again and again, to time it: analysis, updates, masks or synthesis."""
+    for _ in range(n):
+        if part == 0:
+            analyse(plan, stream)
+        elif part == 1:
+            follow(stream.v, plan.W, stream.h, stream.g, stream.r, n_iter, RELAXATION, MEMORY)
+        elif part == 2:
+            mask(plan, stream, gains)
+        else:
+            synthesise(plan, stream)
+
+
+@compiled()
+def read(x: Array, n: int) -> np.float32:
+    """Read an array n times, the least that n updates have to do with W, and return something that depends on it."""
+    found = np.float32(0)
+    for _ in range(n):
+        total = np.float32(0)
+        for i in range(x.shape[0]):
+            total += x[i]
+        x[0] = total * np.float32(1e-30)
+        found += total
+    return found
+
+
+@compiled()
+def multiply_add(x: Array, a: np.float32, b: np.float32, n: int) -> None:
+    """Do 32 dependent multiplications and additions with each value of an array, n times."""
+    for _ in range(n):
+        for i in range(x.shape[0]):
+            y = x[i]
+            for _ in range(32):
+                y = y * a + b
+            x[i] = y

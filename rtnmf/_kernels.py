@@ -43,7 +43,7 @@ def divergence(V: Array, WH: Array) -> np.float64:
     return total
 
 
-@compiled()
+@compiled(inline=True)
 def _flushed(a: np.float32) -> np.float32:
     """Return a, or 0 when it is too small to matter and would only cost denormal arithmetic."""
     return a if a > _FLUSH else np.float32(0)

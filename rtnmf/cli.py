@@ -142,6 +142,10 @@ def _seed(text: str) -> int:
     return 0 if text == "0" else _count(text)
 
 
+def _latency(text: str) -> int | str:
+    return text if text == "low" else _count(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -176,7 +180,9 @@ def _learn_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--components", type=_count, metavar="N", help="per source (32), or in all when learned blind (3)")
     sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation (40; blind, at most 100)")
     sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (the highest of the files)")
-    sub.add_argument("--latency", type=int, metavar="SAMPLES", help="delay when separating (the window, 43 to 85 ms)")
+    sub.add_argument(
+        "--latency", type=_latency, metavar="SAMPLES", help="delay when separating, or `low`: 3 ms (43 to 85 ms)"
+    )
     sub.add_argument("--description", default="", metavar="TEXT", help="kept in the dictionary")
     sub.add_argument("--licence", default="", metavar="TEXT", help="of the recordings, kept in the dictionary")
     sub.add_argument("--input", metavar="NAME", help="device for mic:SECONDS (the system's default)")

@@ -335,7 +335,7 @@ def _print_results(results: list[CaseResult]) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """Teach and separate the bundled recordings, and print what came of it."""
-    from rtnmf import evaluation, files, learning
+    from rtnmf import benchmark, evaluation, files, learning
     from rtnmf.dictionary import preset_folder
     from rtnmf.separator import Separator
 
@@ -351,8 +351,7 @@ def demo(options: argparse.Namespace) -> None:
         dictionary = learning.learn(train, rate, progress=progress)
     separator = Separator(dictionary)
     print(f"streaming {len(mixture) / rate:.0f} s of both at once, {options.block} samples at a time ...")
-    evaluation.stream(separator, mixture[: 20 * options.block], options.block)  # compiles before the clock runs
-    streamed = evaluation.stream(separator, mixture, options.block)
+    streamed = benchmark.stream(separator, mixture, options.block)
     for path, x in zip(paths, [mixture, *streamed.stems], strict=True):
         files.write(path, x, rate)
     dictionary.save(Path(options.output) / "demo.safetensors")
@@ -368,7 +367,7 @@ def demo(options: argparse.Namespace) -> None:
 def _print_pace(separator: Separator, n_samples: int, block_length: int, block_seconds: Any) -> None:
     import numpy as np
 
-    from rtnmf.evaluation import measured_latency
+    from rtnmf.benchmark import measured_latency
 
     rate, ms = separator.sample_rate, 1000 / separator.sample_rate
     speed, slowest = n_samples / rate / block_seconds.sum(), np.percentile(block_seconds, 99)

@@ -1,4 +1,4 @@
-"""Measures of separation, and of the engine: how good, how late, how fast.
+"""Measures of separation: how good.
 
 `evaluate` learns, separates and measures every case of a folder; the measures can be used on their own.
 Nothing here prints.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,20 +19,17 @@ from scipy import fft, linalg
 from rtnmf import files, masking
 from rtnmf.dictionary import Dictionary
 from rtnmf.learning import learn
-from rtnmf.separator import Separator, separate
+from rtnmf.separator import separate
 from rtnmf.spectral import STFT
 
 __all__ = [
     "BSSEval",
     "CaseResult",
-    "Streamed",
     "bss_eval",
     "evaluate",
     "ideal_separate",
     "load_case",
-    "measured_latency",
     "si_sdr",
-    "stream",
     "summary",
 ]
 
@@ -70,13 +66,6 @@ class CaseResult(NamedTuple):
     def improvement(self) -> NDArray[np.float64]:
         """SI-SDR that was gained, in dB, one value per source."""
         return self.after - self.before
-
-
-class Streamed(NamedTuple):
-    """Stems, aligned with the input and as long, and the seconds that each block took."""
-
-    stems: Array
-    block_seconds: NDArray[np.float64]
 
 
 def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
@@ -178,38 +167,6 @@ def ideal_separate(x: ArrayLike, stems: ArrayLike, stft: STFT) -> Array:
         for i in range(len(truth)):
             estimates[i, :, c] = stft.inverse(spectrum * np.stack([mask[i] for mask in masks], axis=1), len(mixture))
     return estimates
-
-
-def stream(separator: Separator, x: ArrayLike, block_length: int) -> Streamed:
-    """Send a signal through a separator block by block, as a sound card would, and time each block.
-
-    Parameters
-    ----------
-    separator : Separator
-        Reset before and after.
-    x : array, shape (n_samples,) or (n_samples, n_channels)
-    block_length : int
-    """
-    signal = np.asarray(x, np.float32)
-    separator.reset()
-    outputs, seconds = [], []
-    for start in range(0, len(signal), block_length):
-        began = time.perf_counter()
-        outputs.append(separator.process(signal[start : start + block_length]))
-        seconds.append(time.perf_counter() - began)
-    outputs.append(separator.flush())
-    return Streamed(np.concatenate(outputs, axis=1)[:, separator.latency :], np.array(seconds))
-
-
-def measured_latency(separator: Separator) -> int:
-    """Return the delay of a separator in samples, found by sending a click through it; the separator is reset."""
-    position = separator.latency // 3
-    click = np.zeros((3 * separator.latency, separator.n_channels), np.float32)
-    click[position] = 1
-    separator.reset()
-    heard = np.abs(separator.process(click).sum(axis=(0, 2)))
-    separator.reset()
-    return int(np.argmax(heard)) - position
 
 
 def load_case(folder: str | os.PathLike[str], case: Mapping[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy import fft
@@ -76,17 +77,19 @@ class STFT:
             )
 
     @classmethod
-    def default(cls, sample_rate: int, *, latency: int | None = None) -> STFT:
+    def default(cls, sample_rate: int, *, latency: int | Literal["low"] | None = None) -> STFT:
         """Return the settings that suit a sample rate: a window of 43 to 85 ms, a hop of a quarter of the latency.
 
         Parameters
         ----------
         sample_rate : int
             In Hz: 1024 samples at 16 to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
-        latency : int, optional
-            In samples; None means that of the window.
+        latency : int or "low", optional
+            In samples; "low" means a sixteenth of the window, 128 samples (2.7 ms) at 48 kHz; None that of the window.
         """
         n_fft = max(64, 2 ** math.ceil(math.log2(_DEFAULT_WINDOW_S * sample_rate)))
+        if latency == "low":
+            latency = n_fft // 16
         return cls(n_fft, max(1, min(n_fft, latency or n_fft) // 4), latency=latency)  # type: ignore[arg-type]
 
     @property

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import DEMO, random_dictionary
 
-from rtnmf import STFT, Separator, evaluation, load_preset, separate
-from rtnmf.evaluation import bss_eval, evaluate, ideal_separate, load_case, measured_latency, si_sdr, stream, summary
+from rtnmf import STFT, evaluation, load_preset, separate
+from rtnmf.evaluation import bss_eval, evaluate, ideal_separate, load_case, si_sdr, summary
 
 
 def signals(n=3, n_samples=8000, seed=0):
@@ -69,20 +69,6 @@ def test_ideal_mask_is_better_than_any_dictionary_and_sums_to_the_mixture():
     np.testing.assert_allclose(ideal.sum(axis=0), mixture, atol=1e-6)
     ours = separate(mixture, random_dictionary(stft))
     assert all(si_sdr(s, i) > si_sdr(s, o) + 5 for s, i, o in zip(stems, ideal, ours, strict=True))
-
-
-def test_streaming_in_blocks_is_separating_at_once(dictionary, speech):
-    """Streaming in blocks is separating at once."""
-    streamed = stream(Separator(dictionary), speech[:5000], 512)
-    np.testing.assert_array_equal(streamed.stems, separate(speech[:5000], dictionary))
-    assert streamed.block_seconds.shape == (10,)
-
-
-def test_latency_is_measured(dictionary):
-    """Latency is measured."""
-    separator = Separator(dictionary)
-    assert measured_latency(separator) == dictionary.stft.latency
-    assert not separator.activations.any()
 
 
 def test_cases_are_loaded_as_they_are_written():

@@ -12,7 +12,7 @@ FLOORS = [
     {"spectral", "nmf", "_descent", "_kernels", "_hop", "_compiling", "masking", "replacing"},
     {"dictionary", "files"},
     {"learning", "separator"},
-    {"evaluation", "report"},
+    {"benchmark", "evaluation", "report"},
     # live/ has floors of its own, all above the separator and below the commands
     {"live.memory", "live.pacing", "live.resampling", "live.devices", "live.engine", "live.stats"},
     {"live.protocol", "live.recorder"},

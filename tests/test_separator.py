@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from plain_engine import PlainSeparator
 
 from rtnmf import STFT, Dictionary, Separator, learn, separate
-from rtnmf.evaluation import load_case, measured_latency, si_sdr
+from rtnmf.benchmark import measured_latency
+from rtnmf.evaluation import load_case, si_sdr
 
 
 def noise(n_samples, n_channels=None, seed=0):

@@ -21,7 +21,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.dictionary import Dictionary
 from rtnmf.live.devices import Pair, check_channels, chosen, leave, portaudio
 from rtnmf.live.engine import Engine, Heard
 from rtnmf.live.memory import Mailbox, Ring, attach
@@ -29,9 +28,8 @@ from rtnmf.live.pacing import NEAR, Deadline, LostBlocks
 from rtnmf.live.protocol import N_TIMES, Layout, Settings
 from rtnmf.live.resampling import Resampling
 from rtnmf.separator import Separator
-from rtnmf.spectral import STFT
 
-__all__ = ["fitted", "main"]
+__all__ = ["main"]
 
 Array = NDArray[np.float32]
 _Shared = tuple[Mailbox, Mailbox, Ring]
@@ -309,19 +307,12 @@ def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outpu
     wished = parameters.read()
     if wished is None:
         raise ValueError("the parent has set no parameters")
-    dictionary = fitted(settings.dictionary, sample_rate, settings.latency_ms)
+    dictionary = settings.dictionary.at_rate(sample_rate)
+    if settings.latency_ms is not None:
+        dictionary = dictionary.at_latency(settings.latency_ms)
     separator = Separator(dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
     engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems)
     return engine, _rehearsed(separator, int(wished["n_iter"]))
-
-
-def fitted(dictionary: Dictionary, sample_rate: int, latency_ms: float | None) -> Dictionary:
-    """Return the dictionary for a sample rate, with at most this latency: the same window, a shorter synthesis."""
-    converted = dictionary.at_rate(sample_rate)
-    if latency_ms is None or 1000 * converted.stft.latency <= latency_ms * sample_rate:
-        return converted
-    latency = 2 * int(latency_ms * sample_rate / 2000)
-    return dictionary.at_rate(sample_rate, STFT(converted.stft.n_fft, max(1, latency // 4), latency=latency))
 
 
 def _n_outputs(settings: Settings, pair: Pair) -> int:

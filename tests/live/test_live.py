@@ -17,7 +17,6 @@ from jack_server import ENVIRONMENT, PERIOD, Peer, Server
 
 from rtnmf import STFT, Separator, files, load_preset, separate, terminal
 from rtnmf.live import Live
-from rtnmf.live.child import fitted
 
 pytestmark = pytest.mark.timeout(100)
 PIECE = slice(9000, 12000)
@@ -166,7 +165,7 @@ def test_a_minute_is_recorded_and_heard_as_it_is_separated_offline(server, tmp_p
     assert (stats.n_lost, stats.n_errors, stats.n_unseparated, stats.n_unrecorded, stats.n_restarts) == (0,) * 5
     assert live.latency == latency
     got = recorded(live)
-    stems = separate(got["input"], fitted(dictionary, 48000, latency_ms))
+    stems = separate(got["input"], dictionary.at_rate(48000).at_latency(latency_ms or 1000))
     assert np.array_equal(stems[0], got["speech"])
     assert np.array_equal(stems[1], got["keyboard"])
     start = found_at(got["input"], mixture)
