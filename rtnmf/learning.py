@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def learn(
     sample_rate: int | None = None,
     *,
     stft: STFT | None = None,
-    latency: int | None = None,
+    latency: int | Literal["low"] | None = None,
     n_components: int | None = None,
     n_iter: int | None = None,
     seed: int = 0,
@@ -66,8 +66,9 @@ def learn(
         without it to the highest rate among them.
     stft : STFT, optional
         Settings to learn and later stream with; None means `STFT.default(sample_rate, latency=latency)`.
-    latency : int, optional
-        Delay of the stream in samples where no `stft` is given; None means the length of the window.
+    latency : int or "low", optional
+        Delay of the stream in samples where no `stft` is given; None means the length of the window, "low" a
+        sixteenth of it, 128 samples at 48 kHz.
     n_components : int, optional
         Components per source, 32 when None, or components in all when learned blind, 3 when None.
     n_iter : int, optional

@@ -428,6 +428,7 @@ def test_too_much_work_costs_updates_first_and_then_the_separation(peer, n_each,
     stft = STFT(2048, 128, latency=512) if is_hopeless else STFT(2048, 512)
     big = random_dictionary(stft, ("voice", "fan"), n_each=n_each, sample_rate=48000)
     with Live(big, input="peer", output="peer", n_iter=200) as live:
+        peer.play(noise(40))
         eventually(lambda: live.stats.n_unseparated > 5 if is_hopeless else live.stats.n_iter < 150, 30)
         if is_hopeless:
             assert live.stats.n_iter == 1
