@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from rtnmf import commands, live_commands
+from rtnmf import bench_command, commands, live_commands
 
 __all__ = ["main"]
 
@@ -55,6 +55,10 @@ _EXAMPLES = {
   rtnmf devices""",
     "doctor": """examples:
   rtnmf doctor""",
+    "bench": """examples:
+  rtnmf bench                                                   speech+keyboard in blocks of 512
+  rtnmf bench desk.safetensors --block 128 --latency-ms 3
+  rtnmf bench desk.safetensors --json""",
     "demo": """examples:
   rtnmf demo
   rtnmf demo /tmp/listen --block 256""",
@@ -227,6 +231,24 @@ def _evaluate_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
 
 
+def _bench_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "dictionary",
+        nargs="?",
+        default="speech+keyboard",
+        metavar="DICT[+DICT...]",
+        help="dictionary files and presets (speech+keyboard)",
+    )
+    sub.add_argument("--block", type=_count, default=512, metavar="N", help="samples per block (512)")
+    sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (the dictionary's)")
+    sub.add_argument("--latency-ms", type=_seconds, metavar="MS", help="at most so much for the separation")
+    sub.add_argument("--channels", type=_count, default=1, metavar="N", help="of the stream (1)")
+    sub.add_argument("--updates", type=_count, default=5, metavar="N", help="of the activations per frame (5)")
+    sub.add_argument("--power", type=float, default=1.0, metavar="P", help="of the mask (1)")
+    sub.add_argument("--seconds", type=_seconds, default=20.0, metavar="S", help="of noise to separate (20)")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _live_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
     sub.add_argument("--input", metavar="NAME", help="a part of the device's name (the system's default)")
@@ -265,6 +287,7 @@ _COMMANDS: dict[str, tuple[Command, Arguments | None, str]] = {
         "write one page to see and hear a dictionary and what it finds in a recording",
     ),
     "evaluate": (commands.evaluate, _evaluate_arguments, "learn, separate and measure the cases of a folder"),
+    "bench": (bench_command.bench, _bench_arguments, "measure how late and how fast a dictionary separates here"),
     "demo": (
         commands.demo,
         _demo_arguments,

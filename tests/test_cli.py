@@ -190,6 +190,26 @@ def test_evaluate_prints_a_table_or_json(capsys):
     assert f"mean: {gain:.2f} dB" in table
 
 
+def test_bench_prints_a_table_or_json(capsys):
+    """Bench prints latency, blocks, parts of a hop and the limit, as a table or as JSON."""
+    arguments = ("bench", "speech+keyboard", "--block", 128, "--latency-ms", 3, "--rate", 48000, "--seconds", 0.5)
+    assert run(*arguments) == 0
+    table = capsys.readouterr().out
+    assert "latency     144 samples = 3.0 ms, by a click: 144" in table
+    assert "any blocks  the same stems to the bit" in table
+    assert "188 of 128 samples = 2.67 ms each" in table
+    assert run(*arguments, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["latency"] == figures["measured_latency"] == 144
+    assert figures["is_same_for_any_blocks"]
+    assert list(figures["block_us"]) == ["p50", "p99", "p99.9", "max"]
+    assert sorted(figures["block_us"].values()) == list(figures["block_us"].values())
+    assert figures["hop_us"] == pytest.approx(sum(figures["part_us"].values()))
+    assert figures["updates_over_limit"] == pytest.approx(
+        figures["part_us"]["updates"] / figures["limit_of_updates_us"]
+    )
+
+
 def test_demo_streams_separates_and_says_so(tmp_path, capsys):
     """Demo streams separates and says so."""
     assert run("demo", tmp_path / "demo", "--block", 441) == 0

@@ -20,7 +20,7 @@ FLOORS = [
     {"live.supervisor"},
     {"live.__init__"},
     {"arguments", "terminal"},
-    {"live_commands"},
+    {"bench_command", "live_commands"},
     {"commands"},
     {"cli", "__init__"},
     {"__main__"},

@@ -308,3 +308,18 @@ def test_bad_blocks_and_gains_are_refused():
         separator.gains = np.ones((4, 2))
     with pytest.raises(TypeError, match="dictionary is str"):
         Separator("speech")
+
+
+@pytest.mark.parametrize("mask_power", [1, 2])
+def test_nothing_denormal_is_left_to_slow_it_down(stft, speech, mask_power):
+    """No array that a hop reads or writes holds a denormal number while speech fades away into some."""
+    dictionary = random_dictionary(stft)
+    x = np.append(speech * np.logspace(0, -45, len(speech), dtype=np.float32), np.zeros(4096, np.float32))
+    assert 0 < np.abs(x[x != 0]).min() < np.finfo(np.float32).tiny
+    separator = Separator(dictionary, mask_power=mask_power)
+    for block in np.split(x, range(0, len(x), 256)):
+        stems = separator.process(block)
+        for array in [stems, *separator._stream[1:]]:
+            values = np.abs(array.view(np.float32))
+            assert not ((values > 0) & (values < np.finfo(np.float32).tiny)).any()
+    assert not stems.any()

@@ -1,0 +1,95 @@
+"""What `rtnmf bench` does: measure a separator on this machine, and print it as a table or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from rtnmf import arguments
+
+if TYPE_CHECKING:
+    from rtnmf.benchmark import Benchmark
+    from rtnmf.separator import Separator
+
+__all__ = ["bench"]
+
+_PERCENTILES = {"p50": 50, "p99": 99, "p99.9": 99.9, "max": 100}
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Print how late, how fast and how near the limit a separator is."""
+    from threadpoolctl import threadpool_limits
+
+    from rtnmf.benchmark import benchmark
+    from rtnmf.separator import Separator
+
+    dictionary = arguments.loaded(options.dictionary, options.rate)
+    if options.latency_ms is not None:
+        dictionary = dictionary.at_latency(options.latency_ms)
+    separator = Separator(dictionary, n_channels=options.channels, n_iter=options.updates, mask_power=options.power)
+    with threadpool_limits(1):
+        found = benchmark(separator, options.block, options.seconds)
+    figures = _figures(separator, found)
+    if options.json:
+        print(json.dumps(figures, indent=1))
+    else:
+        _print(separator, figures)
+
+
+def _figures(separator: Separator, found: Benchmark) -> dict[str, Any]:
+    """Return what was measured, for people and for machines."""
+    import numpy as np
+
+    stft = separator.dictionary.stft
+    blocks = {name: float(np.percentile(found.block_seconds, p)) for name, p in _PERCENTILES.items()}
+    updates_s = found.part_s["updates"]
+    return {
+        "sources": {name: separator.dictionary.labels.count(name) for name in separator.sources},
+        "sample_rate": separator.sample_rate,
+        "n_fft": stft.n_fft,
+        "hop_length": stft.hop_length,
+        "n_channels": separator.n_channels,
+        "n_iter": separator.n_iter,
+        "latency": separator.latency,
+        "measured_latency": found.measured_latency,
+        "is_same_for_any_blocks": found.is_same_for_any_blocks,
+        "block_length": found.block_length,
+        "n_blocks": len(found.block_seconds),
+        "budget_us": 1e6 * found.budget_s,
+        "block_us": {name: 1e6 * seconds for name, seconds in blocks.items()},
+        "share_of_budget": {name: seconds / found.budget_s for name, seconds in blocks.items()},
+        "real_time_factor": found.real_time_factor,
+        "hop_us": 1e6 * sum(found.part_s.values()),
+        "hop_budget_us": 1e6 * found.hop_s,
+        "part_us": {part: 1e6 * seconds for part, seconds in found.part_s.items()},
+        "limit_of_updates_us": 1e6 * found.limit_s,
+        "updates_over_limit": updates_s / found.limit_s,
+    }
+
+
+def _print(separator: Separator, f: dict[str, Any]) -> None:
+    rate, parts = f["sample_rate"], f["part_us"]
+    counts = ", ".join(f"{n} of {name}" for name, n in f["sources"].items())
+    same = "the same stems to the bit" if f["is_same_for_any_blocks"] else "NOT the same stems"
+    rows = {
+        "components": f"{counts}; {separator.dictionary.stft.n_bins} bins, {f['n_iter']} updates per hop",
+        "stream": f"{rate} Hz, {f['n_channels']} channel{'s' * (f['n_channels'] > 1)}, window {f['n_fft']},"
+        f" hop {f['hop_length']}",
+        "latency": f"{f['latency']} samples = {1000 * f['latency'] / rate:.1f} ms, by a click: {f['measured_latency']}",
+        "any blocks": same,
+        "blocks": f"{f['n_blocks']} of {f['block_length']} samples = {f['budget_us'] / 1000:.2f} ms each",
+        "speed": f"{1 / f['real_time_factor']:.0f} times real time on one core (real-time factor"
+        f" {f['real_time_factor']:.3f})",
+    }
+    for name, text in rows.items():
+        print(f"{name:12}{text}")
+    print(f"\n{'a block':30}{'us':>9}{'of its time':>14}")
+    for name, us in f["block_us"].items():
+        print(f"  {name:28}{us:9.1f}{100 * f['share_of_budget'][name]:13.1f}%")
+    print(f"\n{'a hop':30}{'us':>9}{'of its time':>14}")
+    for name, us in [*parts.items(), ("all", f["hop_us"])]:
+        print(f"  {name:28}{us:9.1f}{100 * us / f['hop_budget_us']:13.1f}%")
+    limit, ratio = f["limit_of_updates_us"], f["updates_over_limit"]
+    print(f"\nThe updates take {ratio:.1f} times what this core needs at least, {limit:.1f} us: to read the components")
+    print("once per update from the cache that holds them, or to do the arithmetic, whichever is longer.")
