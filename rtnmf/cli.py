@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from rtnmf import bench_command, commands, live_commands
+from rtnmf import commands, live_commands, measure_commands
 
 __all__ = ["main"]
 
@@ -226,6 +226,8 @@ def _evaluate_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("folder", metavar="FOLDER", help="with a cases.json")
     sub.add_argument("--dictionary", metavar="DICT[+DICT...]", help="use this one, on the cases whose sources it has")
     sub.add_argument("--components", type=_count, metavar="N", help="per source (32)")
+    sub.add_argument("--latency", type=_latency, metavar="SAMPLES", help="to learn for (the window)")
+    sub.add_argument("--latency-ms", type=_seconds, metavar="MS", help="at most so much, by shortening the synthesis")
     sub.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the random start (0)")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("--report", metavar="FILE", help="also write a page with the cases, the worst to be heard")
@@ -286,8 +288,8 @@ _COMMANDS: dict[str, tuple[Command, Arguments | None, str]] = {
         _report_arguments,
         "write one page to see and hear a dictionary and what it finds in a recording",
     ),
-    "evaluate": (commands.evaluate, _evaluate_arguments, "learn, separate and measure the cases of a folder"),
-    "bench": (bench_command.bench, _bench_arguments, "measure how late and how fast a dictionary separates here"),
+    "evaluate": (measure_commands.evaluate, _evaluate_arguments, "learn, separate and measure the cases of a folder"),
+    "bench": (measure_commands.bench, _bench_arguments, "measure how late and how fast a dictionary separates here"),
     "demo": (
         commands.demo,
         _demo_arguments,

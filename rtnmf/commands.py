@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,10 +17,9 @@ from rtnmf import arguments, terminal
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
-    from rtnmf.evaluation import CaseResult
     from rtnmf.separator import Separator
 
-__all__ = ["demo", "evaluate", "info", "learn", "presets", "report", "separate"]
+__all__ = ["check_page", "demo", "info", "learn", "presets", "report", "separate", "write_page"]
 
 _BLOCK_S = 1.0
 
@@ -30,7 +28,7 @@ def learn(options: argparse.Namespace) -> None:
     """Learn a dictionary from recordings, and write it."""
     from rtnmf import learning
 
-    _check_page(options.report)
+    check_page(options.report)
     recordings = arguments.recordings(options.recordings)
     if Path(options.output).suffix != ".safetensors":
         raise ValueError(f"--output is {options.output!r}, expected a name that ends in .safetensors")
@@ -82,7 +80,7 @@ def separate(options: argparse.Namespace) -> None:
     from rtnmf import files
     from rtnmf.separator import Separator
 
-    _check_page(options.report)
+    check_page(options.report)
     with files.open_audio(options.mix) as mix:
         dictionary = arguments.loaded(options.dictionary, mix.samplerate)
         gains = arguments.gains(options.gain, dictionary.sources)
@@ -131,7 +129,7 @@ def report(options: argparse.Namespace) -> None:
     from rtnmf import files, learning
     from rtnmf.spectral import STFT
 
-    _check_page(options.output)
+    check_page(options.output)
     first, *others = options.inputs
     if len(others) > 1:
         raise ValueError(
@@ -191,7 +189,7 @@ def _write_report(
             title, dictionary, x, facts=shown, si_sdr_db=si_sdr_db, progress=progress, **separator_options
         )
         page = report.render(described)
-    _write_page(output, page)
+    write_page(output, page)
 
 
 def _si_sdr_db(truth: Sequence[str], x: Any, dictionary: Dictionary, options: dict[str, Any]) -> dict[str, float]:
@@ -213,7 +211,7 @@ def _si_sdr_db(truth: Sequence[str], x: Any, dictionary: Dictionary, options: di
     return si_sdr_db
 
 
-def _check_page(path: str | None) -> None:
+def check_page(path: str | None) -> None:
     """Refuse, before any work, a page that could not be written or would take the place of something else."""
     if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{path!r} is no name for a page, expected one that ends in .html")
@@ -221,7 +219,8 @@ def _check_page(path: str | None) -> None:
         raise ValueError(f"{path}: there is no such folder: make it, or choose another")
 
 
-def _write_page(path: str, page: str) -> None:
+def write_page(path: str, page: str) -> None:
+    """Write a page, whole or not at all, and name it."""
     from rtnmf.replacing import replacing
 
     with replacing(path) as beside:
@@ -257,80 +256,6 @@ def info(options: argparse.Namespace) -> None:
     for name, text in rows.items():
         if text:
             print(f"{name:13}{text}")
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    """Print what was measured of the cases of a folder."""
-    from rtnmf import evaluation
-
-    _check_page(options.report)
-    if options.dictionary and options.components:
-        raise ValueError("--components: nothing is learned with --dictionary, leave one of them out")
-    dictionary = None if options.dictionary is None else arguments.loaded(options.dictionary)
-    learn_options = {} if dictionary else {"n_components": options.components, "seed": options.seed}
-    with terminal.progress_bar("evaluating") as progress:
-        results = evaluation.evaluate(
-            options.folder, dictionary, progress=lambda case, i, n: progress(case.id, i, n), **learn_options
-        )
-    if options.json:
-        cases = [{**_plain(case), "improvement": case.improvement.tolist()} for case in results]
-        printed = {"summary": evaluation.summary(results), "cases": cases}
-        print(json.dumps(_finite(printed), indent=1, allow_nan=False))
-    else:
-        _print_results(results)
-    if options.report:
-        from rtnmf import report
-
-        facts = _summary_lines(evaluation.summary(results))
-        _write_page(options.report, report.render_evaluation(f"Evaluation of {options.folder}", results, facts))
-
-
-def _summary_lines(s: dict[str, float]) -> dict[str, str]:
-    return {
-        "Cases": f"{s['cases']}",
-        "SI-SDR gained, mean": f"{s['mean_improvement_db']:.2f} dB",
-        "median": f"{s['median_improvement_db']:.2f} dB",
-        "least": f"{s['least_improvement_db']:.2f} dB",
-        "ideal ratio mask, mean": f"{s['mean_bound_db']:.2f} dB",
-        "stems that got worse": f"{100 * s['share_of_stems_worse']:.0f} %",
-    }
-
-
-def _plain(case: CaseResult) -> dict[str, Any]:
-    figures = {"before": case.before, "after": case.after, "bound": case.bound, **case.bss._asdict()}
-    return {
-        "id": case.id,
-        "condition": case.condition,
-        "sources": list(case.sources),
-        **{name: value.tolist() for name, value in figures.items()},
-    }
-
-
-def _finite(value: Any) -> Any:
-    """Return a value for JSON, which has no word for infinite."""
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _print_results(results: list[CaseResult]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from rtnmf.evaluation import summary
-
-    table = Table("case", "source", title="dB; gain is what SI-SDR gained, bound the gain of the ideal ratio mask")
-    for column in ("SI-SDR in", "out", "gain", "bound", "SDR", "SIR", "SAR"):
-        table.add_column(column, justify="right")
-    for case in results:
-        figures = zip(case.before, case.after, case.improvement, case.bound - case.before, *case.bss, strict=True)
-        for i, (source, row) in enumerate(zip(case.sources, figures, strict=True)):
-            table.add_row("" if i else case.id, source, *(f"{value:.1f}" for value in row))
-    console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
-    console.print(table)
-    print(", ".join(f"{name}: {text}" for name, text in _summary_lines(summary(results)).items()))
 
 
 def demo(options: argparse.Namespace) -> None:

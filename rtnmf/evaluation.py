@@ -190,6 +190,7 @@ def evaluate(
     folder: str | os.PathLike[str],
     dictionary: Dictionary | None = None,
     *,
+    latency_ms: float | None = None,
     progress: Callable[[CaseResult, int, int], object] | None = None,
     **learn_options: Any,
 ) -> list[CaseResult]:
@@ -202,6 +203,8 @@ def evaluate(
         "path", "start", "gain"}], "train": {name: [path]}}]}`; paths are relative to the folder.
     dictionary : Dictionary, optional
         To use for all cases instead of learning; cases with a source that it lacks are left out.
+    latency_ms : float, optional
+        Separate with at most so much latency in milliseconds; see `Dictionary.at_latency`.
     progress : callable, optional
         Called with each result, its number from 1, and the number of cases.
     **learn_options
@@ -220,7 +223,7 @@ def evaluate(
     results = []
     for i, case in enumerate(cases, 1):
         try:
-            results.append(_evaluated(Path(folder), case, dictionary, learn_options))
+            results.append(_evaluated(Path(folder), case, dictionary, latency_ms, learn_options))
         except ValueError as error:
             raise ValueError(f"case {case['id']!r}: {error}") from error
         if progress is not None:
@@ -275,7 +278,11 @@ def _is_case(case: Any) -> bool:
 
 
 def _evaluated(
-    folder: Path, case: dict[str, Any], dictionary: Dictionary | None, learn_options: dict[str, Any]
+    folder: Path,
+    case: dict[str, Any],
+    dictionary: Dictionary | None,
+    latency_ms: float | None,
+    learn_options: dict[str, Any],
 ) -> CaseResult:
     try:
         mixture, stems, sources = load_case(folder, case)
@@ -286,6 +293,8 @@ def _evaluated(
     except (KeyError, TypeError) as error:
         raise ValueError(f"no training clips ({error})") from error
     dictionary = dictionary.at_rate(case["sample_rate"]).select(*sources)
+    if latency_ms is not None:
+        dictionary = dictionary.at_latency(latency_ms)
     estimates = separate(mixture, dictionary)
     ideal = ideal_separate(mixture, stems, dictionary.stft)
     before, after, bound = (

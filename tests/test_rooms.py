@@ -20,8 +20,9 @@ FLOORS = [
     {"live.supervisor"},
     {"live.__init__"},
     {"arguments", "terminal"},
-    {"bench_command", "live_commands"},
+    {"live_commands"},
     {"commands"},
+    {"measure_commands"},
     {"cli", "__init__"},
     {"__main__"},
 ]

@@ -1,18 +1,22 @@
-"""What `rtnmf bench` does: measure a separator on this machine, and print it as a table or as JSON."""
+"""What the commands that measure do, and how they print it: `bench` how late and fast, `evaluate` how good."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import sys
 from typing import TYPE_CHECKING, Any
 
-from rtnmf import arguments
+from rtnmf import arguments, terminal
+from rtnmf.commands import check_page, write_page
 
 if TYPE_CHECKING:
     from rtnmf.benchmark import Benchmark
+    from rtnmf.evaluation import CaseResult
     from rtnmf.separator import Separator
 
-__all__ = ["bench"]
+__all__ = ["bench", "evaluate"]
 
 _PERCENTILES = {"p50": 50, "p99": 99, "p99.9": 99.9, "max": 100}
 
@@ -34,7 +38,7 @@ def bench(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(figures, indent=1))
     else:
-        _print(separator, figures)
+        _print_figures(separator, figures)
 
 
 def _figures(separator: Separator, found: Benchmark) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def _figures(separator: Separator, found: Benchmark) -> dict[str, Any]:
     }
 
 
-def _print(separator: Separator, f: dict[str, Any]) -> None:
+def _print_figures(separator: Separator, f: dict[str, Any]) -> None:
     rate, parts = f["sample_rate"], f["part_us"]
     counts = ", ".join(f"{n} of {name}" for name, n in f["sources"].items())
     same = "the same stems to the bit" if f["is_same_for_any_blocks"] else "NOT the same stems"
@@ -93,3 +97,82 @@ def _print(separator: Separator, f: dict[str, Any]) -> None:
     limit, ratio = f["limit_of_updates_us"], f["updates_over_limit"]
     print(f"\nThe updates take {ratio:.1f} times what this core needs at least, {limit:.1f} us: to read the components")
     print("once per update from the cache that holds them, or to do the arithmetic, whichever is longer.")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Print what was measured of the cases of a folder."""
+    from rtnmf import evaluation
+
+    check_page(options.report)
+    for name in ("components", "latency"):
+        if options.dictionary and getattr(options, name):
+            raise ValueError(f"--{name}: nothing is learned with --dictionary, leave one of them out")
+    dictionary = None if options.dictionary is None else arguments.loaded(options.dictionary)
+    learn_options = {"n_components": options.components, "seed": options.seed, "latency": options.latency}
+    with terminal.progress_bar("evaluating") as progress:
+        results = evaluation.evaluate(
+            options.folder,
+            dictionary,
+            latency_ms=options.latency_ms,
+            progress=lambda case, i, n: progress(case.id, i, n),
+            **({} if dictionary else learn_options),
+        )
+    if options.json:
+        cases = [{**_plain(case), "improvement": case.improvement.tolist()} for case in results]
+        printed = {"summary": evaluation.summary(results), "cases": cases}
+        print(json.dumps(_finite(printed), indent=1, allow_nan=False))
+    else:
+        _print_results(results)
+    if options.report:
+        from rtnmf import report
+
+        facts = _summary_lines(evaluation.summary(results))
+        write_page(options.report, report.render_evaluation(f"Evaluation of {options.folder}", results, facts))
+
+
+def _summary_lines(s: dict[str, float]) -> dict[str, str]:
+    return {
+        "Cases": f"{s['cases']}",
+        "SI-SDR gained, mean": f"{s['mean_improvement_db']:.2f} dB",
+        "median": f"{s['median_improvement_db']:.2f} dB",
+        "least": f"{s['least_improvement_db']:.2f} dB",
+        "ideal ratio mask, mean": f"{s['mean_bound_db']:.2f} dB",
+        "stems that got worse": f"{100 * s['share_of_stems_worse']:.0f} %",
+    }
+
+
+def _plain(case: CaseResult) -> dict[str, Any]:
+    figures = {"before": case.before, "after": case.after, "bound": case.bound, **case.bss._asdict()}
+    return {
+        "id": case.id,
+        "condition": case.condition,
+        "sources": list(case.sources),
+        **{name: value.tolist() for name, value in figures.items()},
+    }
+
+
+def _finite(value: Any) -> Any:
+    """Return a value for JSON, which has no word for infinite."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print_results(results: list[CaseResult]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rtnmf.evaluation import summary
+
+    table = Table("case", "source", title="dB; gain is what SI-SDR gained, bound the gain of the ideal ratio mask")
+    for column in ("SI-SDR in", "out", "gain", "bound", "SDR", "SIR", "SAR"):
+        table.add_column(column, justify="right")
+    for case in results:
+        figures = zip(case.before, case.after, case.improvement, case.bound - case.before, *case.bss, strict=True)
+        for i, (source, row) in enumerate(zip(case.sources, figures, strict=True)):
+            table.add_row("" if i else case.id, source, *(f"{value:.1f}" for value in row))
+    console = Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False)
+    console.print(table)
+    print(", ".join(f"{name}: {text}" for name, text in _summary_lines(summary(results)).items()))
