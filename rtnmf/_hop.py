@@ -8,6 +8,7 @@ signed ones count from the end, which costs a comparison each.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,7 @@ _LOUD = np.float32(1e9)  # beyond which a spectrum could overflow
 _LEAST = np.float32(1e-12)  # part of a frame below which an activation is 0, for the same reason
 _ALONG = np.array([1])
 _N_REMEMBERED = 5
+_LINE = 64  # bytes
 
 
 class Plan(NamedTuple):
@@ -90,9 +92,11 @@ def tiled(W: Array) -> Array:
     """Return W, shape (n_bins, n_components), in tiles, the last one filled up with zeros."""
     n_bins, n_components = W.shape
     n_tiles = -(-n_bins // TILE)
-    padded = np.zeros((n_tiles * TILE, n_components), np.float32)
-    padded[:n_bins] = W
-    return np.ascontiguousarray(padded.reshape(n_tiles, TILE, n_components).transpose(0, 2, 1))
+    tiles = _zeros(n_tiles, n_components, TILE)
+    for t in range(n_tiles):
+        rows = W[t * TILE : (t + 1) * TILE]
+        tiles[t, :, : len(rows)] = rows.T
+    return tiles
 
 
 def started(plan: Plan, n_channels: int, n_outputs: int) -> Stream:
@@ -102,19 +106,27 @@ def started(plan: Plan, n_channels: int, n_outputs: int) -> Stream:
     n_rows, n_sources = n_outputs * n_channels, len(plan.bounds) - 1
     return Stream(
         position=np.zeros(1, np.int64),
-        history=np.zeros((n_channels, n_fft), np.float32),
-        overlap=np.zeros((n_outputs, n_channels, len(plan.synthesis_window)), np.float32),
-        h=np.zeros(n_components, np.float32),
-        level=np.zeros(1, np.float32),
-        frames=np.zeros((n_channels, n_fft), np.float32),
-        spectrum=np.zeros((n_channels, n_bins), np.complex64),
-        v=np.zeros(n_tiles * TILE, np.float32),
-        g=np.zeros(n_components, np.float32),
-        r=np.zeros(TILE, np.float32),
-        shares=np.zeros((n_sources, TILE), np.float32),
-        separated=np.zeros((n_rows, n_bins), np.complex64),
-        tails=np.zeros((n_rows, n_fft), np.float32),
+        history=_zeros(n_channels, n_fft),
+        overlap=_zeros(n_outputs, n_channels, len(plan.synthesis_window)),
+        h=_zeros(n_components),
+        level=_zeros(1),
+        frames=_zeros(n_channels, n_fft),
+        spectrum=_zeros(n_channels, 2 * n_bins).view(np.complex64),
+        v=_zeros(n_tiles * TILE),
+        g=_zeros(n_components),
+        r=_zeros(TILE),
+        shares=_zeros(n_sources, TILE),
+        separated=_zeros(n_rows, 2 * n_bins).view(np.complex64),
+        tails=_zeros(n_rows, n_fft),
     )
+
+
+def _zeros(*shape: int) -> Array:
+    """Return zeros that begin where a cache line does: vectors that span two lines cost up to a half more."""
+    n = math.prod(shape)
+    room = np.zeros(n + _LINE // 4, np.float32)
+    first = -room.ctypes.data % _LINE // 4
+    return room[first : first + n].reshape(shape)
 
 
 def forget(stream: Stream) -> None:

@@ -23,7 +23,8 @@ from threadpoolctl import threadpool_limits
 from rtnmf import STFT, Dictionary, Separator
 from rtnmf.benchmark import benchmark
 
-HOPS = 40
+HOPS = 100
+COLD = 5  # hops in which the caches still hold what the other engine needed
 CASES = [  # window, latency, components in all, updates, outputs
     (n_fft, None, n_components, n_iter, n_outputs)
     for n_fft in (1024, 2048, 4096)
@@ -72,7 +73,7 @@ def measured_hops(rounds):
             "ours_us": 1e6 * float(np.median(ours)),
             "numpy_us": 1e6 * float(np.median(plain)),
             "ratio": float(np.median(np.median(plain, axis=1) / np.median(ours, axis=1))),
-            "p99": float(np.median(np.percentile(ours, 99, axis=1)) / np.median(ours)),
+            "p99": float(np.percentile(ours[:, COLD:], 99) / np.median(ours[:, COLD:])),
             "real_time_factor": 48000 / hop_length * float(np.median(ours)),
         }
 
