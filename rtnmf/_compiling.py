@@ -1,14 +1,16 @@
-"""How inner loops are compiled, and the arithmetic that they share."""
+"""How inner loops are compiled, the arithmetic that they share, and the arrays that suit them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["FLOOR", "compiled", "log"]
+__all__ = ["FLOOR", "compiled", "log", "zeros"]
 
 FLOOR = np.float32(1e-30)
 """Added to every model spectrum before a division, so that empty bins and silent frames give 0, not NaN."""
@@ -33,6 +35,15 @@ def compiled(*, fastmath: bool = True, inline: bool = False) -> Callable[[Callab
     return compile_later
 
 
+def zeros(*shape: int) -> NDArray[np.float32]:
+    """Return zeros that begin where a cache line does: vectors that span two lines cost up to a half more."""
+    n = math.prod(shape)
+    room = np.zeros(n + _LINE // 4, np.float32)
+    first = -room.ctypes.data % _LINE // 4
+    return room[first : first + n].reshape(shape)
+
+
+_LINE = 64  # bytes
 _LOG_2 = np.float32(np.log(2))
 _ROOT_HALF_BITS = np.sqrt(np.float32(0.5)).view(np.int32)
 

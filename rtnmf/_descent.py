@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rtnmf import _kernels
+from rtnmf._compiling import zeros
 
 __all__ = ["FEW", "FRAMES", "LANES", "Progress", "descend"]
 
@@ -194,7 +195,7 @@ class _Model:
         """Return a model of few frames that stand for all, from this W or another, which it does not share."""
         numbers, weights = _coreset(self.V, n_frames)
         n = len(numbers)
-        V, H = (np.zeros((max(1, -(-n // FRAMES)) * FRAMES, x.shape[1]), np.float32) for x in (self.V, self.H))
+        V, H = (zeros(max(1, -(-n // FRAMES)) * FRAMES, x.shape[1]) for x in (self.V, self.H))
         V[:n], H[:n] = self.V[numbers] * weights, self.H[numbers] * weights
         return _Model(V, (self.W if W is None else W).copy(), H, self.n_fixed, self._pool)
 
@@ -281,6 +282,8 @@ def _update_slab(slab: _Slab, W: Array, transposed: Array, n_fixed: int) -> None
 
 
 def _divergence(slab: _Slab, W: Array) -> float:
+    if len(W) == FEW:
+        return _kernels.divergence_of_four(slab.V, W, slab.H)
     tiles = zip(_tiles(slab.V, len(slab.model)), _tiles(slab.H, len(slab.model)), strict=True)
     return sum(_kernels.divergence(v, np.matmul(h, W, out=slab.model[: len(v)])) for v, h in tiles)
 
@@ -291,7 +294,7 @@ def _slabs(V: Array, H: Array, n_learned: int) -> list[_Slab]:
     tile = max(1, min(length, _TILE_VALUES // n_bins))
     rows = [slice(i, i + length) for i in range(0, len(V), length)]
     shapes = ((tile, n_bins), (n_learned, n_bins), (n_learned, n_bins))
-    return [_Slab(V[r], H[r], *(np.empty(shape, np.float32) for shape in shapes)) for r in rows]
+    return [_Slab(V[r], H[r], *(zeros(*shape) for shape in shapes)) for r in rows]
 
 
 def _tiles(rows: Array, length: int) -> list[Array]:

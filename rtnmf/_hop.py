@@ -8,14 +8,13 @@ signed ones count from the end, which costs a comparison each.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rocket_fft import c2r, r2c
 
-from rtnmf._compiling import FLOOR, compiled, log
+from rtnmf._compiling import FLOOR, compiled, log, zeros
 
 __all__ = ["MEMORY", "RELAXATION", "TILE", "Plan", "Stream", "forget", "process", "started", "tiled", "track"]
 
@@ -39,7 +38,6 @@ _LOUD = np.float32(1e9)  # beyond which a spectrum could overflow
 _LEAST = np.float32(1e-12)  # part of a frame below which an activation is 0, for the same reason
 _ALONG = np.array([1])
 _N_REMEMBERED = 5
-_LINE = 64  # bytes
 
 
 class Plan(NamedTuple):
@@ -92,7 +90,7 @@ def tiled(W: Array) -> Array:
     """Return W, shape (n_bins, n_components), in tiles, the last one filled up with zeros."""
     n_bins, n_components = W.shape
     n_tiles = -(-n_bins // TILE)
-    tiles = _zeros(n_tiles, n_components, TILE)
+    tiles = zeros(n_tiles, n_components, TILE)
     for t in range(n_tiles):
         rows = W[t * TILE : (t + 1) * TILE]
         tiles[t, :, : len(rows)] = rows.T
@@ -106,27 +104,19 @@ def started(plan: Plan, n_channels: int, n_outputs: int) -> Stream:
     n_rows, n_sources = n_outputs * n_channels, len(plan.bounds) - 1
     return Stream(
         position=np.zeros(1, np.int64),
-        history=_zeros(n_channels, n_fft),
-        overlap=_zeros(n_outputs, n_channels, len(plan.synthesis_window)),
-        h=_zeros(n_components),
-        level=_zeros(1),
-        frames=_zeros(n_channels, n_fft),
-        spectrum=_zeros(n_channels, 2 * n_bins).view(np.complex64),
-        v=_zeros(n_tiles * TILE),
-        g=_zeros(n_components),
-        r=_zeros(TILE),
-        shares=_zeros(n_sources, TILE),
-        separated=_zeros(n_rows, 2 * n_bins).view(np.complex64),
-        tails=_zeros(n_rows, n_fft),
+        history=zeros(n_channels, n_fft),
+        overlap=zeros(n_outputs, n_channels, len(plan.synthesis_window)),
+        h=zeros(n_components),
+        level=zeros(1),
+        frames=zeros(n_channels, n_fft),
+        spectrum=zeros(n_channels, 2 * n_bins).view(np.complex64),
+        v=zeros(n_tiles * TILE),
+        g=zeros(n_components),
+        r=zeros(TILE),
+        shares=zeros(n_sources, TILE),
+        separated=zeros(n_rows, 2 * n_bins).view(np.complex64),
+        tails=zeros(n_rows, n_fft),
     )
-
-
-def _zeros(*shape: int) -> Array:
-    """Return zeros that begin where a cache line does: vectors that span two lines cost up to a half more."""
-    n = math.prod(shape)
-    room = np.zeros(n + _LINE // 4, np.float32)
-    first = -room.ctypes.data % _LINE // 4
-    return room[first : first + n].reshape(shape)
 
 
 def forget(stream: Stream) -> None:

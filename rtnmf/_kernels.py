@@ -37,10 +37,31 @@ def divergence(V: Array, WH: Array) -> np.float64:
             wh = WH[t, start : start + _TILE]
             s = np.float32(0)
             for b in range(v.shape[0]):
-                m = wh[b] + FLOOR
-                s += m - v[b] + v[b] * log(v[b] / m + FLOOR)
+                s += _term(v[b], wh[b] + FLOOR)
             total += np.float64(s)
     return total
+
+
+@compiled()
+def divergence_of_four(V: Array, W: Array, H: Array) -> np.float64:
+    """Return the KL divergence of V from H W with four components, without storing H W."""
+    total = np.float64(0)
+    for start in range(0, V.shape[1], _TILE):
+        stop = min(start + _TILE, V.shape[1])
+        w0, w1, w2, w3 = W[0, start:stop], W[1, start:stop], W[2, start:stop], W[3, start:stop]
+        for t in range(V.shape[0]):
+            v, h0, h1, h2, h3 = V[t, start:stop], H[t, 0], H[t, 1], H[t, 2], H[t, 3]
+            s = np.float32(0)
+            for b in range(v.shape[0]):
+                s += _term(v[b], h0 * w0[b] + h1 * w1[b] + h2 * w2[b] + h3 * w3[b] + FLOOR)
+            total += np.float64(s)
+    return total
+
+
+@compiled(inline=True)
+def _term(v: np.float32, m: np.float32) -> np.float32:
+    """Return what a value of V and its model, which is not 0, add to the divergence."""
+    return m - v + v * log(v / m + FLOOR)
 
 
 @compiled(inline=True)

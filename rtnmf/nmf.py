@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf import _descent, _hop
-from rtnmf._compiling import FLOOR
+from rtnmf._compiling import FLOOR, zeros
 
 __all__ = [
     "Factorization",
@@ -185,10 +185,12 @@ def fit(
     column_sums = _nonzero(W.sum(axis=0))
     rows = n_components if n_fixed else max(n_components, _descent.FEW)
     frames = -(-v.shape[1] // _descent.FRAMES) * _descent.FRAMES
-    W_rows, H_rows = _padded((W / column_sums).T, rows), np.zeros((frames, rows), np.float32)
+    W_rows, H_rows = _padded((W / column_sums).T, rows), zeros(frames, rows)
     H_rows[: v.shape[1], :n_components] = H.T * (column_sums / scale)
+    V_rows = _padded(v.T, frames)
+    V_rows /= scale
     divergences, iterations = _descent.descend(
-        _padded(v.T / scale, frames),
+        V_rows,
         W_rows,
         H_rows,
         n_fixed,
@@ -280,7 +282,7 @@ def _given_columns(V: Array, n_components: int, fixed: ArrayLike | None) -> Arra
 
 def _padded(rows: Array, n_rows: int) -> Array:
     """Return a C-contiguous copy with empty bins, and rows, added."""
-    padded = np.zeros((n_rows, -(-rows.shape[1] // _descent.LANES) * _descent.LANES), np.float32)
+    padded = zeros(n_rows, -(-rows.shape[1] // _descent.LANES) * _descent.LANES)
     padded[: len(rows), : rows.shape[1]] = rows
     return padded
 
@@ -302,6 +304,6 @@ def _checked(name: str, x: ArrayLike, shape: tuple[int | None, int | None]) -> A
     expected = tuple("any" if n is None else n for n in shape)
     if array.ndim != 2 or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
-    if not np.isfinite(array).all() or array.min(initial=0.0) < 0:
+    if not (array.min(initial=0.0) >= 0 and array.max(initial=0.0) < np.inf):  # NaN is neither
         raise ValueError(f"{name} holds negative or non-finite values, expected a magnitude spectrogram")
     return array

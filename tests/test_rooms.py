@@ -28,7 +28,7 @@ FLOORS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 INSIDE = {
-    *((room, "_compiling") for room in ("_hop", "_kernels", "nmf")),
+    *((room, "_compiling") for room in ("_descent", "_hop", "_kernels", "nmf")),
     *(("nmf", room) for room in ("_descent", "_hop")),
     ("_descent", "_kernels"),
 }
