@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLOOR", "compiled", "log", "zeros"]
+__all__ = ["FLOOR", "compiled", "log", "power", "zeros"]
 
 FLOOR = np.float32(1e-30)
 """Added to every model spectrum before a division, so that empty bins and silent frames give 0, not NaN."""
@@ -75,3 +75,22 @@ def log(x: np.float32) -> np.float32:
     p = p * m + _LOG_SERIES[1]
     p = p * m + _LOG_SERIES[0]
     return p * m + np.float32(exponent) * _LOG_2
+
+
+_EXP2 = np.polynomial.Chebyshev.interpolate(np.exp2, 6, [-0.5, 0.5]).convert(kind=np.polynomial.Polynomial).coef
+_E0, _E1, _E2, _E3, _E4, _E5, _E6 = _EXP2.astype(np.float32)
+_PER_LOG_2 = np.float32(1 / np.log(2))
+
+
+@compiled(inline=True)
+def power(x: np.float32, exponent: np.float32) -> np.float32:
+    """Return x to a power to about 1e-6 of it; x is not negative, the result is held between 1e-37 and 1e37.
+
+    That of the C library does not vectorise.
+    """
+    y = exponent * _PER_LOG_2 * log(max(np.float32(x), np.float32(1e-37)))
+    y = min(max(y, np.float32(-123)), np.float32(123))
+    n = np.int32(y + np.float32(123.5)) - np.int32(123)
+    f = y - np.float32(n)
+    p = (((((_E6 * f + _E5) * f + _E4) * f + _E3) * f + _E2) * f + _E1) * f + _E0
+    return p * np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rocket_fft import c2r, r2c
 
-from rtnmf._compiling import FLOOR, compiled, log, zeros
+from rtnmf._compiling import FLOOR, compiled, power, zeros
 
 __all__ = ["MEMORY", "RELAXATION", "TILE", "Plan", "Stream", "forget", "process", "started", "tiled", "track"]
 
@@ -191,25 +191,6 @@ def gradient(v: Array, W: Array, h: Array, g: Array, r: Array) -> None:
         _add_gradient(w, first, r, g)
         first += n_components * _TILE
         x += _TILE
-
-
-_EXP2 = np.polynomial.Chebyshev.interpolate(np.exp2, 6, [-0.5, 0.5]).convert(kind=np.polynomial.Polynomial).coef
-_E0, _E1, _E2, _E3, _E4, _E5, _E6 = _EXP2.astype(np.float32)
-_PER_LOG_2 = np.float32(1 / np.log(2))
-
-
-@compiled(inline=True)
-def power(x: np.float32, exponent: np.float32) -> np.float32:
-    """Return x to a power to about 1e-6 of it; x is not negative, the result is held between 1e-37 and 1e37.
-
-    That of the C library does not vectorise.
-    """
-    y = exponent * _PER_LOG_2 * log(max(np.float32(x), np.float32(1e-37)))
-    y = min(max(y, np.float32(-123)), np.float32(123))
-    n = np.int32(y + np.float32(123.5)) - np.int32(123)
-    f = y - np.float32(n)
-    p = (((((_E6 * f + _E5) * f + _E4) * f + _E3) * f + _E2) * f + _E1) * f + _E0
-    return p * np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 @compiled(inline=True)
@@ -402,41 +383,3 @@ def process(plan: Plan, stream: Stream, block: Array, outputs: Array, gains: Arr
 def usable(x: np.float32) -> np.float32:
     """Return a sample, 0 when it is not finite, too loud for a spectrum, or too quiet to matter."""
     return x if _QUIET < abs(x) < _LOUD else np.float32(0)
-
-
-@compiled()
-def repeat(part: int, plan: Plan, stream: Stream, gains: Array, n_iter: int, n: int) -> None:
-    """Do one part of a hop again and again, to time it: analysis, updates, masks or synthesis."""
-    for _ in range(n):
-        if part == 0:
-            analyse(plan, stream)
-        elif part == 1:
-            follow(stream.v, plan.W, stream.h, stream.g, stream.r, n_iter, RELAXATION, MEMORY)
-        elif part == 2:
-            mask(plan, stream, gains)
-        else:
-            synthesise(plan, stream)
-
-
-@compiled()
-def read(x: Array, n: int) -> np.float32:
-    """Read an array n times, the least that n updates have to do with W, and return something that depends on it."""
-    found = np.float32(0)
-    for _ in range(n):
-        total = np.float32(0)
-        for i in range(x.shape[0]):
-            total += x[i]
-        x[0] = total * np.float32(1e-30)
-        found += total
-    return found
-
-
-@compiled()
-def multiply_add(x: Array, a: np.float32, b: np.float32, n: int) -> None:
-    """Do 32 dependent multiplications and additions with each value of an array, n times."""
-    for _ in range(n):
-        for i in range(x.shape[0]):
-            y = x[i]
-            for _ in range(32):
-                y = y * a + b
-            x[i] = y

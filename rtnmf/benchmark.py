@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf import _hop
+from rtnmf import _hop, _probes
 from rtnmf.separator import Separator
 
 __all__ = ["PARTS", "Benchmark", "Streamed", "benchmark", "measured_latency", "stream"]
@@ -148,7 +148,7 @@ def _part_s(separator: Separator, x: Array) -> dict[str, float]:
     _hop.process(plan, state, x, outputs, gains, separator.n_iter)
 
     def repeated(i: int) -> Callable[[int], object]:
-        return lambda n: _hop.repeat(i, plan, state, gains, separator.n_iter, n)
+        return lambda n: _probes.repeat(i, plan, state, gains, separator.n_iter, n)
 
     return {part: _median_s(repeated(i)) for i, part in enumerate(PARTS)}
 
@@ -157,9 +157,9 @@ def _limit_s(separator: Separator) -> float:
     """Return the least time of the updates of a hop."""
     n_values = separator.dictionary.components.size
     W, x = np.full(n_values, 1e-6, np.float32), np.zeros(_VALUES, np.float32)
-    read_s = _median_s(lambda n: _hop.read(W, n))
+    read_s = _median_s(lambda n: _probes.read(W, n))
     a, b = np.float32(0.999), np.float32(0.5)
-    step_s = _median_s(lambda n: _hop.multiply_add(x, a, b, n)) / (_VALUES * _STEPS)
+    step_s = _median_s(lambda n: _probes.multiply_add(x, a, b, n)) / (_VALUES * _STEPS)
     return separator.n_iter * max(read_s, 2 * n_values * step_s)
 
 

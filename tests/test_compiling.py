@@ -7,8 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from rtnmf._compiling import log
-from rtnmf._hop import power
+from rtnmf._compiling import log, power
 
 SEPARATE = """
 import hashlib, numpy as np

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"spectral", "nmf", "_descent", "_kernels", "_hop", "_compiling", "masking", "replacing"},
+    {"spectral", "nmf", "_descent", "_kernels", "_hop", "_probes", "_compiling", "masking", "replacing"},
     {"dictionary", "files"},
     {"learning", "separator"},
     {"benchmark", "evaluation", "report"},
@@ -28,9 +28,10 @@ FLOORS = [
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 INSIDE = {
-    *((room, "_compiling") for room in ("_descent", "_hop", "_kernels", "nmf")),
+    *((room, "_compiling") for room in ("_descent", "_hop", "_kernels", "_probes", "nmf")),
     *(("nmf", room) for room in ("_descent", "_hop")),
     ("_descent", "_kernels"),
+    ("_probes", "_hop"),
 }
 
 
