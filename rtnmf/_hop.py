@@ -50,6 +50,8 @@ class Plan(NamedTuple):
     """Shape (latency,)."""
     W: Array
     """The components in tiles, those of a source side by side."""
+    M: Array
+    """What the masks are made of, as W; or W itself."""
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
@@ -262,7 +264,7 @@ def analyse(plan: Plan, stream: Stream) -> None:
 @compiled(inline=True)
 def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, total: Array) -> None:
     """Set the shares of the sources in the bins of a tile that begins at w[first]; see `masking.soft_masks`."""
-    w = plan.W.reshape(-1)
+    w = plan.M.reshape(-1)
     for s in range(shares.shape[0]):
         begin, end = plan.bounds[s], plan.bounds[s + 1]
         shares[s] = _REACH / np.float32(n_bins) * h[begin:end].sum()

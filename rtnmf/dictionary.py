@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,7 @@ __all__ = ["Dictionary", "check_source_name", "is_plain", "load_preset", "preset
 
 _FORMAT = "1"
 _LARGEST_FILE = 512 * 2**20
+_TRAINED = ("update_components", "mask_components")
 _TEXTS = ("description", "licence", "rtnmf_version")
 _SIZES = ("n_fft", "hop_length", "latency", "sample_rate")
 _KEYS = {"format", "labels", "learned_from", "divergences", *_SIZES, *_TEXTS}
@@ -42,6 +44,9 @@ class Dictionary:
         With `n_bins` rows of `components`.
     sample_rate : int
         In Hz.
+    update_components, mask_components : array, shape (n_bins, n_components), optional
+        Columns trained to tell these very sources apart, one for each of `components`: a `Separator` finds the
+        activations with the first and makes the masks of the second. Both or none; treated as `components`.
     description, licence : str, optional
         What this is, and under which licence the recordings may be used.
     learned_from : sequence of str, optional
@@ -63,6 +68,8 @@ class Dictionary:
     stft: STFT
     sample_rate: int
     _: KW_ONLY
+    update_components: NDArray[np.float32] | None = None
+    mask_components: NDArray[np.float32] | None = None
     description: str = ""
     licence: str = ""
     learned_from: tuple[str, ...] = ()
@@ -83,6 +90,13 @@ class Dictionary:
             if not isinstance(text, str) or len(text) > 10_000 or not is_plain(text):
                 raise ValueError(f"text {text!r:.80} is not usable: expected one line without control characters")
         object.__setattr__(self, "components", components)
+        if (self.update_components is None) != (self.mask_components is None):
+            raise ValueError("only one of update_components and mask_components is given, expected both or none")
+        for name in _TRAINED if self.is_trained else ():
+            columns = _normalised(getattr(self, name), self.stft.n_bins)
+            if columns.shape != components.shape:
+                raise ValueError(f"{name} have shape {columns.shape}, expected that of components, {components.shape}")
+            object.__setattr__(self, name, columns)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "learned_from", learned_from)
         object.__setattr__(self, "divergences", _checked_divergences(self.divergences, labels))
@@ -98,12 +112,23 @@ class Dictionary:
         return tuple(dict.fromkeys(self.labels))
 
     @property
+    def is_trained(self) -> bool:
+        """Whether there are columns trained to tell the sources apart."""
+        return self.update_components is not None
+
+    def untrained(self) -> Dictionary:
+        """Return the dictionary without the columns that were trained to tell the sources apart."""
+        return replace(self, update_components=None, mask_components=None)
+
+    @property
     def n_components(self) -> int:
         """Number of components of all sources together."""
         return self.components.shape[1]
 
     def select(self, *sources: str) -> Dictionary:
         """Return a dictionary with only these sources, in this order.
+
+        With fewer sources it is untrained: columns trained against a sound that is not there are of no use.
 
         Raises
         ------
@@ -117,14 +142,19 @@ class Dictionary:
                 raise ValueError(f"there is no source {source!r}: choose from {', '.join(self.sources)}")
         columns = [k for source in sources for k, label in enumerate(self.labels) if label == source]
         return replace(
-            self,
+            self._with_columns(columns) if len(columns) == self.n_components else self.untrained(),
             components=self.components[:, columns],
             labels=tuple(self.labels[k] for k in columns),
             divergences={name: some for name, some in self.divergences.items() if name in ("", *sources)},
         )
 
+    def _with_columns(self, columns: list[int]) -> Dictionary:
+        """Return the dictionary with the trained columns in another order, if it has some."""
+        changed: Any = {name: getattr(self, name)[:, columns] for name in _TRAINED if self.is_trained}
+        return replace(self, **changed)
+
     def merge(self, *others: Dictionary) -> Dictionary:
-        """Return a dictionary with the sources of this one and of others that have the same STFT and rate.
+        """Return a dictionary with the sources of this one and of others that have the same STFT and rate; untrained.
 
         Raises
         ------
@@ -145,7 +175,7 @@ class Dictionary:
             if names.count(name) > 1:
                 raise ValueError(f"source {name!r} is in more than one of the dictionaries: name it once")
         return replace(
-            self,
+            self.untrained() if others else self,
             components=np.hstack([part.components for part in parts]),
             labels=tuple(label for part in parts for label in part.labels),
             description=_joined(part.description for part in parts),
@@ -182,13 +212,17 @@ class Dictionary:
             stft = STFT(n_fft, hop_length, latency=latency)
         if sample_rate == self.sample_rate and stft == self.stft:
             return self
-        components = _rebinned(self.components, self.sample_rate / self.stft.n_fft, sample_rate / stft.n_fft, stft)
-        kept = np.flatnonzero(components.sum(axis=0) > 1e-6)
+        hz = self.sample_rate / self.stft.n_fft, sample_rate / stft.n_fft
+        columns = {
+            name: _rebinned(getattr(self, name), *hz, stft) for name in ("components", *_TRAINED * self.is_trained)
+        }
+        kept = np.flatnonzero(np.min([some.sum(axis=0) for some in columns.values()], axis=0) > 1e-6)
         labels = tuple(self.labels[k] for k in kept)
         lost = [source for source in self.sources if source not in labels]
         if lost:
             raise ValueError(f"{', '.join(lost)}: nothing is left at {sample_rate} Hz: use a higher sample rate")
-        return replace(self, components=components[:, kept], labels=labels, stft=stft, sample_rate=sample_rate)
+        kept_columns: Any = {name: some[:, kept] for name, some in columns.items()}
+        return replace(self, **kept_columns, labels=labels, stft=stft, sample_rate=sample_rate)
 
     def at_latency(self, latency_ms: float) -> Dictionary:
         """Return the dictionary with at most this latency: the same window and columns, a shorter synthesis.
@@ -234,7 +268,8 @@ class Dictionary:
             "latency": str(self.stft.latency),
             **{name: getattr(self, name) for name in _TEXTS},
         }
-        data = save({"components": np.ascontiguousarray(self.components)}, metadata)
+        names = ("components", *_TRAINED * self.is_trained)
+        data = save({name: np.ascontiguousarray(getattr(self, name)) for name in names}, metadata)
         with replacing(path) as beside:
             beside.write_bytes(data)
 
@@ -261,17 +296,21 @@ class Dictionary:
     def _from_parts(cls, metadata: dict[str, str], tensors: dict[str, NDArray[np.float32]]) -> Dictionary:
         if metadata.get("format") != _FORMAT:
             raise ValueError(f"format is {metadata.get('format')!r}, expected {_FORMAT!r}")
-        if set(metadata) != _KEYS or set(tensors) != {"components"}:
-            odd = sorted(set(metadata) ^ _KEYS | set(tensors) ^ {"components"})
+        expected = {"components", *_TRAINED} if len(tensors) > 1 else {"components"}
+        if set(metadata) != _KEYS or set(tensors) != expected:
+            odd = sorted(set(metadata) ^ _KEYS | set(tensors) ^ expected)
             raise ValueError(f"missing or unknown entries: {', '.join(odd)}")
-        if tensors["components"].dtype != np.float32:
-            raise ValueError(f"components are {tensors['components'].dtype}, expected float32")
+        for name, columns in tensors.items():
+            if columns.dtype != np.float32:
+                raise ValueError(f"{name} are {columns.dtype}, expected float32")
         sizes = {name: _whole(name, metadata[name]) for name in _SIZES}
         return cls(
             tensors["components"],
             _strings("labels", json.loads(metadata["labels"])),
             STFT(sizes["n_fft"], sizes["hop_length"], latency=sizes["latency"]),
             sizes["sample_rate"],
+            update_components=tensors.get("update_components"),
+            mask_components=tensors.get("mask_components"),
             learned_from=_strings("learned_from", json.loads(metadata["learned_from"])),
             divergences=json.loads(metadata["divergences"]),
             **{name: metadata[name] for name in _TEXTS},
@@ -350,7 +389,7 @@ def _parsed(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDA
 
     try:
         with safe_open(path, framework="numpy") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in list(file.keys())[:2]}
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in list(file.keys())[:4]}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ValueError(f"{path}: not a dictionary, or a damaged one ({reason}): learn it anew") from error

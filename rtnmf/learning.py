@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf import files, nmf
+from rtnmf import _unrolled, files, nmf
 from rtnmf.dictionary import Dictionary, check_source_name, is_plain, whole_hz
 from rtnmf.spectral import STFT
 
@@ -44,6 +44,7 @@ def learn(
     latency: int | Literal["low"] | None = None,
     n_components: int | None = None,
     n_iter: int | None = None,
+    n_steps: int | None = None,
     seed: int = 0,
     description: str = "",
     licence: str = "",
@@ -74,13 +75,15 @@ def learn(
     n_iter : int, optional
         Iterations of the factorisation; None means 40, which keeps the components from fitting these very
         recordings, and when learned blind at most 100, fewer when it converged.
+    n_steps : int, optional
+        Steps of the training that tells two or more sources apart; None means 800, 0 leaves it out.
     seed : int
-        Of the random start: the same input and seed give the same dictionary.
+        Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
         Kept in the dictionary.
     progress : callable, optional
-        Called with the name of the source, the iterations done and their number; returning False ends the
-        learning of that source with what it has reached.
+        Called with the name of the source, the iterations done and their number, and in the end with "telling
+        apart" and the steps; returning False ends that stage with what it has reached.
 
     Raises
     ------
@@ -99,22 +102,31 @@ def learn(
     columns: list[Array] = []
     labels: list[str] = []
     divergences = {}
+    spectra = []
     for name, some in listed.items():
         n_most = max(1, _MOST_FRAMES // len(some))
-        V = np.hstack(
-            [_spectrogram(f"{name}, recording {i}", one, rate, stft, n_most) for i, one in enumerate(some, 1)]
-        )
+        both = [_spectra(f"{name}, recording {i}", one, rate, stft, n_most) for i, one in enumerate(some, 1)]
+        V = np.hstack([magnitudes for magnitudes, _ in both])
+        spectra.append(np.vstack([frames for _, frames in both]))
         learn_columns = _blind_components if blind else _components
         W, fitted = learn_columns(V, name, n_components, n_iter, seed, progress)
         columns.append(W)
         parts = (fitted.divergences / V.sum(dtype=np.float64)).tolist()
         divergences[name] = tuple(zip(fitted.iterations.tolist(), parts, strict=True))
         labels += [f"component-{k + 1}" if blind else name for k in range(W.shape[1])]
+    is_trained = not blind and len(named) > 1 and n_steps != 0
+    update_components, mask_components = (
+        _told_apart(columns, spectra, 800 if n_steps is None else n_steps, seed, progress)
+        if is_trained
+        else (None, None)
+    )
     return Dictionary(
         np.hstack(columns),
         tuple(labels),
         stft,
         rate,
+        update_components=update_components,
+        mask_components=mask_components,
         description=description,
         licence=licence,
         learned_from=tuple(_described(name, one) for name, some in listed.items() for one in some),
@@ -153,8 +165,14 @@ def _common_rate(recordings: list[Recording], sample_rate: int | None) -> int:
     return common
 
 
-def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int = _MOST_FRAMES) -> Array:
-    """Return the magnitudes of the frames that sound, shape (n_bins, n_frames), at a mean level of 1."""
+def _spectra(
+    name: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int
+) -> tuple[Array, NDArray[np.complex64]]:
+    """Return magnitudes of the frames that sound, shape (n_bins, n_frames), and spectra of all, (n_frames, n_bins).
+
+    Both are at a mean level of 1 of the frames that sound. Magnitudes of all channels are summed; their spectra are
+    frames of their own.
+    """
     x = _samples(name, recording, sample_rate)
     if len(x) < stft.n_fft:
         raise ValueError(
@@ -163,12 +181,14 @@ def _spectrogram(name: str, recording: Recording, sample_rate: int, stft: STFT, 
         )
     # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
     hop_length = max(stft.hop_length, stft.n_fft // 4, len(x) // n_most)
-    V = np.sum([np.abs(stft.forward(channel, hop_length)) for channel in x.T], axis=0)
+    spectra = [stft.forward(channel, hop_length) for channel in x.T]
+    V = np.sum([np.abs(spectrum) for spectrum in spectra], axis=0)
     levels = V.sum(axis=0)
     sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     if not sounding.any():
         raise ValueError(f"{_described(name, recording)} is silent: record it again, louder")
-    return V[:, sounding] / levels[sounding].mean()
+    level = levels[sounding].mean()
+    return V[:, sounding] / level, np.hstack(spectra).T * np.float32(len(spectra) / level)
 
 
 def _samples(name: str, recording: Recording, sample_rate: int) -> Array:
@@ -217,6 +237,23 @@ def _blind_components(
         V, n, n_iter=100 if n_iter is None else n_iter, tolerance=tolerance, seed=seed, progress=_named(progress, name)
     )
     return fitted.W[:, fitted.W.any(axis=0)], fitted
+
+
+def _told_apart(
+    columns: list[Array], spectra: list[NDArray[np.complex64]], n_steps: int, seed: int, progress: Progress | None
+) -> tuple[Array, Array]:
+    """Return columns for the updates and for the masks, trained on mixtures of the sources."""
+    bounds = np.cumsum([0, *(some.shape[1] for some in columns)]).tolist()
+    W, M = _unrolled.trained(
+        np.hstack(columns).T,
+        bounds,
+        spectra,
+        n_iter=5,
+        n_steps=n_steps,
+        seed=seed,
+        progress=_named(progress, "telling apart"),
+    )
+    return W.T, M.T
 
 
 def _affordable(n_components: int, n_frames: int, name: str) -> int:

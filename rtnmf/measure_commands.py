@@ -104,11 +104,16 @@ def evaluate(options: argparse.Namespace) -> None:
     from rtnmf import evaluation
 
     check_page(options.report)
-    for name in ("components", "latency"):
-        if options.dictionary and getattr(options, name):
+    for name in ("components", "latency", "steps"):
+        if options.dictionary and getattr(options, name) is not None:
             raise ValueError(f"--{name}: nothing is learned with --dictionary, leave one of them out")
     dictionary = None if options.dictionary is None else arguments.loaded(options.dictionary)
-    learn_options = {"n_components": options.components, "seed": options.seed, "latency": options.latency}
+    learn_options = {
+        "n_components": options.components,
+        "seed": options.seed,
+        "latency": options.latency,
+        "n_steps": options.steps,
+    }
     with terminal.progress_bar("evaluating") as progress:
         results = evaluation.evaluate(
             options.folder,

@@ -82,11 +82,13 @@ class Separator:
         self.n_iter = n_iter
         self._gains = self._checked_gains(np.eye(len(self.sources)) if gains is None else gains)
         bounds = np.cumsum([0, *(dictionary.labels.count(source) for source in self.sources)])
+        W, M = _tiled_columns(dictionary)
         self._plan = _hop.Plan(
             dictionary.stft.hop_length,
             dictionary.stft.analysis_window,
             dictionary.stft.synthesis_window,
-            _hop.tiled(dictionary.components),
+            W,
+            M,
             bounds.astype(np.uintp),
             np.float32(mask_power),
         )
@@ -229,6 +231,14 @@ def separate(
     )
     stems = separator.process(x)
     return np.concatenate([stems, separator.flush()], axis=1)[:, separator.latency :]
+
+
+def _tiled_columns(dictionary: Dictionary) -> tuple[Array, Array]:
+    """Return the columns that the updates and the masks use, the same where none were trained."""
+    if dictionary.update_components is None or dictionary.mask_components is None:
+        W = _hop.tiled(dictionary.components)
+        return W, W
+    return _hop.tiled(dictionary.update_components), _hop.tiled(dictionary.mask_components)
 
 
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:

@@ -45,7 +45,18 @@ def test_learn_then_separate_then_info(tmp_path, capsys, monkeypatch):
     for name in ("voice", "keyboard"):
         (tmp_path / f"{name}.flac").write_bytes((DEMO / f"{name}-train.flac").read_bytes())
     assert (
-        run("learn", "voice=voice.flac,voice.flac", "keys=keyboard.flac", "-o", "d.safetensors", "--iterations", 3) == 0
+        run(
+            "learn",
+            "voice=voice.flac,voice.flac",
+            "keys=keyboard.flac",
+            "-o",
+            "d.safetensors",
+            "--iterations",
+            3,
+            "--steps",
+            5,
+        )
+        == 0
     )
     assert "voice, keys; 64 components, 44100 Hz, latency 46.4 ms" in capsys.readouterr().out
     assert run("separate", DEMO / "voice.flac", "d.safetensors", "-o", "out") == 0
@@ -54,7 +65,9 @@ def test_learn_then_separate_then_info(tmp_path, capsys, monkeypatch):
         "note: d.safetensors was learned at 44100 Hz, is used at 16000 Hz\n",
     )
     assert run("info", "d.safetensors") == 0
-    assert "voice (32), keys (32) components" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "voice (32), keys (32) components" in told
+    assert "trained      to tell these sources apart" in told
 
 
 def test_blind_learning(tmp_path):
@@ -178,11 +191,11 @@ def test_numbers_out_of_range_are_one_line(capsys):
 
 def test_evaluate_prints_a_table_or_json(capsys):
     """Evaluate prints a table or JSON."""
-    assert run("evaluate", DEMO, "--components", 4) == 0
+    assert run("evaluate", DEMO, "--components", 4, "--steps", 20) == 0
     table = capsys.readouterr().out
     assert "voice" in table
     assert "Cases: 1, SI-SDR gained, mean: " in table
-    assert run("evaluate", DEMO, "--json", "--components", 4) == 0
+    assert run("evaluate", DEMO, "--json", "--components", 4, "--steps", 20) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["cases"][0]["sources"] == ["voice", "keyboard"]
     assert printed["summary"]["cases"] == 1

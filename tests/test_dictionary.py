@@ -186,7 +186,7 @@ def written(tmp_path, tensors=None, **changes):
         ({"tensors": {"other": np.ones((33, 4), np.float32)}}, "unknown entries: components, other"),
         (
             {"tensors": {n: np.ones((33, 4), np.float32) for n in ("components", "mask_components")}},
-            "unknown entries: mask_components",
+            "unknown entries: update_components",
         ),
     ],
 )
@@ -279,3 +279,52 @@ def test_presets_are_there_share_their_settings_and_say_whose_they_are():
         assert preset.learned_from
     with pytest.raises(ValueError, match="no preset 'kazoo': choose from bass, birds"):
         load_preset("kazoo")
+
+
+def trained():
+    """Return a dictionary with columns trained to tell its sources apart."""
+    rng = np.random.default_rng(0)
+    return small(update_components=rng.random((33, 4)) + 0.1, mask_components=rng.random((33, 4)) + 0.1)
+
+
+def test_trained_columns_are_saved_converted_and_reordered(tmp_path):
+    """Trained columns are saved, converted to a rate or latency and reordered with the components."""
+    made = trained()
+    made.save(tmp_path / "d.safetensors")
+    loaded = Dictionary.load(tmp_path / "d.safetensors")
+    turned = made.select("b", "a")
+    doubled = made.at_rate(16000)
+    for name in ("update_components", "mask_components"):
+        columns = getattr(made, name)
+        np.testing.assert_allclose(columns.sum(axis=0), 1, rtol=1e-6)
+        np.testing.assert_array_equal(getattr(loaded, name), columns)
+        np.testing.assert_array_equal(getattr(turned, name), columns[:, [2, 3, 0, 1]])
+        assert getattr(doubled, name).shape == doubled.components.shape
+        np.testing.assert_array_equal(getattr(made.at_latency(2), name), columns)
+    assert made.at_rate(16000).is_trained
+
+
+def test_other_sources_make_the_training_void():
+    """A dictionary of fewer or more sources is untrained, and says nothing else of the sources that stay."""
+    made = trained()
+    for other in (made.select("a"), made.untrained(), made.select("a").merge(small(labels=("c", "c", "d", "d")))):
+        assert not other.is_trained
+        assert other.mask_components is None
+    assert made.merge().is_trained
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"update_components": np.ones((33, 4))}, "only one of update_components and mask_components is given"),
+        (
+            {"update_components": np.ones((33, 4)), "mask_components": np.ones((33, 3))},
+            r"mask_components have shape \(33, 3\), expected that of components, \(33, 4\)",
+        ),
+        ({"update_components": np.ones((33, 4)), "mask_components": -np.ones((33, 4))}, "negative"),
+    ],
+)
+def test_trained_columns_that_do_not_fit_are_refused(changes, message):
+    """Trained columns that do not fit are refused."""
+    with pytest.raises(ValueError, match=message):
+        small(**changes)

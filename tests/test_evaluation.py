@@ -85,7 +85,7 @@ def test_cases_are_loaded_as_they_are_written():
 def test_evaluation_learns_separates_and_measures():
     """Evaluation learns separates and measures."""
     told = []
-    results = evaluate(DEMO, progress=lambda case, i, n: told.append((case.id, i, n)), n_iter=3)
+    results = evaluate(DEMO, progress=lambda case, i, n: told.append((case.id, i, n)), n_iter=3, n_steps=0)
     (result,) = results
     assert told == [("demo", 1, 1)]
     assert result.sources == ("voice", "keyboard")

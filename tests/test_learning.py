@@ -22,7 +22,7 @@ def peaks_hz(dictionary, source):
 
 def test_each_source_gets_components_of_its_own_sound():
     """Each source gets components of its own sound."""
-    learned = learn({"low": tone(440), "high": [tone(3000), tone(5000)]}, 16000, n_components=4)
+    learned = learn({"low": tone(440), "high": [tone(3000), tone(5000)]}, 16000, n_components=4, n_steps=0)
     assert learned.labels == ("low",) * 4 + ("high",) * 4
     assert learned.stft == STFT.default(16000)
     np.testing.assert_allclose(peaks_hz(learned, "low"), [437.5])
@@ -59,10 +59,11 @@ def test_sides_of_a_stereo_recording_that_cancel_each_other_are_heard():
 def test_silence_is_dropped_and_levels_are_balanced():
     """Silence is dropped and levels are balanced."""
     gap = np.zeros(16000, np.float32)
-    plain = learning._spectrogram("x", tone(440), 16000, STFT_16K)
-    padded = learning._spectrogram("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K)
+    plain, _ = learning._spectra("x", tone(440), 16000, STFT_16K, 1000)
+    padded, frames = learning._spectra("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, 1000)
     assert plain.shape[1] <= padded.shape[1] <= plain.shape[1] + 4
     assert padded.sum(axis=0).mean() == pytest.approx(1, rel=1e-5)
+    assert len(frames) > 2 * padded.shape[1]
 
 
 def test_low_latency_settings_are_learned_with_their_own_window():
@@ -85,7 +86,7 @@ def test_the_same_seed_gives_the_same_dictionary_and_the_input_is_kept(speech):
 def test_components_keep_a_part_of_the_mean_spectrum(speech):
     """Components keep a part of the mean spectrum."""
     learned = learn({"a": speech}, 16000, n_components=8)
-    V = learning._spectrogram("a", speech, 16000, learned.stft)
+    V, _ = learning._spectra("a", speech, 16000, learned.stft, 1000)
     mean = V.sum(axis=1) / V.sum()
     assert (learned.components >= learning._BREADTH * mean[:, None] * (1 - 1e-4)).all()
 
@@ -93,8 +94,9 @@ def test_components_keep_a_part_of_the_mean_spectrum(speech):
 def test_progress_names_the_source_and_can_stop_it():
     """Progress names the source and can stop it."""
     calls = []
-    learn({"a": tone(440), "b": tone(880)}, 16000, n_iter=6, progress=lambda *call: calls.append(call) or call[1] < 3)
-    assert calls == [(name, i, 6) for name in "ab" for i in (1, 2, 3)]
+    sounds = {"a": tone(440), "b": tone(880)}
+    learn(sounds, 16000, n_iter=6, n_steps=6, progress=lambda *call: calls.append(call) or call[1] < 3)
+    assert calls == [(name, i, 6) for name in ("a", "b", "telling apart") for i in (1, 2, 3)]
 
 
 def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
@@ -102,7 +104,23 @@ def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
     monkeypatch.setattr(learning, "_MOST_FRAMES", 100)
     learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2)
     assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
-    assert learning._spectrogram("x", tone(440, 60), 16000, STFT_16K, 50).shape[1] <= 51
+    assert learning._spectra("x", tone(440, 60), 16000, STFT_16K, 50)[0].shape[1] <= 51
+
+
+def test_two_sources_are_told_apart_unless_it_is_left_out():
+    """Two sources are trained to be told apart, the same for the same seed; one, blind, or with no steps none is."""
+    sounds = {"a": tone(440), "b": tone(880)}
+    first, again, other = (learn(sounds, 16000, n_components=2, n_steps=3, seed=seed) for seed in (1, 1, 2))
+    assert first.is_trained
+    np.testing.assert_array_equal(first.mask_components, again.mask_components)
+    np.testing.assert_array_equal(first.update_components, again.update_components)
+    assert not np.array_equal(first.mask_components, other.mask_components)
+    for plain in (
+        learn(sounds, 16000, n_components=2, n_steps=0),
+        learn({"a": tone(440)}, 16000, n_components=2),
+        learn(tone(440), 16000, n_components=2),
+    ):
+        assert not plain.is_trained
 
 
 def test_file_names_are_kept_as_text_that_can_be_shown(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"spectral", "nmf", "_descent", "_kernels", "_hop", "_probes", "_compiling", "masking", "replacing"},
+    {"spectral", "nmf", "_unrolled", "_descent", "_kernels", "_hop", "_probes", "_compiling", "masking", "replacing"},
     {"dictionary", "files"},
     {"learning", "separator"},
     {"benchmark", "evaluation", "report"},
@@ -32,6 +32,7 @@ INSIDE = {
     *(("nmf", room) for room in ("_descent", "_hop")),
     ("_descent", "_kernels"),
     ("_probes", "_hop"),
+    ("_unrolled", "_hop"),
 }
 
 
