@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +26,9 @@ from rtnmf.spectral import STFT
 __all__ = [
     "BSSEval",
     "CaseResult",
+    "Comparison",
     "bss_eval",
+    "compare",
     "evaluate",
     "ideal_separate",
     "load_case",
@@ -34,6 +37,8 @@ __all__ = [
 ]
 
 Array = NDArray[np.float32]
+
+_DRAWS = 2000
 
 
 class BSSEval(NamedTuple):
@@ -47,8 +52,9 @@ class BSSEval(NamedTuple):
 class CaseResult(NamedTuple):
     """What was measured of one case: SI-SDR in dB and BSS-eval, one value per source, and what was heard.
 
-    before is the SI-SDR of the mixture, after that of the stems, bound that of the ideal ratio mask. mixture is
-    (n_samples, n_channels), estimates (n_sources, n_samples, n_channels).
+    before is the SI-SDR of the mixture, after that of the stems, untrained that of the stems without the training that
+    tells sources apart, bound that of the ideal ratio mask. mixture is (n_samples, n_channels), estimates
+    (n_sources, n_samples, n_channels).
     """
 
     id: str
@@ -56,6 +62,7 @@ class CaseResult(NamedTuple):
     sources: tuple[str, ...]
     before: NDArray[np.float64]
     after: NDArray[np.float64]
+    untrained: NDArray[np.float64]
     bound: NDArray[np.float64]
     bss: BSSEval
     sample_rate: int
@@ -66,6 +73,22 @@ class CaseResult(NamedTuple):
     def improvement(self) -> NDArray[np.float64]:
         """SI-SDR that was gained, in dB, one value per source."""
         return self.after - self.before
+
+
+class Comparison(NamedTuple):
+    """What the training that tells sources apart gained in a group of cases, in dB of SI-SDR improvement.
+
+    untrained_db is the mean without it; gained_db what it adds in the mean, low_db and high_db the ends of the
+    bootstrap interval of 95 % of that mean, least_db what it adds to the case that it serves worst.
+    """
+
+    name: str
+    n_cases: int
+    untrained_db: float
+    gained_db: float
+    low_db: float
+    high_db: float
+    least_db: float
 
 
 def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
@@ -245,6 +268,27 @@ def summary(results: list[CaseResult]) -> dict[str, float]:
     }
 
 
+def compare(results: list[CaseResult]) -> list[Comparison]:
+    """Return what the training gained, for all cases and for each group of them.
+
+    A group is made of the cases whose condition begins alike, up to the first comma, semicolon or bracket.
+    """
+    groups = {"all": results}
+    for result in results:
+        groups.setdefault(re.split(r"[,;:(]", result.condition)[0].strip() or "no condition", []).append(result)
+    return [_compared(name, some) for name, some in groups.items()]
+
+
+def _compared(name: str, results: list[CaseResult]) -> Comparison:
+    untrained = np.array([(result.untrained - result.before).mean() for result in results])
+    gained = np.array([(result.after - result.untrained).mean() for result in results])
+    draws = np.random.default_rng(0).integers(len(gained), size=(_DRAWS, len(gained)))
+    low, high = np.percentile(gained[draws].mean(axis=1), [2.5, 97.5])
+    return Comparison(
+        name, len(results), float(untrained.mean()), float(gained.mean()), float(low), float(high), float(gained.min())
+    )
+
+
 def _cases(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
     path = Path(folder) / "cases.json"
     try:
@@ -297,12 +341,14 @@ def _evaluated(
         dictionary = dictionary.at_latency(latency_ms)
     estimates = separate(mixture, dictionary)
     ideal = ideal_separate(mixture, stems, dictionary.stft)
-    before, after, bound = (
+    untrained = separate(mixture, dictionary.untrained()) if dictionary.is_trained else estimates
+    before, after, without, bound = (
         np.array([si_sdr(s, e) for s, e in zip(stems, given, strict=True)])
-        for given in ([mixture] * len(stems), estimates, ideal)
+        for given in ([mixture] * len(stems), estimates, untrained, ideal)
     )
     bss = bss_eval(stems, estimates)
-    return CaseResult(name, condition, sources, before, after, bound, bss, case["sample_rate"], mixture, estimates)
+    rate = case["sample_rate"]
+    return CaseResult(name, condition, sources, before, after, without, bound, bss, rate, mixture, estimates)
 
 
 def _gram(spectra: NDArray[np.complex128], n_fft: int, filter_length: int) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from rtnmf.commands import check_page, write_page
 
 if TYPE_CHECKING:
     from rtnmf.benchmark import Benchmark
-    from rtnmf.evaluation import CaseResult
+    from rtnmf.evaluation import CaseResult, Comparison
     from rtnmf.separator import Separator
 
 __all__ = ["bench", "evaluate"]
@@ -124,15 +124,27 @@ def evaluate(options: argparse.Namespace) -> None:
         )
     if options.json:
         cases = [{**_plain(case), "improvement": case.improvement.tolist()} for case in results]
-        printed = {"summary": evaluation.summary(results), "cases": cases}
+        training = [group._asdict() for group in evaluation.compare(results)]
+        printed = {"summary": evaluation.summary(results), "training": training, "cases": cases}
         print(json.dumps(_finite(printed), indent=1, allow_nan=False))
     else:
         _print_results(results)
+        _print_comparisons(evaluation.compare(results))
     if options.report:
         from rtnmf import report
 
         facts = _summary_lines(evaluation.summary(results))
         write_page(options.report, report.render_evaluation(f"Evaluation of {options.folder}", results, facts))
+
+
+def _print_comparisons(groups: list[Comparison]) -> None:
+    """Print what the training gained, if there was any."""
+    if not any(group.gained_db or group.least_db for group in groups):
+        return
+    print(f"\n{'SI-SDR gained, dB':32}{'cases':>6}{'untrained':>11}{'training adds':>15}{'95 %':>16}{'least':>7}")
+    for g in groups:
+        interval = f"{g.low_db:.2f} to {g.high_db:.2f}"
+        print(f"{g.name:32.32}{g.n_cases:6}{g.untrained_db:11.2f}{g.gained_db:15.2f}{interval:>16}{g.least_db:7.2f}")
 
 
 def _summary_lines(s: dict[str, float]) -> dict[str, str]:
@@ -147,7 +159,13 @@ def _summary_lines(s: dict[str, float]) -> dict[str, str]:
 
 
 def _plain(case: CaseResult) -> dict[str, Any]:
-    figures = {"before": case.before, "after": case.after, "bound": case.bound, **case.bss._asdict()}
+    figures = {
+        "before": case.before,
+        "after": case.after,
+        "untrained": case.untrained,
+        "bound": case.bound,
+        **case.bss._asdict(),
+    }
     return {
         "id": case.id,
         "condition": case.condition,

@@ -8,7 +8,7 @@ import pytest
 from conftest import DEMO, random_dictionary
 
 from rtnmf import STFT, evaluation, load_preset, separate
-from rtnmf.evaluation import bss_eval, evaluate, ideal_separate, load_case, si_sdr, summary
+from rtnmf.evaluation import bss_eval, compare, evaluate, ideal_separate, load_case, si_sdr, summary
 
 
 def signals(n=3, n_samples=8000, seed=0):
@@ -93,6 +93,23 @@ def test_evaluation_learns_separates_and_measures():
     assert (result.bound > result.after).all()
     assert summary(results)["mean_improvement_db"] == pytest.approx(result.improvement.mean())
     assert summary(results)["share_of_stems_worse"] == 0
+    np.testing.assert_array_equal(result.untrained, result.after)
+
+
+def test_comparison_groups_cases_and_bounds_the_mean():
+    """A comparison states, for all and for each group, what training gained, the bootstrap interval and the least."""
+    (result,) = evaluate(DEMO, n_components=2, n_iter=1, n_steps=2)
+    conditions, gains = ["matched, a", "matched; b", "matched", "unmatched"], [1.0, 2.0, 3.0, -1.0]
+    results = [
+        result._replace(condition=condition, untrained=result.before + 5, after=result.before + 5 + gain)
+        for condition, gain in zip(conditions, gains, strict=True)
+    ]
+    every, matched, unmatched = compare(results)
+    assert [group.name for group in (every, matched, unmatched)] == ["all", "matched", "unmatched"]
+    assert [group.n_cases for group in (every, matched, unmatched)] == [4, 3, 1]
+    assert every[2:4] == pytest.approx((5, 1.25))
+    assert matched[2:] == pytest.approx((5, 2, 1, 3, 1), abs=0.01)
+    assert unmatched[2:] == pytest.approx((5, -1, -1, -1, -1))
 
 
 def test_a_case_without_training_clips_is_named(tmp_path):
