@@ -1,9 +1,10 @@
 """One hop of a stream, compiled: window, FFT, magnitudes, updates, grouped masks, inverse FFTs, overlap-add.
 
-Nothing here checks, allocates or waits, and the interpreter lock is released. Who calls it owns all arrays, float32
-and C-contiguous but for the spectra. W lies in tiles of `TILE` bins, shape (n_tiles, n_components, TILE), so that a
-tile is in the L1 cache when its second product comes. Indices are unsigned where loops must vectorise: numba lets
-signed ones count from the end, which costs a comparison each.
+A frame is explained by the components, and once more by trained columns where there are some; the masks are those
+that both explanations agree on. Nothing here checks, allocates or waits, and the interpreter lock is released. Who
+calls it owns all arrays, float32 and C-contiguous but for the spectra. W lies in tiles of `TILE` bins, shape
+(n_tiles, n_components, TILE), so that a tile is in the L1 cache when its second product comes. Indices are unsigned
+where loops must vectorise: numba lets signed ones count from the end, which costs a comparison each.
 """
 
 from __future__ import annotations
@@ -49,9 +50,13 @@ class Plan(NamedTuple):
     synthesis_window: Array
     """Shape (latency,)."""
     W: Array
-    """The components in tiles, those of a source side by side."""
+    """What finds the activations in each explanation: columns in tiles, those of a source side by side."""
     M: Array
     """What the masks are made of, as W; or W itself."""
+    memory: Array
+    """Part of the last frame's activations in the start of the next, shape (n_explanations,)."""
+    weights: Array
+    """Powers that the models of the explanations are raised to before they are multiplied, same shape."""
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
@@ -67,7 +72,7 @@ class Stream(NamedTuple):
     overlap: Array
     """What is to go out, shape (n_outputs, n_channels, latency)."""
     h: Array
-    """The activations of the last frame as parts of 1, shape (n_components,)."""
+    """The activations of the last frame as parts of 1, shape (n_explanations, n_components)."""
     level: Array
     """The sum of the magnitudes of the last frame, shape (1,)."""
     frames: Array
@@ -88,27 +93,28 @@ class Stream(NamedTuple):
     """Shape (n_outputs * n_channels, n_fft)."""
 
 
-def tiled(W: Array) -> Array:
-    """Return W, shape (n_bins, n_components), in tiles, the last one filled up with zeros."""
-    n_bins, n_components = W.shape
+def tiled(*sets: Array) -> Array:
+    """Return sets of columns, each of shape (n_bins, n_components), in tiles, the last ones filled up with zeros."""
+    n_bins, n_components = sets[0].shape
     n_tiles = -(-n_bins // TILE)
-    tiles = zeros(n_tiles, n_components, TILE)
-    for t in range(n_tiles):
-        rows = W[t * TILE : (t + 1) * TILE]
-        tiles[t, :, : len(rows)] = rows.T
+    tiles = zeros(len(sets), n_tiles, n_components, TILE)
+    for one, W in zip(tiles, sets, strict=True):
+        for t in range(n_tiles):
+            rows = W[t * TILE : (t + 1) * TILE]
+            one[t, :, : len(rows)] = rows.T
     return tiles
 
 
 def started(plan: Plan, n_channels: int, n_outputs: int) -> Stream:
     """Return a stream that has heard nothing."""
     n_fft, n_bins = len(plan.analysis_window), len(plan.analysis_window) // 2 + 1
-    n_tiles, n_components, _ = plan.W.shape
+    n_explanations, n_tiles, n_components, _ = plan.W.shape
     n_rows, n_sources = n_outputs * n_channels, len(plan.bounds) - 1
     return Stream(
         position=np.zeros(1, np.int64),
         history=zeros(n_channels, n_fft),
         overlap=zeros(n_outputs, n_channels, len(plan.synthesis_window)),
-        h=zeros(n_components),
+        h=zeros(n_explanations, n_components),
         level=zeros(1),
         frames=zeros(n_channels, n_fft),
         spectrum=zeros(n_channels, 2 * n_bins).view(np.complex64),
@@ -262,22 +268,42 @@ def analyse(plan: Plan, stream: Stream) -> None:
 
 
 @compiled(inline=True)
-def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, total: Array) -> None:
+def explain(plan: Plan, stream: Stream, n_iter: int) -> None:
+    """Find the activations of the frame, in each explanation."""
+    for e in range(plan.W.shape[0]):
+        follow(stream.v, plan.W[e], stream.h[e], stream.g, stream.r, n_iter, RELAXATION, plan.memory[e])
+
+
+@compiled(inline=True)
+def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: Array) -> None:
     """Set the shares of the sources in the bins of a tile that begins at w[first]; see `masking.soft_masks`."""
-    w = plan.M.reshape(-1)
     for s in range(shares.shape[0]):
         begin, end = plan.bounds[s], plan.bounds[s + 1]
-        shares[s] = _REACH / np.float32(n_bins) * h[begin:end].sum()
-        _add_model(w, first, h, begin, end, shares[s])
+        shares[s] = 1
+        for e in range(h.shape[0]):
+            r[:] = _REACH / np.float32(n_bins) * h[e, begin:end].sum()
+            _add_model(plan.M[e].reshape(-1), first, h[e], begin, end, r)
+            multiply(shares[s], r, plan.weights[e])
     if plan.mask_power != 1:
-        sharpen(shares, total, plan.mask_power)
-    total[:] = 0
+        sharpen(shares, r, plan.mask_power)
+    r[:] = 0
     for s in range(shares.shape[0]):
         for i in range(_TILE):
-            total[i] += shares[s, i]
+            r[i] += shares[s, i]
     for s in range(shares.shape[0]):
         for i in range(_TILE):
-            shares[s, i] /= total[i]
+            shares[s, i] /= r[i]
+
+
+@compiled(inline=True)
+def multiply(x: Array, y: Array, exponent: np.float32) -> None:
+    """Multiply x by a power of y."""
+    if exponent == 1:
+        for i in range(_TILE):
+            x[i] *= y[i]
+    else:
+        for i in range(_TILE):
+            x[i] *= power(y[i], exponent)
 
 
 @compiled(inline=True)
@@ -329,7 +355,7 @@ def hop(plan: Plan, stream: Stream, gains: Array, n_iter: int) -> None:
     advance(stream.overlap, plan.hop_length)
     analyse(plan, stream)
     if stream.level[0] > 0:
-        follow(stream.v, plan.W, stream.h, stream.g, stream.r, n_iter, RELAXATION, MEMORY)
+        explain(plan, stream, n_iter)
         mask(plan, stream, gains)
         synthesise(plan, stream)
     else:
@@ -340,9 +366,9 @@ def hop(plan: Plan, stream: Stream, gains: Array, n_iter: int) -> None:
 @compiled(inline=True)
 def mask(plan: Plan, stream: Stream, gains: Array) -> None:
     """Set the spectra of the outputs, tile by tile."""
-    tile_values = np.uintp(plan.W.shape[1]) * _TILE
+    tile_values = np.uintp(plan.W.shape[2]) * _TILE
     first = _0
-    for t in range(plan.W.shape[0]):
+    for t in range(plan.W.shape[1]):
         share(plan, stream.h, stream.spectrum.shape[1], first, stream.shares, stream.r)
         weigh(stream.shares, gains, t * TILE, stream.spectrum, stream.separated, stream.r)
         first += tile_values

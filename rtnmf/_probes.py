@@ -20,7 +20,7 @@ def repeat(part: int, plan: _hop.Plan, stream: _hop.Stream, gains: Array, n_iter
         if part == 0:
             _hop.analyse(plan, stream)
         elif part == 1:
-            _hop.follow(stream.v, plan.W, stream.h, stream.g, stream.r, n_iter, _hop.RELAXATION, _hop.MEMORY)
+            _hop.explain(plan, stream, n_iter)
         elif part == 2:
             _hop.mask(plan, stream, gains)
         else:

@@ -155,7 +155,7 @@ def _part_s(separator: Separator, x: Array) -> dict[str, float]:
 
 def _limit_s(separator: Separator) -> float:
     """Return the least time of the updates of a hop."""
-    n_values = separator.dictionary.components.size
+    n_values = len(separator._plan.W) * separator.dictionary.components.size
     W, x = np.full(n_values, 1e-6, np.float32), np.zeros(_VALUES, np.float32)
     read_s = _median_s(lambda n: _probes.read(W, n))
     a, b = np.float32(0.999), np.float32(0.5)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["soft_masks"]
+__all__ = ["WEIGHTS", "agreed_masks", "soft_masks"]
 
 Array = NDArray[np.float32]
+
+WEIGHTS = (0.45, 0.85)
+"""Of the masks that the components and the trained columns propose. More than 1 together: what both say is surer."""
 
 _REACH = 1e-4  # of the mean level of the model, added as the broadband mask
 
@@ -45,3 +50,33 @@ def soft_masks(spectra: Array, power: float = 1.0) -> Array:
         reached = (reached / reached.max(axis=0)) ** np.float32(power)  # at most 1, so that no power overflows
     masks: Array = reached / reached.sum(axis=0)
     return masks
+
+
+def agreed_masks(masks: Sequence[Array], weights: Sequence[float] = WEIGHTS, power: float = 1.0) -> Array:
+    """Return the masks that several proposals agree on: the product of their powers, divided by its sum over sources.
+
+    Trained columns separate better what they were trained with, components what they were not; of two proposals that
+    differ, the one that is sure of a bin decides it.
+
+    Parameters
+    ----------
+    masks : sequence of arrays, shape (n_sources, n_bins)
+        Those of each explanation, as from `soft_masks`.
+    weights : sequence of float
+        The power of each.
+    power : float
+        Of the product, as in `soft_masks`.
+
+    Returns
+    -------
+    array, shape (n_sources, n_bins)
+
+    References
+    ----------
+    G. E. Hinton, "Products of experts", ICANN 1999, equation 1.
+    """
+    powers = [np.float32(w) * np.log(np.maximum(mask, 1e-37)) for mask, w in zip(masks, weights, strict=True)]
+    logs = np.sum(powers, axis=0)
+    shares = np.exp(np.float32(power) * (logs - logs.max(axis=0)))
+    agreed: Array = shares / shares.sum(axis=0)
+    return agreed

@@ -251,7 +251,7 @@ def activations(
     components = _checked("W", W, (None, None))
     frames = np.ascontiguousarray(_checked("V", V, (len(components), None)).T)
     H = np.empty((len(frames), components.shape[1]), np.float32)
-    _hop.track(frames, _hop.tiled(components), H, n_iter, np.float32(relaxation), np.float32(memory))
+    _hop.track(frames, _hop.tiled(components)[0], H, n_iter, np.float32(relaxation), np.float32(memory))
     return np.ascontiguousarray(H.T)
 
 

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf import _hop
+from rtnmf import _hop, masking
 from rtnmf.dictionary import Dictionary
 from rtnmf.nmf import check_whole
 
@@ -25,8 +25,10 @@ class Separator:
     """Separate a stream into the sources of a dictionary.
 
     Each frame of the STFT is explained by the components with a few updates of their activations, starting
-    from those of the frame before; each source gets the share of each bin that its components explain. All
-    channels of a frame share one set of activations and masks, so a source stays where it is in the image.
+    from those of the frame before; each source gets the share of each bin that its components explain. A trained
+    dictionary explains the frame a second time, with its trained columns and from a uniform start: a source then gets
+    what both agree on, see `masking.agreed_masks`. All channels of a frame share one set of activations and masks, so
+    a source stays where it is in the image.
 
     State
         The last frame of input, the overlap-add of the outputs, the activations. `reset` clears all of it.
@@ -82,13 +84,15 @@ class Separator:
         self.n_iter = n_iter
         self._gains = self._checked_gains(np.eye(len(self.sources)) if gains is None else gains)
         bounds = np.cumsum([0, *(dictionary.labels.count(source) for source in self.sources)])
-        W, M = _tiled_columns(dictionary)
+        W, M, memory, weights = _explanations(dictionary)
         self._plan = _hop.Plan(
             dictionary.stft.hop_length,
             dictionary.stft.analysis_window,
             dictionary.stft.synthesis_window,
             W,
             M,
+            memory,
+            weights,
             bounds.astype(np.uintp),
             np.float32(mask_power),
         )
@@ -118,11 +122,11 @@ class Separator:
 
     @property
     def activations(self) -> Array:
-        """Activations of the components in the last frame, shape (n_components,); a copy.
+        """Activations of `dictionary.components` in the last frame, shape (n_components,); a copy.
 
         In the order of `dictionary.labels` of the separator, which groups them by source.
         """
-        return self._stream.h * self._stream.level
+        return self._stream.h[0] * self._stream.level
 
     @property
     def gains(self) -> Array:
@@ -233,12 +237,17 @@ def separate(
     return np.concatenate([stems, separator.flush()], axis=1)[:, separator.latency :]
 
 
-def _tiled_columns(dictionary: Dictionary) -> tuple[Array, Array]:
-    """Return the columns that the updates and the masks use, the same where none were trained."""
+def _explanations(dictionary: Dictionary) -> tuple[Array, Array, Array, Array]:
+    """Return what each explanation finds activations with and makes masks of, its memory, and its weight."""
     if dictionary.update_components is None or dictionary.mask_components is None:
         W = _hop.tiled(dictionary.components)
-        return W, W
-    return _hop.tiled(dictionary.update_components), _hop.tiled(dictionary.mask_components)
+        return W, W, np.array([_hop.MEMORY]), np.ones(1, np.float32)
+    return (
+        _hop.tiled(dictionary.components, dictionary.update_components),
+        _hop.tiled(dictionary.components, dictionary.mask_components),
+        np.array([_hop.MEMORY, 0], np.float32),  # columns are trained from a uniform start
+        np.array(masking.WEIGHTS, np.float32),
+    )
 
 
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:

@@ -6,7 +6,7 @@ The tests hold the compiled engine to it, `bench_stream.py` measures both.
 import numpy as np
 from numpy import fft
 
-from rtnmf.masking import soft_masks
+from rtnmf.masking import agreed_masks, soft_masks
 
 __all__ = ["PlainSeparator"]
 
@@ -17,15 +17,21 @@ class PlainSeparator:
     def __init__(self, dictionary, *, n_channels=1, n_iter=5, mask_power=1.0, gains=None):
         dictionary = dictionary.select(*dictionary.sources)
         self.stft, self.n_iter, self.mask_power = dictionary.stft, n_iter, mask_power
-        self.W = np.ascontiguousarray(dictionary.components)
-        self.WT = np.ascontiguousarray(self.W.T)
+        self.W = [np.ascontiguousarray(dictionary.components)]
+        self.M = [self.W[0]]
+        self.memory = [0.9]
+        if dictionary.is_trained:
+            self.W.append(np.ascontiguousarray(dictionary.update_components))
+            self.M.append(np.ascontiguousarray(dictionary.mask_components))
+            self.memory.append(0)
+        self.WT = [np.ascontiguousarray(W.T) for W in self.W]
         self.columns = [[k for k, label in enumerate(dictionary.labels) if label == s] for s in dictionary.sources]
         self.gains = np.asarray(np.eye(len(self.columns)) if gains is None else gains, np.float32)
         self.history = np.zeros((n_channels, self.stft.n_fft), np.float32)
         self.incoming = np.zeros((n_channels, self.stft.hop_length), np.float32)
         self.overlap = np.zeros((len(self.gains), n_channels, self.stft.latency), np.float32)
         self.position = 0
-        self.h = np.zeros(self.W.shape[1], np.float32)
+        self.h = [np.zeros(W.shape[1], np.float32) for W in self.W]
 
     def process(self, block):
         """Take a block, shape (n_samples, n_channels), and return (n_outputs, n_samples, n_channels)."""
@@ -55,18 +61,25 @@ class PlainSeparator:
 
     def masks(self, v):
         """Return the mask of each output, shape (n_outputs, n_bins)."""
-        self.update(v)
-        models = np.stack([self.W[:, columns] @ self.h[columns] for columns in self.columns])
-        return self.gains @ soft_masks(models, self.mask_power)
+        total = v.sum()
+        if not total:
+            self.h = [np.zeros_like(h) for h in self.h]
+            return self.gains @ soft_masks(np.zeros((len(self.columns), len(v)), np.float32))
+        self.h = [self.updated(i, v / total) for i in range(len(self.W))]
+        models = [self.models(M, h) for M, h in zip(self.M, self.h, strict=True)]
+        if len(models) == 1:
+            return self.gains @ soft_masks(models[0], self.mask_power)
+        return self.gains @ agreed_masks([soft_masks(some) for some in models], power=self.mask_power)
 
-    def update(self, v):
-        """Update the activations: from nine tenths of the last ones and the rest uniform, relaxed but for the first."""
-        if not v.any():
-            self.h[:] = 0
-            return
-        v = v / v.sum()
-        n = len(self.h)
-        self.h = np.float32(0.9) * self.h / self.h.sum() + np.float32(0.1 / n) if self.h.any() else np.full(n, 1 / n)
-        self.h = self.h.astype(np.float32)
-        for i in range(self.n_iter):
-            self.h *= (self.WT @ (v / (self.W @ self.h + np.float32(1e-30)))) ** np.float32(1.7 if i else 1)
+    def models(self, M, h):
+        """Return the modelled magnitudes of the sources, shape (n_sources, n_bins)."""
+        return np.stack([M[:, columns] @ h[columns] for columns in self.columns])
+
+    def updated(self, i, v):
+        """Return activations: a part of the last ones and the rest uniform, updated, all but first relaxed."""
+        h, n = self.h[i], len(self.h[i])
+        memory = self.memory[i] if h.any() else 0
+        h = (memory * h / (h.sum() or 1) + (1 - memory) / n).astype(np.float32)
+        for update in range(self.n_iter):
+            h *= (self.WT[i] @ (v / (self.W[i] @ h + np.float32(1e-30)))) ** np.float32(1.7 if update else 1)
+        return h

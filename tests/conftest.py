@@ -24,13 +24,15 @@ def speech():
     return x / np.abs(x).max()
 
 
-def random_dictionary(stft, sources=("a", "b"), n_each=4, sample_rate=16000):
-    """Return a dictionary of spiky random spectra."""
-    components = np.random.default_rng(0).random((stft.n_bins, n_each * len(sources))) ** 8 + 1e-6
-    return Dictionary(components, tuple(s for s in sources for _ in range(n_each)), stft, sample_rate)
+def random_dictionary(stft, sources=("a", "b"), n_each=4, sample_rate=16000, trained=False):
+    """Return a dictionary of spiky random spectra, and of others to tell the sources apart with when it is trained."""
+    shape = (stft.n_bins, n_each * len(sources))
+    components, *others = np.random.default_rng(0).random((3, *shape)) ** 8 + 1e-6
+    more = dict(zip(("update_components", "mask_components"), others, strict=True)) if trained else {}
+    return Dictionary(components, tuple(s for s in sources for _ in range(n_each)), stft, sample_rate, **more)
 
 
-@pytest.fixture
-def dictionary(stft):
-    """Return a dictionary of two random sources for each window pair."""
-    return random_dictionary(stft)
+@pytest.fixture(params=[False, True], ids=["plain", "trained"])
+def dictionary(stft, request):
+    """Return a dictionary of two random sources for each window pair, also trained."""
+    return random_dictionary(stft, trained=request.param)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rtnmf.masking import soft_masks
+from rtnmf.masking import agreed_masks, soft_masks
 
 
 @pytest.mark.parametrize("power", [0.5, 1, 1.5, 2, 6])
@@ -43,3 +43,21 @@ def test_silence_and_any_level_give_finite_masks(level):
     """Silence and any level give finite masks."""
     masks = soft_masks(np.full((4, 10), level, np.float32), 2)
     np.testing.assert_allclose(masks, 0.25, rtol=1e-6)
+
+
+def test_agreed_masks_are_the_product_and_sum_to_one():
+    """Agreed masks are the product of powers, divided by its sum; one proposal alone stays as it is."""
+    first, second = (soft_masks(np.random.default_rng(seed).random((3, 50)).astype(np.float32)) for seed in (0, 1))
+    product = first**0.5 * second**1.5
+    agreed = agreed_masks([first, second], (0.5, 1.5))
+    np.testing.assert_allclose(agreed, product / product.sum(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(agreed_masks([first, second], (0.25, 0.75), 2), agreed, rtol=1e-5)
+    np.testing.assert_allclose(agreed_masks([first], (1,)), first, rtol=1e-5)
+
+
+def test_the_surer_mask_decides_and_contradictions_are_no_harm():
+    """A mask that is sure outweighs one that is not; two that are sure of opposites give finite masks."""
+    first, second = np.float32([[0.999, 1, 0], [0.001, 0, 1]]), np.float32([[0.4, 0, 1], [0.6, 1, 0]])
+    agreed = agreed_masks([first, second])
+    assert agreed[0, 0] > 0.9
+    np.testing.assert_allclose(agreed.sum(axis=0), 1, rtol=1e-6)

@@ -75,9 +75,10 @@ def test_what_is_shared_out_comes_back_late_by_the_latency_for_any_windows(stft,
 
 @pytest.mark.parametrize("options", [{}, {"n_iter": 1}, {"mask_power": 2}, {"gains": [[1, 0.5, 0], [0, 0, 2]]}])
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_stems_are_those_of_the_plain_engine(stft, speech, options, n_channels):
+@pytest.mark.parametrize("trained", [False, True])
+def test_stems_are_those_of_the_plain_engine(stft, speech, options, n_channels, trained):
     """Stems are those of the plain engine."""
-    dictionary = random_dictionary(stft, ("a", "b", "c"), 5)
+    dictionary = random_dictionary(stft, ("a", "b", "c"), 5, trained=trained)
     x = np.stack([speech[:16000], noise(16000)], axis=1)[:, :n_channels]
     x[8000:10000] = 0
     plain = PlainSeparator(dictionary, n_channels=n_channels, **options).process(x)
@@ -86,10 +87,10 @@ def test_stems_are_those_of_the_plain_engine(stft, speech, options, n_channels):
 
 
 @settings(max_examples=40, deadline=None)
-@given(stfts(), st.integers(1, 9), st.integers(1, 3), st.sampled_from([1, 0.5, 3]))
-def test_stems_are_those_of_the_plain_engine_for_any_sizes(stft, n_components, n_channels, mask_power):
+@given(stfts(), st.integers(1, 9), st.integers(1, 3), st.sampled_from([1, 0.5, 3]), st.booleans())
+def test_stems_are_those_of_the_plain_engine_for_any_sizes(stft, n_components, n_channels, mask_power, trained):
     """Stems are those of the plain engine for any window, hop, latency, components and channels."""
-    dictionary = random_dictionary(stft, ("a", "b"), n_components)
+    dictionary = random_dictionary(stft, ("a", "b"), n_components, trained=trained)
     x = noise(700, n_channels)
     plain = PlainSeparator(dictionary, n_channels=n_channels, mask_power=mask_power).process(x)
     stems = Separator(dictionary, n_channels=n_channels, mask_power=mask_power).process(x)
@@ -243,24 +244,23 @@ def test_activations_are_those_of_the_last_frame(dictionary, speech):
     assert separator.activations.sum() == pytest.approx(frames[:, last].sum(), rel=1e-5)
 
 
-def test_trained_columns_find_activations_and_make_masks(dictionary, speech):
-    """Trained columns take the place of the components: one set in the updates, the other in the masks."""
-    x, plain = speech[:8000], separate(speech[:8000], dictionary)
-    other = random_dictionary(dictionary.stft, ("b", "a")).components[:, ::-1]
-    trained = replace(dictionary, update_components=other, mask_components=dictionary.components)
-    assert np.abs(separate(x, trained) - plain).max() > 0.01
-    both = replace(dictionary, update_components=other, mask_components=other)
-    np.testing.assert_array_equal(separate(x, both), separate(x, replace(dictionary, components=other)))
-    same = replace(dictionary, update_components=dictionary.components, mask_components=dictionary.components)
-    np.testing.assert_array_equal(separate(x, same), plain)
-    np.testing.assert_allclose(separate(x, trained).sum(axis=0), x, atol=1e-6)
+def test_both_sets_of_trained_columns_and_the_components_matter(stft, speech):
+    """Stems change with the components, with the columns that find activations and with those that make masks."""
+    trained, other = (random_dictionary(stft, names, trained=True) for names in (("a", "b"), ("b", "a")))
+    stems = separate(speech[:8000], trained)
+    for name in ("components", "update_components", "mask_components"):
+        changed = replace(trained, **{name: getattr(other, name)[:, ::-1]})
+        assert np.abs(separate(speech[:8000], changed) - stems).max() > 0.01
 
 
 def test_order_of_the_columns_does_not_matter(dictionary, speech):
     """Order of the columns does not matter."""
     order = [0, 4, 1, 5, 2, 6, 3, 7]
-    mixed = Dictionary(
-        dictionary.components[:, order], tuple(dictionary.labels[k] for k in order), dictionary.stft, 16000
+    columns = ["components", *["update_components", "mask_components"] * dictionary.is_trained]
+    mixed = replace(
+        dictionary,
+        labels=tuple(dictionary.labels[k] for k in order),
+        **{name: getattr(dictionary, name)[:, order] for name in columns},
     )
     np.testing.assert_array_equal(separate(speech[:5000], mixed), separate(speech[:5000], dictionary))
 
@@ -329,9 +329,8 @@ def test_bad_blocks_and_gains_are_refused():
 
 
 @pytest.mark.parametrize("mask_power", [1, 2])
-def test_nothing_denormal_is_left_to_slow_it_down(stft, speech, mask_power):
+def test_nothing_denormal_is_left_to_slow_it_down(dictionary, speech, mask_power):
     """No array that a hop reads or writes holds a denormal number while speech fades away into some."""
-    dictionary = random_dictionary(stft)
     x = np.append(speech * np.logspace(0, -45, len(speech), dtype=np.float32), np.zeros(4096, np.float32))
     assert 0 < np.abs(x[x != 0]).min() < np.finfo(np.float32).tiny
     separator = Separator(dictionary, mask_power=mask_power)
