@@ -39,6 +39,8 @@ __all__ = [
 Array = NDArray[np.float32]
 
 _DRAWS = 2000
+_VOICE = re.compile("voice|vocal|speech|speak|spk|talk|sing|male", re.IGNORECASE)
+_KINDS = ("no voice", "a voice and other sounds", "voices only")
 
 
 class BSSEval(NamedTuple):
@@ -79,7 +81,8 @@ class Comparison(NamedTuple):
     """What the training that tells sources apart gained in a group of cases, in dB of SI-SDR improvement.
 
     untrained_db is the mean without it; gained_db what it adds in the mean, low_db and high_db the ends of the
-    bootstrap interval of 95 % of that mean, least_db what it adds to the case that it serves worst.
+    bootstrap interval of 95 % of that mean, least_db what it adds to the case that it serves worst. bound_db is the
+    mean of the ideal ratio mask, share_of_stems_worse that of the stems which are worse than the mixture.
     """
 
     name: str
@@ -89,6 +92,8 @@ class Comparison(NamedTuple):
     low_db: float
     high_db: float
     least_db: float
+    bound_db: float
+    share_of_stems_worse: float
 
 
 def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
@@ -271,11 +276,15 @@ def summary(results: list[CaseResult]) -> dict[str, float]:
 def compare(results: list[CaseResult]) -> list[Comparison]:
     """Return what the training gained, for all cases and for each group of them.
 
-    A group is made of the cases whose condition begins alike, up to the first comma, semicolon or bracket.
+    Cases whose condition begins alike, up to the first comma, semicolon or bracket, are a group, and so are, by the
+    names of the sources, those of voices only, of a voice and other sounds, and of no voice.
     """
     groups = {"all": results}
     for result in results:
         groups.setdefault(re.split(r"[,;:(]", result.condition)[0].strip() or "no condition", []).append(result)
+    for result in results:
+        voices = [bool(_VOICE.search(source)) for source in result.sources]
+        groups.setdefault(_KINDS[any(voices) + all(voices)], []).append(result)
     return [_compared(name, some) for name, some in groups.items()]
 
 
@@ -285,7 +294,15 @@ def _compared(name: str, results: list[CaseResult]) -> Comparison:
     draws = np.random.default_rng(0).integers(len(gained), size=(_DRAWS, len(gained)))
     low, high = np.percentile(gained[draws].mean(axis=1), [2.5, 97.5])
     return Comparison(
-        name, len(results), float(untrained.mean()), float(gained.mean()), float(low), float(high), float(gained.min())
+        name,
+        len(results),
+        float(untrained.mean()),
+        float(gained.mean()),
+        float(low),
+        float(high),
+        float(gained.min()),
+        float(np.mean([(result.bound - result.before).mean() for result in results])),
+        float(np.mean(np.concatenate([result.improvement for result in results]) < 0)),
     )
 
 

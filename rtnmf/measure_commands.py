@@ -141,10 +141,15 @@ def _print_comparisons(groups: list[Comparison]) -> None:
     """Print what the training gained, if there was any."""
     if not any(group.gained_db or group.least_db for group in groups):
         return
-    print(f"\n{'SI-SDR gained, dB':32}{'cases':>6}{'untrained':>11}{'training adds':>15}{'95 %':>16}{'least':>7}")
+    heads = f"{'cases':>6}{'untrained':>11}{'training adds':>15}{'95 %':>14}{'least':>7}{'bound':>7}{'worse':>7}"
+    print(f"\n{'SI-SDR gained, dB':30}{heads}")
     for g in groups:
-        interval = f"{g.low_db:.2f} to {g.high_db:.2f}"
-        print(f"{g.name:32.32}{g.n_cases:6}{g.untrained_db:11.2f}{g.gained_db:15.2f}{interval:>16}{g.least_db:7.2f}")
+        interval, worse = f"{g.low_db:.2f} to {g.high_db:.2f}", f"{100 * g.share_of_stems_worse:.0f} %"
+        figures = (
+            f"{g.n_cases:6}{g.untrained_db:11.2f}{g.gained_db:15.2f}{interval:>14}{g.least_db:7.2f}{g.bound_db:7.2f}"
+        )
+        print(f"{g.name:30.30}{figures}{worse:>7}")
+    print("bound: what the ideal ratio mask gains; worse: stems that are worse than the mixture")
 
 
 def _summary_lines(s: dict[str, float]) -> dict[str, str]:

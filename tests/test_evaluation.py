@@ -99,17 +99,22 @@ def test_evaluation_learns_separates_and_measures():
 def test_comparison_groups_cases_and_bounds_the_mean():
     """A comparison states, for all and for each group, what training gained, the bootstrap interval and the least."""
     (result,) = evaluate(DEMO, n_components=2, n_iter=1, n_steps=2)
-    conditions, gains = ["matched, a", "matched; b", "matched", "unmatched"], [1.0, 2.0, 3.0, -1.0]
+    result = result._replace(untrained=result.before + 5, bound=result.before + 14)
+    conditions, gains = ["matched, a", "matched; b", "matched", "unmatched"], [1.0, 2.0, 3.0, -6.0]
+    sources = [("speech", "fan"), ("female", "male"), ("Voice", "x"), ("drums", "bass")]
     results = [
-        result._replace(condition=condition, untrained=result.before + 5, after=result.before + 5 + gain)
-        for condition, gain in zip(conditions, gains, strict=True)
+        result._replace(condition=condition, sources=names, after=result.untrained + gain)
+        for condition, names, gain in zip(conditions, sources, gains, strict=True)
     ]
-    every, matched, unmatched = compare(results)
-    assert [group.name for group in (every, matched, unmatched)] == ["all", "matched", "unmatched"]
-    assert [group.n_cases for group in (every, matched, unmatched)] == [4, 3, 1]
-    assert every[2:4] == pytest.approx((5, 1.25))
-    assert matched[2:] == pytest.approx((5, 2, 1, 3, 1), abs=0.01)
-    assert unmatched[2:] == pytest.approx((5, -1, -1, -1, -1))
+    groups = compare(results)
+    kinds = ["a voice and other sounds", "voices only", "no voice"]
+    assert [group.name for group in groups] == ["all", "matched", "unmatched", *kinds]
+    assert [group.n_cases for group in groups] == [4, 3, 1, 2, 1, 1]
+    every, matched, unmatched, *_ = groups
+    assert every[2:4] == pytest.approx((5, 0))
+    assert every[6:] == pytest.approx((-6, 14, 0.25))
+    assert matched[2:] == pytest.approx((5, 2, 1, 3, 1, 14, 0), abs=0.01)
+    assert unmatched[2:] == pytest.approx((5, -6, -6, -6, -6, 14, 1))
 
 
 def test_a_case_without_training_clips_is_named(tmp_path):
