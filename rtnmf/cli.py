@@ -183,7 +183,9 @@ def _learn_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
     sub.add_argument("--components", type=_count, metavar="N", help="per source (32), or in all when learned blind (3)")
     sub.add_argument("--iterations", type=_count, metavar="N", help="of the factorisation (40; blind, at most 100)")
-    sub.add_argument("--steps", type=_none_or_more, metavar="N", help="of training that tells sources apart (800; 0)")
+    sub.add_argument(
+        "--steps", type=_none_or_more, metavar="N", help="of training to tell sources apart (1200; 0: none)"
+    )
     sub.add_argument("--rate", type=_count, metavar="HZ", help="sample rate (the highest of the files)")
     sub.add_argument(
         "--latency", type=_latency, metavar="SAMPLES", help="delay when separating, or `low`: 3 ms (43 to 85 ms)"
@@ -227,7 +229,9 @@ def _evaluate_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("folder", metavar="FOLDER", help="with a cases.json")
     sub.add_argument("--dictionary", metavar="DICT[+DICT...]", help="use this one, on the cases whose sources it has")
     sub.add_argument("--components", type=_count, metavar="N", help="per source (32)")
-    sub.add_argument("--steps", type=_none_or_more, metavar="N", help="of training that tells sources apart (800; 0)")
+    sub.add_argument(
+        "--steps", type=_none_or_more, metavar="N", help="of training to tell sources apart (1200; 0: none)"
+    )
     sub.add_argument("--latency", type=_latency, metavar="SAMPLES", help="to learn for (the window)")
     sub.add_argument("--latency-ms", type=_seconds, metavar="MS", help="at most so much, by shortening the synthesis")
     sub.add_argument("--seed", type=_none_or_more, default=0, metavar="N", help="of the random start (0)")

@@ -27,6 +27,7 @@ Progress = Callable[[str, int, int], object]
 
 _SILENCE_DB = -60.0
 _MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
+_STEPS = 1200  # of the training that tells sources apart
 
 # Two choices that were measured on 14 mixtures, over several seeds. Starting from averages of about a sixteenth of the
 # frames each, instead of from noise, and giving each component half of the mean spectrum of its source, for the sounds
@@ -76,7 +77,7 @@ def learn(
         Iterations of the factorisation; None means 40, which keeps the components from fitting these very
         recordings, and when learned blind at most 100, fewer when it converged.
     n_steps : int, optional
-        Steps of the training that tells two or more sources apart; None means 800, 0 leaves it out.
+        Steps of the training that tells two or more sources apart; None means 1200, 0 leaves it out.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
@@ -116,7 +117,7 @@ def learn(
         labels += [f"component-{k + 1}" if blind else name for k in range(W.shape[1])]
     is_trained = not blind and len(named) > 1 and n_steps != 0
     update_components, mask_components = (
-        _told_apart(columns, spectra, 800 if n_steps is None else n_steps, seed, progress)
+        _told_apart(columns, spectra, _STEPS if n_steps is None else n_steps, seed, progress)
         if is_trained
         else (None, None)
     )
