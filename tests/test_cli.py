@@ -195,7 +195,7 @@ def test_evaluate_prints_a_table_or_json(capsys):
     table = capsys.readouterr().out
     assert "voice" in table
     assert "Cases: 1, SI-SDR gained, mean: " in table
-    assert re.search(r"\nall +1 +[\d.-]+ +[\d.-]+ +[\d.-]+ to [\d.-]+ +[\d.-]+\n", table)
+    assert re.search(r"\nall +1 +[\d.-]+ +[\d.-]+ +[\d.-]+ to [\d.-]+ +[\d.-]+ +[\d.]+ +\d+ %\n", table)
     assert run("evaluate", DEMO, "--json", "--components", 4, "--steps", 20) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["cases"][0]["sources"] == ["voice", "keyboard"]
