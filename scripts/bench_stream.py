@@ -6,7 +6,8 @@
 Both get noise, hop by hop, on one thread. The second table is of whole hops over window, components, updates and
 outputs (hop a quarter of the window, or of the latency where it is shorter); `p99` is of single hops of ours, as a
 multiple of their median. The table before it is of the updates of one frame alone, against numpy's two matrix-vector
-products per update and the limit: reading W once per update from the cache that holds it, or the arithmetic.
+products per update and the limit: reading W once per update from the cache that holds it, or the arithmetic. The last
+table is of a dictionary with trained columns, against the same without.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import platform
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,7 @@ CASES = [  # window, latency, components in all, updates, outputs
     for n_iter in (1, 5, 10)
     for n_outputs in (1, 2)
 ] + [(2048, 128, 64, 5, 2), (2048, 96, 64, 5, 2)]
+TRAINED = [(1024, None), (2048, None), (2048, 128)]
 UPDATES = [(1024, 64, 10), (2048, 16, 10), (2048, 64, 5), (2048, 64, 10), (2048, 128, 10)]
 
 
@@ -115,6 +118,25 @@ def measured_updates(n_fft, n_components, n_iter, rounds):
     }
 
 
+def measured_trained(n_fft, latency, rounds):
+    """Return medians of a hop with and without trained columns, two sources of 32 components, 5 updates."""
+    plain = dictionary_of(n_fft, latency, 64)
+    reverse = plain.components[:, ::-1]
+    trained = replace(plain, update_components=reverse, mask_components=reverse)
+    hop_length = plain.stft.hop_length
+    x = np.random.default_rng(1).uniform(-1, 1, (HOPS * hop_length, 1)).astype(np.float32)
+    separators = [Separator(dictionary) for dictionary in (plain, trained)]
+    found = [[np.median(hop_times(separator, x, hop_length)) for separator in separators] for _ in range(rounds)]
+    without, trained_s = np.array(found).T
+    return {
+        "n_fft": n_fft,
+        "latency": plain.stft.latency,
+        "plain_us": 1e6 * float(np.median(without)),
+        "trained_us": 1e6 * float(np.median(trained_s)),
+        "ratio": float(np.median(trained_s / without)),
+    }
+
+
 def show(rows, columns):
     """Print a table."""
     print("\n" + "".join(f"{name:>{max(9, len(name) + 2)}}" for name in columns))
@@ -126,7 +148,7 @@ def show(rows, columns):
 
 
 def main():
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
@@ -138,8 +160,10 @@ def main():
         show(updates, list(updates[0]))
         hops = list(measured_hops(arguments.rounds))
         show(hops, list(hops[0]))
+        trained = [measured_trained(*case, arguments.rounds) for case in TRAINED]
+        show(trained, list(trained[0]))
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps({"updates": updates, "hops": hops}, indent=1))
+        Path(arguments.json).write_text(json.dumps({"updates": updates, "hops": hops, "trained": trained}, indent=1))
 
 
 if __name__ == "__main__":
