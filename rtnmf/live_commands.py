@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rtnmf import arguments, terminal
 
 if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary
     from rtnmf.live import Live
 
 __all__ = ["devices", "doctor", "live", "recorded"]
@@ -20,8 +21,8 @@ __all__ = ["devices", "doctor", "live", "recorded"]
 _COUNTDOWN_S = 3
 _FULL_SCALE = 0.999
 _QUIET_DB = -60.0
-_COST_AT_3_MS_DB = 1.1  # as measured on 32 mixtures, at 6 and 12 ms too
-_COST_OF_DOUBLE_DB = 0.3
+_COST_AT_3_MS_DB = {False: 1.1, True: 1.7}  # untrained, trained; as measured on 32 mixtures, at 6 and 12 ms too
+_COST_OF_DOUBLE_DB = {False: 0.3, True: 0.45}
 
 
 def live(options: argparse.Namespace) -> None:
@@ -55,7 +56,7 @@ def live(options: argparse.Namespace) -> None:
         running.solo(dictionary.sources[0])
     try:
         with running:
-            _announce(running, options.dictionary, dictionary.sample_rate, dictionary.stft.latency)
+            _announce(running, options.dictionary, dictionary)
             (terminal.show if sys.stdout.isatty() else terminal.lines)(running, options.seconds)
     except KeyboardInterrupt:
         if not running.facts:
@@ -63,15 +64,16 @@ def live(options: argparse.Namespace) -> None:
     _sum_up(running)
 
 
-def _announce(running: Live, name: str, learned_rate: int, learned_latency: int) -> None:
+def _announce(running: Live, name: str, learned: Dictionary) -> None:
     facts, rate = running.facts, running.sample_rate
-    if rate != learned_rate:
-        print(f"note: {name} was learned at {learned_rate} Hz, is used at {rate} Hz", file=sys.stderr)
-    was_ms, is_ms = 1000 * learned_latency / learned_rate, 1000 * running.latency / rate
+    if rate != learned.sample_rate:
+        print(f"note: {name} was learned at {learned.sample_rate} Hz, is used at {rate} Hz", file=sys.stderr)
+    was_ms, is_ms = 1000 * learned.stft.latency / learned.sample_rate, 1000 * running.latency / rate
     if is_ms < was_ms / 2:
+        cost_db = _COST_AT_3_MS_DB[learned.is_trained] - _COST_OF_DOUBLE_DB[learned.is_trained] * math.log2(is_ms / 3)
         print(
             f"note: {name} was learned for {was_ms:.0f} ms and is used at {is_ms:.1f} ms: that costs"
-            f" about {max(0, _COST_AT_3_MS_DB - _COST_OF_DOUBLE_DB * math.log2(is_ms / 3)):.1f} dB of separation",
+            f" about {max(0, cost_db):.1f} dB of separation",
             file=sys.stderr,
         )
     if "JACK" not in facts["host"] and (facts["input"] == facts["output"] or "default" in facts["output"]):
