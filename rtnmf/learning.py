@@ -116,18 +116,13 @@ def learn(
         divergences[name] = tuple(zip(fitted.iterations.tolist(), parts, strict=True))
         labels += [f"component-{k + 1}" if blind else name for k in range(W.shape[1])]
     is_trained = not blind and len(named) > 1 and n_steps != 0
-    update_components, mask_components = (
-        _told_apart(columns, spectra, _STEPS if n_steps is None else n_steps, seed, progress)
-        if is_trained
-        else (None, None)
-    )
+    trained = _told_apart(columns, spectra, n_steps, seed, progress) if is_trained else {}
     return Dictionary(
         np.hstack(columns),
         tuple(labels),
         stft,
         rate,
-        update_components=update_components,
-        mask_components=mask_components,
+        **trained,
         description=description,
         licence=licence,
         learned_from=tuple(_described(name, one) for name, some in listed.items() for one in some),
@@ -241,20 +236,24 @@ def _blind_components(
 
 
 def _told_apart(
-    columns: list[Array], spectra: list[NDArray[np.complex64]], n_steps: int, seed: int, progress: Progress | None
-) -> tuple[Array, Array]:
-    """Return columns for the updates and for the masks, trained on mixtures of the sources."""
+    columns: list[Array],
+    spectra: list[NDArray[np.complex64]],
+    n_steps: int | None,
+    seed: int,
+    progress: Progress | None,
+) -> dict[str, Array]:
+    """Return the columns for the updates and for the masks, trained on mixtures of the sources."""
     bounds = np.cumsum([0, *(some.shape[1] for some in columns)]).tolist()
     W, M = _unrolled.trained(
         np.hstack(columns).T,
         bounds,
         spectra,
         n_iter=5,
-        n_steps=n_steps,
+        n_steps=_STEPS if n_steps is None else n_steps,
         seed=seed,
         progress=_named(progress, "telling apart"),
     )
-    return W.T, M.T
+    return {"update_components": W.T, "mask_components": M.T}
 
 
 def _affordable(n_components: int, n_frames: int, name: str) -> int:
