@@ -90,10 +90,13 @@ def learn(
     ------
     TypeError, ValueError
         If there is nothing to learn from: no source, no recording, one that is silent, too short or not finite.
+        If a number is out of its range.
     """
     named = recordings if isinstance(recordings, Mapping) else {"": recordings}
     if not named:
         raise ValueError("recordings are empty, expected {source name: recording}")
+    if n_steps is not None:
+        nmf.check_whole("n_steps", n_steps, 0)
     blind = not isinstance(recordings, Mapping)
     for name in () if blind else named:
         check_source_name(name)

@@ -174,3 +174,10 @@ def test_demo_clips_teach_the_demo():
     """Demo clips teach the demo."""
     learned = learn({n: DEMO / f"{n}-train.flac" for n in ("voice", "keyboard")}, 16000, n_iter=2)
     assert learned.n_components == 64
+
+
+@pytest.mark.parametrize(("n_steps", "error"), [(-1, ValueError), (1.5, TypeError), ("abc", TypeError)])
+def test_bad_numbers_of_steps_are_refused_at_once(n_steps, error):
+    """Bad numbers of steps are refused before anything is read."""
+    with pytest.raises(error, match="n_steps is"):
+        learn({"a": "no such file", "b": "nor this"}, n_steps=n_steps)
