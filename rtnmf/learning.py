@@ -106,19 +106,20 @@ def learn(
     columns: list[Array] = []
     labels: list[str] = []
     divergences = {}
+    is_trained = not blind and len(named) > 1 and n_steps != 0
     spectra = []
     for name, some in listed.items():
         n_most = max(1, _MOST_FRAMES // len(some))
         both = [_spectra(f"{name}, recording {i}", one, rate, stft, n_most) for i, one in enumerate(some, 1)]
         V = np.hstack([magnitudes for magnitudes, _ in both])
-        spectra.append(np.vstack([frames for _, frames in both]))
+        if is_trained:
+            spectra.append(np.vstack([frames for _, frames in both]))
         learn_columns = _blind_components if blind else _components
         W, fitted = learn_columns(V, name, n_components, n_iter, seed, progress)
         columns.append(W)
         parts = (fitted.divergences / V.sum(dtype=np.float64)).tolist()
         divergences[name] = tuple(zip(fitted.iterations.tolist(), parts, strict=True))
         labels += [f"component-{k + 1}" if blind else name for k in range(W.shape[1])]
-    is_trained = not blind and len(named) > 1 and n_steps != 0
     trained = _told_apart(columns, spectra, n_steps, seed, progress) if is_trained else {}
     return Dictionary(
         np.hstack(columns),
