@@ -11,31 +11,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary, load_preset, presets
-    from rtnmf.learning import learn
-    from rtnmf.separator import Separator, separate
-    from rtnmf.spectral import STFT
+    from rtnmf.engine.separator import Separator, separate
+    from rtnmf.frames.stft import STFT
+    from rtnmf.learning.learn import learn
 
 __all__ = ["STFT", "Dictionary", "Separator", "learn", "load_preset", "presets", "separate"]
 
-_ROOMS = {
-    "STFT": "spectral",
+_NAMES = {
+    "STFT": "frames.stft",
     "Dictionary": "dictionary",
     "load_preset": "dictionary",
     "presets": "dictionary",
-    "Separator": "separator",
-    "separate": "separator",
-    "learn": "learning",
+    "Separator": "engine.separator",
+    "separate": "engine.separator",
+    "learn": "learning.learn",
 }
-_MODULES = ("evaluation", "files", "live", "masking", "nmf", "report", "spectral")
+_MODULES = {
+    "evaluation": "measure.evaluation",
+    "files": "audio.files",
+    "live": "live",
+    "nmf": "nmf",
+    "report": "report",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return getattr(importlib.import_module(f"rtnmf.{_ROOMS[name]}"), name)
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"rtnmf.{_NAMES[name]}"), name)
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("rtnmf")
     if name in _MODULES:
-        return importlib.import_module(f"rtnmf.{name}")
+        return importlib.import_module(f"rtnmf.{_MODULES[name]}")
     raise AttributeError(f"module 'rtnmf' has no attribute {name!r}")
 
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from rtnmf.cli import main
+from rtnmf.cli.main import main
 
 sys.exit(main())

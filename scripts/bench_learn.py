@@ -28,7 +28,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import NMF
 
-from rtnmf import STFT, files, nmf
+from rtnmf import STFT, nmf
+from rtnmf.audio import files
 
 CLIPS = sorted((Path(__file__).parent.parent / "presets" / "clips").glob("inst_*.flac"))
 ALL_CLIPS = sorted(CLIPS[0].parent.glob("*.flac"))

@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 
 from rtnmf import learn, separate
-from rtnmf.evaluation import load_case, si_sdr
+from rtnmf.measure.evaluation import load_case, si_sdr
 
 RNNOISE_RATE = 48000
 LONGEST_DELAY_S = 0.05

@@ -23,7 +23,7 @@ from plain_engine import PlainSeparator
 from threadpoolctl import threadpool_limits
 
 from rtnmf import STFT, Dictionary, Separator
-from rtnmf.benchmark import benchmark
+from rtnmf.measure.benchmark import benchmark
 
 HOPS = 100
 COLD = 5  # hops in which the caches still hold what the other engine needed

@@ -8,7 +8,8 @@ one machine. `presets/README.md` says whose the clips are.
 import csv
 from pathlib import Path
 
-from rtnmf import STFT, files, learn
+from rtnmf import STFT, learn
+from rtnmf.audio import files
 
 PRESETS = Path(__file__).parent.parent / "presets"
 CLIPS = PRESETS / "clips"

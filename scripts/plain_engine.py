@@ -6,7 +6,7 @@ The tests hold the compiled engine to it, `bench_stream.py` measures both.
 import numpy as np
 from numpy import fft
 
-from rtnmf.masking import agreed_masks, soft_masks
+from rtnmf.frames.masks import agreed_masks, soft_masks
 
 __all__ = ["PlainSeparator"]
 

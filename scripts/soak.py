@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rtnmf import Separator, files, load_preset
+from rtnmf import Separator, load_preset
+from rtnmf.audio import files
 
 DEMO = Path(__file__).parent.parent / "presets" / "demo"
 KINDS = ("speech", "silence", "both", "fade", "typing", "noise", "broken")

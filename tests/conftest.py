@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtnmf import STFT, Dictionary, files
+from rtnmf import STFT, Dictionary
+from rtnmf.audio import files
 
 DEMO = Path(__file__).parent.parent / "presets" / "demo"
 SETTINGS = [STFT(1024, 256), STFT(1024, 32, latency=128)]

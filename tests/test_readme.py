@@ -13,7 +13,7 @@ import pytest
 from conftest import DEMO
 from jack_server import ENVIRONMENT, Peer, Server
 
-from rtnmf import files
+from rtnmf.audio import files
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 DEVICES = [("USB", 2, 0), ("Headphones", 0, 2), ("Mixer", 0, 4)]

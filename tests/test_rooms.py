@@ -9,80 +9,61 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"spectral", "nmf", "_unrolled", "_descent", "_kernels", "_hop", "_probes", "_compiling", "masking", "replacing"},
-    {"dictionary", "files"},
-    {"learning", "separator"},
-    {"benchmark", "evaluation", "report"},
-    # live/ has floors of its own, all above the separator and below the commands
-    {"live.memory", "live.pacing", "live.resampling", "live.devices", "live.engine", "live.stats"},
-    {"live.protocol", "live.recorder"},
-    {"live.child", "live.process", "live.microphone", "live.doctor"},
-    {"live.supervisor"},
-    {"live.__init__"},
-    {"arguments", "terminal"},
-    {"live_commands"},
-    {"commands"},
-    {"measure_commands"},
-    {"cli", "__init__"},
-    {"__main__"},
+    {"checks"},
+    {"audio", "frames"},
+    {"dictionary", "kernels"},
+    {"engine", "nmf"},
+    {"learning"},
+    {"live", "measure", "report"},
+    {"control"},
+    {"cli"},
+    {"__init__", "__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-INSIDE = {
-    *((room, "_compiling") for room in ("_descent", "_hop", "_kernels", "_probes", "nmf")),
-    *(("nmf", room) for room in ("_descent", "_hop")),
-    ("_descent", "_kernels"),
-    ("_probes", "_hop"),
-    ("_unrolled", "_hop"),
-}
+MODULES = [path.relative_to(PACKAGE).with_suffix("").parts for path in sorted(PACKAGE.rglob("*.py"))]
 
 
-def imported(room):
-    """Yield the rooms and the packages that a module imports, wherever in it."""
-    for node in ast.walk(ast.parse((PACKAGE / f"{room.replace('.', '/')}.py").read_text())):
+def imported(module):
+    """Yield what a module imports, wherever in it, as dotted names."""
+    for node in ast.walk(ast.parse(PACKAGE.joinpath(*module).with_suffix(".py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_module_is_a_room():
-    """Every module is a room."""
-    modules = {path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py")}
-    assert {".".join(module.parts) for module in modules} == set(FLOOR)
+@pytest.mark.parametrize("module", MODULES, ids="/".join)
+def test_a_room_imports_only_itself_and_rooms_below(module):
+    """A module imports its own room and rooms on lower floors, and no room beside or above its own."""
+    for name in imported(module):
+        parts = name.split(".")
+        if parts[0] == "rtnmf" and parts[1] != module[0]:
+            assert FLOOR[parts[1]] < FLOOR[module[0]], f"{'/'.join(module)} imports {name}"
 
 
-@pytest.mark.parametrize("room", sorted(FLOOR))
-def test_room_imports_only_from_lower_floors(room):
-    """Room imports only from lower floors."""
-    for name in imported(room):
-        parts = name.split(".")[1:]
-        other = ".".join(parts[: 2 if parts[:1] == ["live"] else 1])
-        other = "live.__init__" if other in ("live", "live.Live", "live.Stats") else other
-        if name.startswith("rtnmf.") and other in FLOOR:
-            assert FLOOR[other] < FLOOR[room] or (room, other) in INSIDE, f"{room} imports {other}"
+@pytest.mark.parametrize("module", [m for m in MODULES if m[0] == "kernels"], ids="/".join)
+def test_kernels_need_only_numpy_and_numba(module):
+    """Whatever another engine must port depends on numpy and numba only."""
+    packages = {name.partition(".")[0] for name in imported(module)} - {"rtnmf"} - sys.stdlib_module_names
+    assert packages <= {"numpy", "numba", "rocket_fft"}
 
 
-@pytest.mark.parametrize("room", sorted(FLOORS[0]))
-def test_ground_floor_needs_numpy_and_numba_only(room):
-    """Ground floor needs numpy and numba only."""
-    packages = {name.partition(".")[0] for name in imported(room)} - {"rtnmf"} - sys.stdlib_module_names
-    assert packages <= {"numpy", "numba", "rocket_fft", "threadpoolctl"}
-
-
-@pytest.mark.parametrize("modules", ["rtnmf", "rtnmf.separator", "rtnmf.dictionary", "rtnmf.cli", "rtnmf.live.child"])
-def test_streaming_side_loads_no_heavy_library(modules):
-    """Streaming side loads no heavy library."""
+@pytest.mark.parametrize(
+    "modules", ["rtnmf", "rtnmf.engine.separator", "rtnmf.dictionary", "rtnmf.cli.main", "rtnmf.live.host.main"]
+)
+def test_streaming_loads_no_heavy_library(modules):
+    """Importing what streams, and what parses a command line, loads no library that only learning or pages need."""
     heavy = ["sounddevice", "librosa", "matplotlib", "sklearn", "rtnmf.learning", "soundfile", "scipy.signal", "rich"]
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_public_names_exist():
-    """Public names exist."""
+    """Every public name resolves and is listed, and an unknown one is an AttributeError."""
     import rtnmf
 
-    assert all(getattr(rtnmf, name) is not None for name in [*rtnmf.__all__, "evaluation", "files"])
-    assert {*rtnmf.__all__, "files", "__version__"} <= set(dir(rtnmf))
+    assert all(getattr(rtnmf, name) is not None for name in dir(rtnmf))
+    assert {*rtnmf.__all__, "evaluation", "files", "live", "nmf", "report", "__version__"} <= set(dir(rtnmf))
     assert rtnmf.__version__.startswith("0.")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = rtnmf.nothing

@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rtnmf.live.stats import Stats
-    from rtnmf.live.supervisor import Live
+    from rtnmf.live.link.stats import Stats
+    from rtnmf.live.session import Live
 
 __all__ = ["Live", "Stats"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from rtnmf.live import stats, supervisor
+        from rtnmf.live import session
+        from rtnmf.live.link import stats
 
-        return stats.Stats if name == "Stats" else supervisor.Live
+        return stats.Stats if name == "Stats" else session.Live
     raise AttributeError(f"module 'rtnmf.live' has no attribute {name!r}")

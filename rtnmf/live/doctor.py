@@ -113,7 +113,7 @@ def _realtime() -> Finding:
 
 
 def _compiled_code() -> Finding:
-    spec = importlib.util.find_spec("rtnmf._compiling")
+    spec = importlib.util.find_spec("rtnmf.kernels.compiling")
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     beside = Path(spec.origin).parent / "__pycache__" if spec and spec.origin else Path()
     folders = [Path(chosen)] if chosen else [beside, Path.home() / ".cache"]

@@ -12,8 +12,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from rtnmf.files import safe_names
-from rtnmf.live.memory import Ring
+from rtnmf.audio.files import safe_names
+from rtnmf.live.link.memory import Ring
 
 __all__ = ["Recorder", "new_folder"]
 

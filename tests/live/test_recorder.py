@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from rtnmf import files
+from rtnmf.audio import files
 from rtnmf.live import recorder
-from rtnmf.live.memory import Ring
+from rtnmf.live.link.memory import Ring
 from rtnmf.live.recorder import Recorder, new_folder
 
 LATENCY = 10

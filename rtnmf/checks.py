@@ -1,0 +1,57 @@
+"""Is this argument usable? Whole numbers, sample rates, names: each check raises with what was got and expected."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+
+__all__ = ["check_source_name", "check_whole", "is_plain", "whole_hz"]
+
+_LONGEST_NAME = 64
+_HIGHEST_RATE = 10**7
+
+
+def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Return an argument as an int if it is an integer from `least` to `most`.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}, expected a whole number")
+    if value < least or (most is not None and value > most):
+        raise ValueError(f"{name} is {value}, expected {f'at least {least}' if most is None else f'{least} to {most}'}")
+    return int(value)
+
+
+def whole_hz(sample_rate: object) -> int:
+    """Return a sample rate as an int, whether it was given as one or as a float without a fraction.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number.
+    ValueError
+        If it is not a whole number of Hz from 1 to 10 million.
+    """
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, (int, float, np.integer, np.floating)):
+        raise TypeError(f"sample_rate is {sample_rate!r}, expected a whole number of Hz")
+    if not 1 <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
+        raise ValueError(f"sample_rate is {sample_rate}, expected a whole number of Hz from 1 to 10 million")
+    return int(sample_rate)
+
+
+def check_source_name(name: str) -> None:
+    """Raise ValueError if a name cannot be that of a source: 1 to 64 printable characters."""
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {_LONGEST_NAME} printable characters")
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a text holds no character that moves a cursor or breaks a line."""
+    return not any(unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp") for c in text)

@@ -1,0 +1,1 @@
+"""The command `rtnmf`: one file per command."""

@@ -1,0 +1,1 @@
+"""How hands and eyes reach a running separation: each controller reads `Stats` and writes `Mixer`."""

@@ -1,0 +1,1 @@
+"""The streaming engine: how a stream becomes stems."""

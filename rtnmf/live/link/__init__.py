@@ -1,0 +1,1 @@
+"""What the process that sounds shares with its parent."""

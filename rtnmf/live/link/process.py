@@ -1,0 +1,143 @@
+"""The process that sounds, seen from outside: what it says, what it shares, whether it is well, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import Any
+
+from numpy.typing import NDArray
+
+from rtnmf.live.devices import environment, last_line, listing, python
+from rtnmf.live.link.memory import share
+from rtnmf.live.link.protocol import Layout, Settings
+
+__all__ = ["SoundProcess"]
+
+_PATIENCE_S = {"starting": 60.0, "warming": 120.0, "opening": 10.0, "waiting": 10.0, "open": 10.0}
+_BLOCK_PATIENCE_S = 1.0
+_CLOSING_S = 0.6
+_SILENT_S = 2.0
+_CHECK_S = 10.0
+
+
+class SoundProcess:
+    """The process that sounds, seen from outside: what it says, what it shares, whether it is well."""
+
+    def __init__(self, settings: Settings, parameters: NDArray[Any]) -> None:
+        layout = Layout(settings)
+        memory, handle, descriptors = share(layout.size)
+        self.parameters, self._telemetry, self.ring = layout.views(memory)
+        self.parameters.write(parameters)
+        self.message: dict[str, Any] = {"state": "starting"}
+        self.changed = threading.Event()
+        self.heard_s = time.monotonic()
+        self._n_blocks = 0
+        self._gone = ""
+        self._next_check_s = _SILENT_S
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        try:
+            self._process = subprocess.Popen(
+                python("from rtnmf.live.host.main import main; main()"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=environment(),
+                pass_fds=descriptors,
+                **apart,
+            )
+        except OSError:
+            self._stderr.close()
+            raise
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._has_settings = threading.Event()
+        self._talk = threading.Thread(target=self._talking, args=(settings._replace(handle=handle),), daemon=True)
+        self._talk.start()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has opened its stream."""
+        return bool(self.message["state"] == "open")
+
+    def telemetry(self) -> NDArray[Any] | None:
+        """Return what the callbacks report, None before the first."""
+        return self._telemetry.read()
+
+    def count(self, name: str) -> int:
+        """Return one of the counters of the telemetry."""
+        state = self.telemetry()
+        return 0 if state is None else int(state[name])
+
+    def failure(self) -> str:
+        """Return why this process is of no use any more, empty while all is well."""
+        if self._process.poll() is not None:
+            self._talk.join(_CLOSING_S)
+            return str(self.message.get("reason") or self._obituary())
+        state = self.telemetry()
+        patience_s = _PATIENCE_S.get(self.message["state"], 0.0)
+        if state is not None:
+            patience_s = max(_BLOCK_PATIENCE_S, 4 * float(state["block_s"]))
+            self._look_after_silence(float(state["silent_s"]))
+            if state["n_blocks"] != self._n_blocks:
+                self._n_blocks, self.heard_s = int(state["n_blocks"]), time.monotonic()
+        if time.monotonic() - self.heard_s > patience_s:
+            return str(self.message.get("reason") or "the sound process was stuck: is the sound server well?")
+        return self._gone
+
+    def end(self) -> None:
+        """Let it close its stream; end it when it does not."""
+        try:
+            if self._has_settings.is_set():
+                with contextlib.suppress(OSError):
+                    self._process.stdin.close()  # type: ignore[union-attr]
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_CLOSING_S)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._talk.join()
+            for pipe in (self._process.stdin, self._process.stdout, self._stderr):
+                with contextlib.suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]
+
+    def _talking(self, settings: Settings) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            pickle.dump(settings, self._process.stdin)  # type: ignore[arg-type]
+            self._process.stdin.flush()  # type: ignore[union-attr]
+            self._has_settings.set()
+            for line in self._process.stdout:  # type: ignore[union-attr]
+                self.message, self.heard_s = json.loads(line), time.monotonic()
+                self.changed.set()
+
+    def _look_after_silence(self, silent_s: float) -> None:
+        """Find out whether devices that have gone perfectly silent are still there, where PortAudio does not say."""
+        if silent_s < _SILENT_S:
+            self._next_check_s = _SILENT_S
+        elif silent_s > self._next_check_s and "JACK" in self.message.get("host", ""):
+            self._next_check_s = silent_s + min(silent_s, _CHECK_S)
+            threading.Thread(target=self._look_for_devices, args=(self.message,), daemon=True).start()
+
+    def _look_for_devices(self, facts: dict[str, Any]) -> None:
+        with contextlib.suppress(Exception):  # the sound goes on, whatever becomes of this
+            names = [device.name for device in listing()]
+            missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
+            self._gone = f"{missing[0]!r} is gone" if missing else ""
+
+    def _obituary(self) -> str:
+        code = self._process.returncode
+        if code < 0:
+            return f"the sound process was killed by signal {-code}"
+        self._stderr.seek(0)
+        return f"the sound process ended with code {code}: {last_line(self._stderr.read())}"

@@ -1,0 +1,302 @@
+"""Non-negative matrix factorisation with the generalised Kullback-Leibler divergence.
+
+`V ~ W H`: V (n_bins, n_frames) is a magnitude spectrogram, the columns of W (n_bins, n_components) are the
+components, the rows of H (n_components, n_frames) their activations. `fit` learns them offline; `activations`
+follows a stream with W fixed. Nothing here knows about time signals, sources or masks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rtnmf.checks import check_whole
+from rtnmf.kernels import hop
+from rtnmf.kernels.compiling import FLOOR, zeros
+from rtnmf.nmf import descent
+
+__all__ = [
+    "Factorization",
+    "activations",
+    "fit",
+    "kl_divergence",
+    "update_activations",
+    "update_components",
+]
+
+Array = NDArray[np.float32]
+
+
+class Factorization(NamedTuple):
+    """The result of `fit`.
+
+    W : array, shape (n_bins, n_components)
+        Learned columns sum to 1; given ones are as they were given.
+    H : array, shape (n_components, n_frames)
+    divergences : array, shape (n_checks,)
+        KL divergence over all frames at the start, after every tenth iteration, and at the end; it never rises.
+    iterations : array, shape (n_checks,)
+        The iteration that each divergence belongs to.
+    """
+
+    W: Array
+    H: Array
+    divergences: NDArray[np.float64]
+    iterations: NDArray[np.intp]
+
+
+def kl_divergence(V: ArrayLike, WH: ArrayLike) -> float:
+    """Return the generalised Kullback-Leibler divergence of V from its model.
+
+    `D(V | WH) = sum(V log(V / WH) - V + WH)`, where `0 log 0 = 0`. Infinite where V is positive and WH is 0.
+
+    Parameters
+    ----------
+    V, WH : array, the same shape
+        Non-negative.
+
+    References
+    ----------
+    D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 3.
+    """
+    v, wh = np.asarray(V, np.float64), np.asarray(WH, np.float64)
+    positive = v > 0
+    with np.errstate(divide="ignore"):
+        return float(np.sum(v[positive] * np.log(v[positive] / wh[positive])) - v.sum() + wh.sum())
+
+
+def update_activations(V: Array, W: Array, H: Array) -> Array:
+    """Return H after one multiplicative update: `H * (W.T @ (V / (W @ H))) / sum of each column of W`.
+
+    The divergence never rises, and with columns of W that sum to 1 each column of H then sums to that of V.
+    Silent frames give 0. The textbook form, for reading and checking; `fit` does the same in tiles.
+
+    Parameters
+    ----------
+    V : array, shape (n_bins, n_frames)
+    W : array, shape (n_bins, n_components)
+    H : array, shape (n_components, n_frames)
+
+    References
+    ----------
+    D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
+    """
+    return H * (W.T @ (V / (W @ H + FLOOR))) / (W.sum(axis=0)[:, None] + FLOOR)
+
+
+def update_components(V: Array, W: Array, H: Array) -> Array:
+    """Return W after one multiplicative update: `W * ((V / (W @ H)) @ H.T) / sum of each row of H`.
+
+    The divergence never rises when `W @ H` is that of the newest H. Components that are never active stay 0.
+
+    Parameters and references are those of `update_activations`.
+    """
+    return W * ((V / (W @ H + FLOOR)) @ H.T) / (H.sum(axis=1) + FLOOR)
+
+
+def fit(
+    V: ArrayLike,
+    n_components: int,
+    *,
+    n_iter: int = 200,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    start: tuple[ArrayLike, ArrayLike] | None = None,
+    fixed: ArrayLike | None = None,
+    accelerated: bool = True,
+    most_frames: int | None = None,
+    progress: descent.Progress | None = None,
+) -> Factorization:
+    """Factorise a spectrogram by multiplicative updates of H, then of W, with V / (W H) recomputed between them.
+
+    Accelerated, the first ten iterations are plain and settle which of several minima the descent leads to. Then,
+    with more than four components and enough frames, W is learned from a sixteenth of the frames and from a quarter,
+    drawn by their levels, and H follows. All further updates start from W and H carried on along their last step, in
+    logarithms and by a growing part of it. Every ten iterations the divergence of all frames is computed, and what
+    raised it is taken back, accelerated or not: then ten plain iterations follow. So it never rises.
+
+    Different starts end in different minima, by a few percent with few components, and so may the accelerated and the
+    plain descent from the same start.
+
+    Bit for bit the same for the same input, seed and machine, for any number of threads. While it runs, BLAS is
+    held to one thread in the whole process, and the tiles are shared out among as many threads as there are
+    processors where that pays; another fit waits until it is done.
+
+    Parameters
+    ----------
+    V : array, shape (n_bins, n_frames)
+        Finite and non-negative; not changed. Silent frames and empty bins give zeros in H and W.
+    n_components : int
+        Columns of W, those in `fixed` included.
+    n_iter : int
+        Iterations over all frames at most.
+    tolerance : float
+        Stops when ten iterations lower the divergence by less than this part of the first one; 0 never stops early.
+    seed : int
+        Of the random start.
+    start : (array, array), optional
+        W (n_bins, n_components) and H (n_components, n_frames) to start from, instead of at random.
+    fixed : array, shape (n_bins, n_fixed), optional
+        First columns of W, which stay as they are; the others are learned. With all of them fixed, only H is.
+    accelerated : bool
+        False does the updates of the reference and nothing else.
+    most_frames : int, optional
+        Learn W from at most so many frames that stand for all, then H for all: for long recordings. A frame is drawn
+        as often as its level is high and weighs the inverse, so the loudest are kept and of the others some. The
+        divergences are then that of the start and that of the end, over all frames.
+    progress : callable, optional
+        Called with the iterations over all frames done and `n_iter`, again and again with the same number while few
+        frames are learned from; returning False ends the fit with what it has reached.
+
+    Returns
+    -------
+    Factorization
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has the wrong shape, or holds a negative or non-finite value, or a number is out of range.
+
+    References
+    ----------
+    D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
+    Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k^2)", Soviet Mathematics
+    Doklady 27, 1983 (the growing part of the last step).
+    L. T. K. Hien and N. Gillis, "Algorithms for nonnegative matrix factorization with the Kullback-Leibler
+    divergence", Journal of Scientific Computing 87, 2021 (a survey, extrapolation included).
+    O. Bachem, M. Lucic and A. Krause, "Practical coreset constructions for machine learning", arXiv:1703.06476, 2017
+    (frames that stand for all).
+    """
+    v = _checked("V", V, (None, None))
+    if v.size == 0:
+        raise ValueError(f"V has shape {v.shape}, expected at least one bin and one frame")
+    check_whole("n_components", n_components, 1)
+    check_whole("n_iter", n_iter, 0)
+    if most_frames is not None:
+        check_whole("most_frames", most_frames, 1)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance is {tolerance}, expected at least 0")
+    given = _given_columns(v, n_components, fixed)
+    n_fixed = given.shape[1]
+    W, H = _random_start(v, n_components, seed) if start is None else _given_start(v, n_components, start)
+    W[:, :n_fixed] = given
+    scale = np.float32(v.max()) or np.float32(1)
+    column_sums = _nonzero(W.sum(axis=0))
+    rows = n_components if n_fixed else max(n_components, descent.FEW)
+    frames = -(-v.shape[1] // descent.FRAMES) * descent.FRAMES
+    W_rows, H_rows = _padded((W / column_sums).T, rows), zeros(frames, rows)
+    H_rows[: v.shape[1], :n_components] = H.T * (column_sums / scale)
+    V_rows = _padded(v.T, frames)
+    V_rows /= scale
+    divergences, iterations = descent.descend(
+        V_rows,
+        W_rows,
+        H_rows,
+        n_fixed,
+        n_iter,
+        accelerated=accelerated,
+        tolerance=tolerance,
+        most_frames=None if most_frames is None or most_frames >= v.shape[1] else most_frames,
+        progress=progress,
+    )
+    W[:, n_fixed:] = W_rows[n_fixed:n_components, : len(v)].T
+    H[:] = H_rows.T[:n_components, : v.shape[1]] * scale
+    H[:n_fixed] /= column_sums[:n_fixed, None]
+    return Factorization(W, H, divergences * float(scale), iterations)
+
+
+def activations(
+    V: ArrayLike,
+    W: ArrayLike,
+    *,
+    n_iter: int = 5,
+    relaxation: float = float(hop.RELAXATION),
+    memory: float = float(hop.MEMORY),
+) -> Array:
+    """Return the activations of a stream of frames with W fixed, each found from the last one as in a `Separator`.
+
+    For each frame `h` starts from `memory` of where the last frame left it and the rest uniform, so that no
+    component is lost for good (a zero stays zero under a product), and gets `n_iter` updates
+    `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first of them plain (exponent 1). After a plain update
+    `h.sum() == v.sum()`; after relaxed ones it nearly is. A silent frame gives zeros, and the next one starts anew.
+
+    Parameters
+    ----------
+    V : array, shape (n_bins, n_frames)
+        Finite and non-negative.
+    W : array, shape (n_bins, n_components)
+        Columns sum to 1.
+    n_iter : int
+        Updates per frame.
+    relaxation : float
+        Exponent of the second and later updates, from 1 to below 2; above 1 they converge faster.
+    memory : float
+        Part of the last frame's activations in the start of the next, from 0 to below 1.
+
+    Returns
+    -------
+    array, shape (n_components, n_frames)
+
+    References
+    ----------
+    R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application
+    to nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
+    """
+    check_whole("n_iter", n_iter, 1)
+    if not 1 <= relaxation < 2:
+        raise ValueError(f"relaxation is {relaxation}, expected from 1 to below 2")
+    if not 0 <= memory < 1:
+        raise ValueError(f"memory is {memory}, expected from 0 to below 1")
+    components = _checked("W", W, (None, None))
+    frames = np.ascontiguousarray(_checked("V", V, (len(components), None)).T)
+    H = np.empty((len(frames), components.shape[1]), np.float32)
+    hop.track(frames, hop.tiled(components)[0], H, n_iter, np.float32(relaxation), np.float32(memory))
+    return np.ascontiguousarray(H.T)
+
+
+def _random_start(V: Array, n_components: int, seed: int) -> tuple[Array, Array]:
+    """Draw W and H at random, at the level of V."""
+    rng = np.random.default_rng(seed)
+    W = rng.uniform(0.1, 1.0, (V.shape[0], n_components)).astype(np.float32)
+    H = rng.uniform(0.1, 1.0, (n_components, V.shape[1])).astype(np.float32)
+    return W / W.sum(axis=0), H * V.sum(axis=0) / n_components
+
+
+def _given_start(V: Array, n_components: int, start: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
+    """Return copies of the W and H to start from."""
+    W, H = start
+    return (
+        _checked("start[0]", W, (V.shape[0], n_components)).copy(),
+        _checked("start[1]", H, (n_components, V.shape[1])).copy(),
+    )
+
+
+def _given_columns(V: Array, n_components: int, fixed: ArrayLike | None) -> Array:
+    """Return the columns of W that stay as they are, none without `fixed`."""
+    given = _checked("fixed", np.zeros((len(V), 0)) if fixed is None else fixed, (len(V), None))
+    if given.shape[1] > n_components:
+        raise ValueError(f"fixed has {given.shape[1]} columns, more than n_components = {n_components}")
+    return given
+
+
+def _padded(rows: Array, n_rows: int) -> Array:
+    """Return a C-contiguous copy with empty bins, and rows, added."""
+    padded = zeros(n_rows, -(-rows.shape[1] // descent.LANES) * descent.LANES)
+    padded[: len(rows), : rows.shape[1]] = rows
+    return padded
+
+
+def _nonzero(x: Array) -> Array:
+    return np.where(x > 0, x, np.float32(1))
+
+
+def _checked(name: str, x: ArrayLike, shape: tuple[int | None, int | None]) -> Array:
+    array = np.asarray(x, np.float32)
+    expected = tuple("any" if n is None else n for n in shape)
+    if array.ndim != 2 or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
+    if not (array.min(initial=0.0) >= 0 and array.max(initial=0.0) < np.inf):  # NaN is neither
+        raise ValueError(f"{name} holds negative or non-finite values, expected a magnitude spectrogram")
+    return array

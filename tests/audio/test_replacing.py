@@ -1,0 +1,50 @@
+"""Files that are replaced whole or not at all."""
+
+import pytest
+
+from rtnmf.audio.replacing import replacing
+
+
+def test_a_file_takes_the_place_of_the_old_one_only_at_the_end(tmp_path):
+    """A file takes the place of the old one only at the end."""
+    path = tmp_path / "x"
+    path.write_text("old")
+    with replacing(path) as beside:
+        beside.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+    """A link stays, and what it points to is replaced."""
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with replacing(tmp_path / "link") as beside:
+        beside.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_after_a_failure_the_old_file_is_there_and_nothing_else(tmp_path, failure):
+    """After a failure the old file is there and nothing else."""
+    path = tmp_path / "x"
+    path.write_text("old")
+    with pytest.raises(failure), replacing(path) as beside:  # noqa: PT012  # the failure comes in the middle
+        beside.write_text("half")
+        raise failure
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path):
+    """Places that cannot be written are named."""
+    missing = r"no/x: cannot be written \(No such file or directory: choose another"
+    with pytest.raises(ValueError, match=missing), replacing(tmp_path / "no" / "x"):
+        pytest.fail("there is no such folder")
+    with pytest.raises(ValueError, match="something of that name that is no file"), replacing(tmp_path):
+        pytest.fail("this is a folder")
+    with pytest.raises(ValueError, match=r"x: cannot be written .No space left"), replacing(tmp_path / "x"):
+        raise OSError(28, "No space left on device")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,102 @@
+"""The transform, at once and as a stream."""
+
+import numpy as np
+import pytest
+
+from rtnmf.frames.stft import STFT, griffin_lim
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, 1), "n_fft is 3, expected an even number"),
+        ((1025, 256), "n_fft is 1025, expected an even number"),
+        ((1024, 0), "hop_length is 0, expected at least 1"),
+        ((1024, 513), r"latency is 1024, expected .* from 2 \* hop_length = 1026"),
+        ((1024, 64, 100_000), "latency is 100000, expected"),
+        ((1024, 64, 127), "latency is 127, expected an even number"),
+    ],
+)
+def test_bad_settings_are_refused(arguments, message):
+    """Bad settings are refused."""
+    with pytest.raises(ValueError, match=message):
+        STFT(*arguments[:2], latency=arguments[2] if len(arguments) > 2 else None)
+
+
+@pytest.mark.parametrize("value", [1024.0, "1024", True, None])
+def test_settings_are_whole_numbers(value):
+    """Settings are whole numbers."""
+    with pytest.raises(TypeError, match=r"n_fft is .*, expected a whole number"):
+        STFT(value, 256)
+
+
+@pytest.mark.parametrize(
+    ("rate", "n_fft"), [(8000, 512), (16000, 1024), (24000, 1024), (44100, 2048), (48000, 2048), (96000, 4096)]
+)
+def test_default_window_follows_the_rate(rate, n_fft):
+    """Default window follows the rate."""
+    assert STFT.default(rate) == STFT(n_fft, n_fft // 4, latency=n_fft)
+
+
+def test_windows_are_root_hann_when_symmetric():
+    """Windows are root Hann when symmetric."""
+    window = STFT(1024, 256).analysis_window
+    np.testing.assert_allclose(window**2, 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(1024) / 1024), atol=1e-7)
+
+
+def test_windows_multiply_to_a_short_hann_at_low_latency():
+    """Windows multiply to a short Hann at low latency."""
+    stft = STFT(2048, 32, latency=128)
+    product = stft.analysis_window[-128:] * stft.synthesis_window
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(128) / 128)
+    np.testing.assert_allclose(product / product.max(), hann, atol=1e-6)
+
+
+def test_windows_cannot_be_changed():
+    """Windows cannot be changed."""
+    with pytest.raises(ValueError, match="read-only"):
+        STFT().analysis_window[0] = 1
+
+
+def test_forward_is_the_fourier_transform_of_each_frame(stft):
+    """Forward is the Fourier transform of each frame."""
+    x = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
+    spectrum = stft.forward(x)
+    t = stft.n_fft // stft.hop_length + 1
+    frame = x[(t + 1) * stft.hop_length - stft.n_fft :][: stft.n_fft]
+    np.testing.assert_allclose(spectrum[:, t], np.fft.rfft(frame * stft.analysis_window), atol=1e-3)
+    assert spectrum.shape == (stft.n_bins, (5000 + stft.latency - 1) // stft.hop_length)
+    assert spectrum.dtype == np.complex64
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 31, 256, 1025, 20000])
+def test_inverse_has_the_exact_length_and_returns_the_signal(stft, n_samples):
+    """Inverse has the exact length and returns the signal."""
+    x = np.random.default_rng(1).uniform(-1, 1, n_samples).astype(np.float32)
+    y = stft.inverse(stft.forward(x), n_samples)
+    assert y.shape == x.shape
+    np.testing.assert_allclose(y, x, atol=1e-6)
+
+
+def test_wrong_shapes_are_refused(stft):
+    """Wrong shapes are refused."""
+    with pytest.raises(ValueError, match=r"x has shape \(5, 2\)"):
+        stft.forward(np.zeros((5, 2)))
+    with pytest.raises(ValueError, match=r"spectrum has shape \(3, 4\)"):
+        stft.inverse(np.zeros((3, 4), complex), 1)
+    with pytest.raises(ValueError, match="n_samples is 9000, more than"):
+        stft.inverse(stft.forward(np.zeros(1000)), 9000)
+
+
+def test_griffin_lim_finds_a_signal_with_the_spectrogram(stft, speech):
+    """Griffin-Lim finds a signal with the spectrogram, closer with more iterations."""
+    magnitudes = np.abs(stft.forward(speech[:8000]))[:, : 8000 // stft.hop_length]
+
+    def distance(n_iter):
+        y = griffin_lim(magnitudes, stft, n_iter=n_iter)
+        again = np.abs(stft.forward(y))[:, : magnitudes.shape[1]]
+        return np.linalg.norm(again - magnitudes) / np.linalg.norm(magnitudes)
+
+    assert distance(32) < distance(2)
+    assert distance(32) < 0.35
+    assert np.isfinite(griffin_lim(0 * magnitudes, stft, n_iter=2)).all()

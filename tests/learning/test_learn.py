@@ -1,0 +1,185 @@
+"""Learning: from recordings to a dictionary."""
+
+import numpy as np
+import pytest
+from conftest import DEMO
+
+from rtnmf import STFT, learn
+from rtnmf.audio import files
+from rtnmf.learning import learn as learning
+
+STFT_16K = STFT(1024, 256)
+
+
+def tone(hz, seconds=1.0, rate=16000):
+    """Return a sine."""
+    return np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate).astype(np.float32)
+
+
+def peaks_hz(dictionary, source):
+    """Return the frequencies at which the components of a source peak."""
+    columns = dictionary.select(source).components
+    return np.unique(columns.argmax(axis=0)) * dictionary.sample_rate / dictionary.stft.n_fft
+
+
+def test_each_source_gets_components_of_its_own_sound():
+    """Each source gets components of its own sound."""
+    learned = learn({"low": tone(440), "high": [tone(3000), tone(5000)]}, 16000, n_components=4, n_steps=0)
+    assert learned.labels == ("low",) * 4 + ("high",) * 4
+    assert learned.stft == STFT.default(16000)
+    np.testing.assert_allclose(peaks_hz(learned, "low"), [437.5])
+    assert set(peaks_hz(learned, "high")) == {3000, 5000}
+
+
+def test_a_single_recording_is_learned_blind():
+    """A single recording is learned blind."""
+    x = np.concatenate([tone(440), tone(3000), tone(5000)])
+    learned = learn(x, 16000)
+    assert learned.sources == ("component-1", "component-2", "component-3")
+    assert sorted(peaks_hz(learned, name)[0] for name in learned.sources) == [437.5, 3000, 5000]
+
+
+def test_files_of_any_rate_and_channels_are_learned_at_the_highest_rate(tmp_path):
+    """Files of any rate and channels are learned at the highest rate."""
+    files.write(tmp_path / "a.wav", np.stack([tone(440, rate=8000)] * 2, axis=1), 8000)
+    files.write(tmp_path / "b.flac", tone(440, rate=22050), 22050)
+    with pytest.warns(
+        UserWarning, match=r"a.wav ends at 4000 Hz and the dictionary reaches 11025: .* learn at 8000 Hz"
+    ):
+        learned = learn({"tone": [tmp_path / "a.wav", str(tmp_path / "b.flac")]}, n_components=2)
+    assert learned.sample_rate == 22050
+    assert learned.learned_from == ("a.wav", "b.flac")
+    np.testing.assert_allclose(peaks_hz(learned, "tone"), 440, atol=22)
+
+
+def test_sides_of_a_stereo_recording_that_cancel_each_other_are_heard():
+    """Sides of a stereo recording that cancel each other are heard."""
+    x = np.stack([tone(440), -tone(440)], axis=1)
+    np.testing.assert_allclose(peaks_hz(learn({"tone": x}, 16000, n_components=1), "tone"), [437.5])
+
+
+def test_silence_is_dropped_and_levels_are_balanced():
+    """Silence is dropped and levels are balanced."""
+    gap = np.zeros(16000, np.float32)
+    plain, _ = learning._spectra("x", tone(440), 16000, STFT_16K, 1000)
+    padded, frames = learning._spectra("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, 1000)
+    assert plain.shape[1] <= padded.shape[1] <= plain.shape[1] + 4
+    assert padded.sum(axis=0).mean() == pytest.approx(1, rel=1e-5)
+    assert len(frames) > 2 * padded.shape[1]
+
+
+def test_low_latency_settings_are_learned_with_their_own_window():
+    """Low latency settings are learned with their own window."""
+    stft = STFT(1024, 32, latency=128)
+    learned = learn({"a": tone(440), "b": tone(3000)}, 16000, stft=stft, n_components=2)
+    assert learned.stft == stft
+    np.testing.assert_allclose(peaks_hz(learned, "a"), [437.5])
+
+
+def test_the_same_seed_gives_the_same_dictionary_and_the_input_is_kept(speech):
+    """The same seed gives the same dictionary and the input is kept."""
+    kept = speech.copy()
+    first, again, other = (learn({"a": speech}, 16000, n_iter=5, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.components, again.components)
+    assert not np.array_equal(first.components, other.components)
+    np.testing.assert_array_equal(speech, kept)
+
+
+def test_components_keep_a_part_of_the_mean_spectrum(speech):
+    """Components keep a part of the mean spectrum."""
+    learned = learn({"a": speech}, 16000, n_components=8)
+    V, _ = learning._spectra("a", speech, 16000, learned.stft, 1000)
+    mean = V.sum(axis=1) / V.sum()
+    assert (learned.components >= learning._BREADTH * mean[:, None] * (1 - 1e-4)).all()
+
+
+def test_progress_names_the_source_and_can_stop_it():
+    """Progress names the source and can stop it."""
+    calls = []
+    sounds = {"a": tone(440), "b": tone(880)}
+    learn(sounds, 16000, n_iter=6, n_steps=6, progress=lambda *call: calls.append(call) or call[1] < 3)
+    assert calls == [(name, i, 6) for name in ("a", "b", "telling apart") for i in (1, 2, 3)]
+
+
+def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
+    """Long recordings are sampled more sparsely, so that memory does not grow with them."""
+    monkeypatch.setattr(learning, "_MOST_FRAMES", 100)
+    learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2)
+    assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
+    assert learning._spectra("x", tone(440, 60), 16000, STFT_16K, 50)[0].shape[1] <= 51
+
+
+def test_two_sources_are_told_apart_unless_it_is_left_out():
+    """Two sources are trained to be told apart, the same for the same seed; one, blind, or with no steps none is."""
+    sounds = {"a": tone(440), "b": tone(880)}
+    first, again, other = (learn(sounds, 16000, n_components=2, n_steps=3, seed=seed) for seed in (1, 1, 2))
+    assert first.is_trained
+    np.testing.assert_array_equal(first.mask_components, again.mask_components)
+    np.testing.assert_array_equal(first.update_components, again.update_components)
+    assert not np.array_equal(first.mask_components, other.mask_components)
+    for plain in (
+        learn(sounds, 16000, n_components=2, n_steps=0),
+        learn({"a": tone(440)}, 16000, n_components=2),
+        learn(tone(440), 16000, n_components=2),
+    ):
+        assert not plain.is_trained
+
+
+def test_file_names_are_kept_as_text_that_can_be_shown(tmp_path):
+    """File names are kept as text that can be shown."""
+    path = tmp_path / "rec\u202f3\x1b[2J.wav"
+    files.write(tmp_path / "x.wav", tone(440), 16000)
+    (tmp_path / "x.wav").rename(path)
+    assert learn({"a": path}, n_components=1).learned_from == ("rec\u202f3_[2J.wav",)
+
+
+def test_more_components_than_frames_are_not_learned():
+    """More components than frames are not learned."""
+    with pytest.warns(UserWarning, match="a has 11 frames that sound and gets 11 components instead of 32"):
+        learned = learn({"a": np.random.default_rng(0).uniform(-1, 1, 2000).astype(np.float32)}, 16000)
+    assert learned.n_components == 11
+
+
+def test_files_and_arrays_give_the_same(speech, tmp_path):
+    """Files and arrays give the same."""
+    files.write(tmp_path / "x.wav", speech, 16000, "FLOAT")
+    from_file = learn({"a": tmp_path / "x.wav"}, n_iter=3)
+    np.testing.assert_array_equal(from_file.components, learn({"a": speech}, 16000, n_iter=3).components)
+
+
+@pytest.mark.parametrize(
+    ("recordings", "rate", "error", "message"),
+    [
+        ({}, 16000, ValueError, "recordings are empty"),
+        ({"a": []}, 16000, ValueError, "source 'a' has no recording"),
+        ({"a": [3]}, 16000, TypeError, "a recording of 'a' is int"),
+        ({"a": np.zeros(20000)}, 16000, ValueError, "a, recording 1 is silent"),
+        ({"a": [tone(440), np.ones(1)]}, 16000, ValueError, "a, recording 2 has 1 samples, expected at least 1024"),
+        ({"a": np.zeros(0)}, 16000, ValueError, "has 0 samples"),
+        ({"a": np.full(20000, np.nan)}, 16000, ValueError, "NaN or infinite"),
+        ({"a": np.full(20000, np.inf)}, 16000, ValueError, "NaN or infinite"),
+        ({"a": np.ones(20000, int)}, 16000, ValueError, "array of int64"),
+        ({"a": np.ones((3, 20000, 1))}, 16000, ValueError, r"of shape \(3, 20000, 1\)"),
+        ({"a": tone(440)}, None, ValueError, "sample_rate is missing"),
+        ({"": tone(440)}, 16000, ValueError, "source name ''"),
+        ({"a": np.zeros((2, 90000))}, 16000, ValueError, "pass its transpose"),
+        ({"a": "nothing.wav"}, None, ValueError, "nothing.wav: no such file"),
+    ],
+)
+def test_bad_recordings_are_refused(recordings, rate, error, message):
+    """Bad recordings are refused."""
+    with pytest.raises(error, match=message):
+        learn(recordings, rate)
+
+
+def test_demo_clips_teach_the_demo():
+    """Demo clips teach the demo."""
+    learned = learn({n: DEMO / f"{n}-train.flac" for n in ("voice", "keyboard")}, 16000, n_iter=2)
+    assert learned.n_components == 64
+
+
+@pytest.mark.parametrize(("n_steps", "error"), [(-1, ValueError), (1.5, TypeError), ("abc", TypeError)])
+def test_bad_numbers_of_steps_are_refused_at_once(n_steps, error):
+    """Bad numbers of steps are refused before anything is read."""
+    with pytest.raises(error, match="n_steps is"):
+        learn({"a": "no such file", "b": "nor this"}, n_steps=n_steps)

@@ -1,0 +1,148 @@
+"""The engine between microphone and loudspeaker: exact, late by `latency`, and never without sound."""
+
+import numpy as np
+import pytest
+
+from rtnmf import Separator, separate
+from rtnmf.live.host.engine import Engine
+
+BLOCKS = (0, 1, 17, 128, 509, 1024)
+
+
+@pytest.fixture
+def engine(dictionary):
+    """Return an engine whose first source alone is heard, on two outputs."""
+    return Engine(Separator(dictionary), 2, [1, 0, 0])
+
+
+def blocks(x, length):
+    """Cut a signal into blocks with one channel; 0 takes turns at several lengths."""
+    start, turn = 0, 0
+    while start < len(x):
+        n = length or BLOCKS[turn % len(BLOCKS)]
+        yield x[start : start + n, None]
+        start, turn = start + n, turn + 1
+
+
+def played(engine, x, length=0):
+    """Return all that comes out, shape (n_outputs, n_samples)."""
+    return np.concatenate([engine.process(block).output for block in blocks(x, length)]).T
+
+
+@pytest.mark.parametrize("length", [0, 1000])
+def test_a_gain_of_one_changes_no_bit(engine, dictionary, speech, length):
+    """What goes out of a source that alone is heard is its stem, to the bit, on both channels."""
+    x = speech[:16000]
+    out = played(engine, x, length)
+    latency = engine.separator.latency
+    stem = separate(x, dictionary)[0]
+    assert np.array_equal(out[0, latency:], stem[: len(x) - latency])
+    assert np.array_equal(out[0], out[1])
+
+
+def test_flush_gives_the_rest_of_the_stems(engine, dictionary, speech):
+    """After a flush the stems are complete."""
+    x = speech[:5000]
+    stems = np.hstack([engine.process(x[:, None]).stems[:, :, 0], engine.flush().stems[:, :, 0]])
+    assert np.array_equal(stems[:, engine.separator.latency :], separate(x, dictionary))
+
+
+def test_bypass_is_the_input_as_late_as_the_stems(engine, speech):
+    """With all weight on the input, it goes out late, to the bit."""
+    engine.weigh([0, 0, 1])
+    played(engine, np.zeros(engine.separator.latency, np.float32))
+    latency = engine.separator.latency
+    out = played(engine, speech)
+    assert np.array_equal(out[0, latency:], speech[:-latency])
+
+
+def test_weights_move_in_a_line_over_one_hop(engine):
+    """New weights are reached in a straight line over one hop, also when they change in the middle of it."""
+    one, hop_length = np.ones((64, 1), np.float32), engine.separator.dictionary.stft.hop_length
+    engine.weigh([0, 0, 1])
+    for _ in range(100):
+        engine.process(one)
+    engine.weigh([0, 0, 0])
+    parts = [engine.process(one[: hop_length // 4]).output[:, 0]]
+    engine.weigh([0, 0, 1])
+    parts += [engine.process(one).output[:, 0] for _ in range(2 * hop_length // 64 + 1)]
+    out = np.concatenate(parts)
+    assert out[hop_length // 4 - 1] == pytest.approx(0.75)
+    assert np.abs(np.diff(out)).max() <= 1.01 / hop_length
+    assert (out[hop_length + hop_length // 4 :] == 1).all()
+
+
+def test_stems_go_to_channels_of_their_own(dictionary, speech):
+    """Stems go to channels of their own and are repeated to fill a pair; what is left over is silent."""
+    engine = Engine(Separator(dictionary), 5, [1, 1, 0], as_stems=True)
+    out = played(engine, speech[:8000])
+    stems = separate(speech[:8000], dictionary)
+    latency = engine.separator.latency
+    for channel, stem in enumerate((0, 0, 1, 1)):
+        assert np.array_equal(out[channel, latency:], stems[stem, : 8000 - latency])
+    assert not out[4].any()
+
+
+def test_stereo_keeps_its_sides(dictionary, speech):
+    """A stereo mix keeps its sides, and stereo stems follow each other."""
+    x = np.column_stack([speech[:8000], -0.5 * speech[:8000]])
+    stems = separate(x, dictionary)
+    mix = Engine(Separator(dictionary, n_channels=2), 2, [1, 0, 0]).process(x).output
+    both = Engine(Separator(dictionary, n_channels=2), 4, [1, 1, 0], as_stems=True).process(x).output
+    latency = dictionary.stft.latency
+    assert np.array_equal(mix[latency:], stems[0, :-latency])
+    assert np.array_equal(both[latency:], np.hstack([stems[0], stems[1]])[:-latency])
+
+
+def test_exception_lets_the_aligned_input_out_and_the_stems_come_back(engine, dictionary, speech, monkeypatch):
+    """An exception lets the aligned input out, in all bits, until the stems are whole again."""
+    x, latency = speech, engine.separator.latency
+    first = played(engine, x[:8000], 500)
+    monkeypatch.setattr(Separator, "process", lambda *_: 1 / 0)
+    failing = [engine.process(block) for block in blocks(x[8000:16000], 500)]
+    monkeypatch.undo()
+    after = [engine.process(block) for block in blocks(x[16000:], 500)]
+    assert engine.n_errors == 16
+    assert not any(heard.is_separated for heard in failing)
+    n_primed = -(-latency // 500)
+    assert [heard.is_separated for heard in after[: n_primed + 1]] == [False] * n_primed + [True]
+    out = np.concatenate([first[0], *(heard.output[:, 0] for heard in failing + after)])
+    hop_length = dictionary.stft.hop_length
+    dry = slice(8000 + hop_length, 16000 + 500 * n_primed)
+    np.testing.assert_allclose(out[dry], x[dry.start - latency : dry.stop - latency], atol=1e-7)
+    restarted = separate(x[16000:], dictionary)[0]
+    wet = slice(dry.stop + hop_length, len(x))
+    assert np.array_equal(out[wet], restarted[wet.start - 16000 - latency :][: len(x) - wet.start])
+
+
+def test_rest_keeps_the_weight_of_the_loudest(engine, speech):
+    """Without separation the aligned input has the weight of the loudest source; when all are muted it is silent."""
+    latency = engine.separator.latency
+    for weight in (0.25, 0.0):
+        engine.weigh([weight, 0, 0])
+        outputs = [engine.process(block, separate=False).output for block in blocks(speech[:16000], 500)]
+        out = np.concatenate(outputs)[:, 0]
+        np.testing.assert_allclose(out[8000:], weight * speech[8000 - latency : 16000 - latency], atol=1e-7)
+
+
+@pytest.mark.parametrize("level", [np.nan, np.inf, 1e30, 0.0, 1.0])
+def test_hostile_input_gives_finite_output(engine, level):
+    """Whatever comes in, what goes out is finite."""
+    heard = engine.process(np.full((5000, 1), level, np.float32))
+    assert all(np.isfinite(part).all() for part in heard[:3])
+
+
+def test_giving_way_makes_no_step(dictionary):
+    """When the separation gives way to the input, and comes back, a tone goes on without a step."""
+    engine = Engine(Separator(dictionary), 1, [1, 0, 0])
+    tone = 0.5 * np.sin(2 * np.pi * 50 * np.arange(48000) / 16000).astype(np.float32)
+    outputs = [engine.process(block, separate=not 40 < i < 80).output for i, block in enumerate(blocks(tone, 400))]
+    assert np.abs(np.diff(np.concatenate(outputs)[8000:, 0])).max() < 1.5 * np.abs(np.diff(tone)).max()
+
+
+def test_negative_weight_is_kept_without_separation(engine, speech):
+    """A source that is heard upside down is so without separation too."""
+    engine.weigh([-1, 0, 0])
+    latency = engine.separator.latency
+    outputs = [engine.process(block, separate=False).output for block in blocks(speech[:16000], 500)]
+    np.testing.assert_allclose(np.concatenate(outputs)[8000:, 0], -speech[8000 - latency : 16000 - latency], atol=1e-7)
