@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"checks"},
+    {"checks", "progress"},
     {"audio", "frames"},
     {"dictionary", "kernels"},
     {"engine", "nmf"},

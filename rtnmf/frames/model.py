@@ -1,0 +1,75 @@
+"""How a frame is explained: all that learning, the stream, its oracle and any other engine must agree on.
+
+Nothing here computes. A `Model` is kept in the file of a dictionary, so that columns trained for these updates are
+used with the same.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rtnmf.checks import check_whole
+
+__all__ = ["Model"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Hold the settings by which the activations of a frame are found and made into masks.
+
+    A frame `v` gets `n_iter` updates `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first of them with exponent 1,
+    from `memory` times the last frame's activations and the rest uniform. A source's share of a bin is its part of
+    the model, to which `reach` of the mean level is added, shared out like the whole frame. A trained dictionary
+    explains a frame twice; the shares `p` of its components and `q` of its trained columns become
+    `p ** weights[0] * q ** weights[1]`, normalised: weights that sum to more than 1 make agreement sharpen the mask.
+
+    Parameters
+    ----------
+    n_iter : int
+        Updates per frame, from 1 to 1000.
+    relaxation : float
+        Exponent of the second and later updates, from 1 to below 2; above 1 they converge faster.
+    memory : float
+        Part of the last frame's activations in the start of the next, from 0 to below 1. Trained columns always
+        start from uniform activations, as they were trained.
+    reach : float
+        Part of the mean level, above 0 and at most 1: bins that no source reaches follow the broadband mask.
+    weights : (float, float)
+        Powers of the masks that the components and the trained columns propose, positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of its range.
+
+    References
+    ----------
+    R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application
+    to nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
+    G. E. Hinton, "Products of experts", ICANN 1999, equation 1 (the product of the masks).
+    """
+
+    n_iter: int = 5
+    relaxation: float = 1.7
+    memory: float = 0.9
+    reach: float = 1e-4
+    weights: tuple[float, float] = (0.45, 0.85)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n_iter", check_whole("n_iter", self.n_iter, 1, 1000))
+        object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
+        if not 1 <= self.relaxation < 2:
+            raise ValueError(f"relaxation is {self.relaxation}, expected from 1 to below 2")
+        if not 0 <= self.memory < 1:
+            raise ValueError(f"memory is {self.memory}, expected from 0 to below 1")
+        if not 1e-12 <= self.reach <= 1:
+            raise ValueError(f"reach is {self.reach}, expected from 1e-12 to 1")
+        if len(self.weights) != 2 or not all(0 < weight < math.inf for weight in self.weights):
+            raise ValueError(f"weights are {self.weights}, expected two positive numbers")
+
+    def explanations(self, *, is_trained: bool) -> tuple[tuple[float, float], ...]:
+        """Return the memory and the weight of each explanation of a frame: of the components, and of trained columns."""
+        if not is_trained:
+            return ((self.memory, 1.0),)
+        return (self.memory, self.weights[0]), (0.0, self.weights[1])
