@@ -69,7 +69,7 @@ class Model:
             raise ValueError(f"weights are {self.weights}, expected two positive numbers")
 
     def explanations(self, *, is_trained: bool) -> tuple[tuple[float, float], ...]:
-        """Return the memory and the weight of each explanation of a frame: of the components, and of trained columns."""
+        """Return memory and weight of each explanation of a frame: by the components, and by trained columns."""
         if not is_trained:
             return ((self.memory, 1.0),)
         return (self.memory, self.weights[0]), (0.0, self.weights[1])
