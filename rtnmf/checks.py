@@ -6,10 +6,12 @@ import unicodedata
 
 import numpy as np
 
-__all__ = ["check_source_name", "check_whole", "is_plain", "whole_hz"]
+__all__ = ["check_channels", "check_source_name", "check_text", "check_whole", "is_plain", "whole_hz"]
 
 _LONGEST_NAME = 64
 _HIGHEST_RATE = 10**7
+_MOST_CHANNELS = 64
+_LONGEST_TEXT = 10_000
 
 
 def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -46,10 +48,32 @@ def whole_hz(sample_rate: object) -> int:
     return int(sample_rate)
 
 
+def check_channels(n_channels: int) -> int:
+    """Return a number of channels if it is 1 to 64; more are nearly always an array the other way round.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
+    if check_whole("n_channels", n_channels, -(10**18)) < 1 or n_channels > _MOST_CHANNELS:
+        raise ValueError(
+            f"n_channels is {n_channels}, expected 1 to {_MOST_CHANNELS}: signals are (n_samples, n_channels),"
+            " pass x.T if yours is the other way round"
+        )
+    return int(n_channels)
+
+
 def check_source_name(name: str) -> None:
     """Raise ValueError if a name cannot be that of a source: 1 to 64 printable characters."""
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {_LONGEST_NAME} printable characters")
+
+
+def check_text(name: str, text: object) -> None:
+    """Raise ValueError if an argument is not one line of text without control characters."""
+    if not isinstance(text, str) or len(text) > _LONGEST_TEXT or not is_plain(text):
+        raise ValueError(f"{name} {text!r:.80} is not usable: expected one line of text without control characters")
 
 
 def is_plain(text: str) -> bool:

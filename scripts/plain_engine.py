@@ -6,7 +6,7 @@ The tests hold the compiled engine to it, `bench_stream.py` measures both.
 import numpy as np
 from numpy import fft
 
-from rtnmf.frames.masks import agreed_masks, soft_masks
+from rtnmf.frames.masks import MASK_POWER, agreed_masks, soft_masks
 
 __all__ = ["PlainSeparator"]
 
@@ -14,16 +14,16 @@ __all__ = ["PlainSeparator"]
 class PlainSeparator:
     """Separate a stream as `rtnmf.Separator` does."""
 
-    def __init__(self, dictionary, *, n_channels=1, n_iter=5, mask_power=1.0, gains=None):
+    def __init__(self, dictionary, *, n_channels=1, n_iter=None, mask_power=MASK_POWER, gains=None):
         dictionary = dictionary.select(*dictionary.sources)
-        self.stft, self.n_iter, self.mask_power = dictionary.stft, n_iter, mask_power
+        self.stft, self.model, self.mask_power = dictionary.stft, dictionary.model, mask_power
+        self.n_iter = n_iter or self.model.n_iter
+        self.memory, self.weights = zip(*self.model.explanations(is_trained=dictionary.is_trained), strict=True)
         self.W = [np.ascontiguousarray(dictionary.components)]
         self.M = [self.W[0]]
-        self.memory = [0.9]
         if dictionary.is_trained:
             self.W.append(np.ascontiguousarray(dictionary.update_components))
             self.M.append(np.ascontiguousarray(dictionary.mask_components))
-            self.memory.append(0)
         self.WT = [np.ascontiguousarray(W.T) for W in self.W]
         self.columns = [[k for k, label in enumerate(dictionary.labels) if label == s] for s in dictionary.sources]
         self.gains = np.asarray(np.eye(len(self.columns)) if gains is None else gains, np.float32)
@@ -67,9 +67,8 @@ class PlainSeparator:
             return self.gains @ soft_masks(np.zeros((len(self.columns), len(v)), np.float32))
         self.h = [self.updated(i, v / total) for i in range(len(self.W))]
         models = [self.models(M, h) for M, h in zip(self.M, self.h, strict=True)]
-        if len(models) == 1:
-            return self.gains @ soft_masks(models[0], self.mask_power)
-        return self.gains @ agreed_masks([soft_masks(some) for some in models], power=self.mask_power)
+        masks = [soft_masks(spectra, reach=self.model.reach) for spectra in models]
+        return self.gains @ agreed_masks(masks, self.weights, self.mask_power)
 
     def models(self, M, h):
         """Return the modelled magnitudes of the sources, shape (n_sources, n_bins)."""
@@ -81,5 +80,7 @@ class PlainSeparator:
         memory = self.memory[i] if h.any() else 0
         h = (memory * h / (h.sum() or 1) + (1 - memory) / n).astype(np.float32)
         for update in range(self.n_iter):
-            h *= (self.WT[i] @ (v / (self.W[i] @ h + np.float32(1e-30)))) ** np.float32(1.7 if update else 1)
+            h *= (self.WT[i] @ (v / (self.W[i] @ h + np.float32(1e-30)))) ** np.float32(
+                self.model.relaxation if update else 1
+            )
         return h

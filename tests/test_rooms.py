@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"checks", "progress"},
+    {"checks", "progress", "version"},
     {"audio", "frames"},
     {"dictionary", "kernels"},
     {"engine", "nmf"},

@@ -21,7 +21,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.audio.replacing import not_written, replacing
 
-__all__ = ["AudioWriter", "duration_s", "open_audio", "read", "resample", "safe_names", "stream", "write"]
+__all__ = [
+    "AudioWriter",
+    "duration_s",
+    "make_folder",
+    "open_audio",
+    "read",
+    "resample",
+    "safe_names",
+    "stream",
+    "write",
+]
 
 Array = NDArray[np.float32]
 
@@ -226,13 +236,13 @@ def resample(x: NDArray[np.floating], from_rate: int, to_rate: int) -> Array:
 
     Parameters
     ----------
-    x : array, shape (n_samples, n_channels)
+    x : array, shape (n_samples,) or (n_samples, n_channels)
     from_rate, to_rate : int
         In Hz.
 
     Returns
     -------
-    array, shape (about n_samples * to_rate / from_rate, n_channels), float32
+    array, shape (about n_samples * to_rate / from_rate,) or (..., n_channels), float32
     """
     if from_rate == to_rate:
         return np.array(x, np.float32)
@@ -248,6 +258,20 @@ def safe_names(names: Sequence[str]) -> list[str]:
         taken = {other.lower() for other in safe}
         safe.append(next(candidate for candidate in free if candidate.lower() not in taken))
     return safe
+
+
+def make_folder(folder: str | os.PathLike[str]) -> None:
+    """Make a folder, and those that it is in, where they are missing.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be made.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder}: cannot make this folder ({error.strerror}): choose another") from error
 
 
 def _open_for_writing(

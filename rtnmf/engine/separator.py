@@ -6,33 +6,34 @@ Nothing here reads files, learns, or knows about sound cards.
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.checks import check_whole
+from rtnmf.checks import check_channels, check_whole
 from rtnmf.dictionary import Dictionary
-from rtnmf.frames import masks
-from rtnmf.kernels import hop
+from rtnmf.engine.mixer import Mix, Mixer
+from rtnmf.frames.masks import MASK_POWER
+from rtnmf.kernels import hop, updates
 
-__all__ = ["Separator", "separate"]
+__all__ = ["Separator", "separate", "usable"]
 
 Array = NDArray[np.float32]
-
-_MOST_CHANNELS = 64
 
 
 class Separator:
     """Separate a stream into the sources of a dictionary.
 
-    Each frame of the STFT is explained by the components with a few updates of their activations, starting
-    from those of the frame before; each source gets the share of each bin that its components explain. A trained
-    dictionary explains the frame a second time, with its trained columns and from a uniform start: a source then gets
-    what both agree on, see `masking.agreed_masks`. All channels of a frame share one set of activations and masks, so
-    a source stays where it is in the image.
+    Each frame of the STFT is explained by the components with a few updates of their activations, starting from those
+    of the frame before; each source gets the share of each bin that its components explain. A trained dictionary
+    explains the frame a second time, with its trained columns and from a uniform start, and the masks are the product
+    of both, see `frames.masks.agreed_masks`. All channels of a frame share one set of activations and masks, so a
+    source stays where it is in the image.
 
     State
-        The last frame of input, the overlap-add of the outputs, the activations. `reset` clears all of it.
+        The last frame of input, the overlap-add of the stems, the activations, and the gains on their way to new
+        ones. `reset` clears all of it.
     Latency
         `latency` samples, exactly, for any blocks. The same samples cut into other blocks give bit-identical stems.
     Thread safety
@@ -46,12 +47,14 @@ class Separator:
         Of the stream, in Hz; None means the dictionary's. For another one `dictionary.at_rate` is used, with a warning.
     n_channels : int
         Channels of the stream.
-    n_iter : int
-        Updates of the activations per frame.
+    n_iter : int, optional
+        Updates of the activations per frame; None means those of `dictionary.model`. A trained dictionary warns when
+        it is used with another number than it was trained for.
     mask_power : float
         1 shares a bin in proportion to the magnitudes; larger values decide more sharply.
-    gains : array, shape (n_outputs, n_sources), optional
-        Weight of each source in each output; None gives one output per source.
+    gains : array, shape (n_outputs, n_sources), or Mixer, optional
+        Weight of each source in each output, linear; or a `Mixer` for the one output that it describes. None gives
+        one output per source.
 
     Raises
     ------
@@ -65,39 +68,21 @@ class Separator:
         *,
         sample_rate: int | None = None,
         n_channels: int = 1,
-        n_iter: int = 5,
-        mask_power: float = 1.0,
-        gains: ArrayLike | None = None,
+        n_iter: int | None = None,
+        mask_power: float = MASK_POWER,
+        gains: ArrayLike | Mixer | None = None,
     ) -> None:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
         if not mask_power > 0 or not np.isfinite(mask_power):
             raise ValueError(f"mask_power is {mask_power}, expected a positive number")
-        if not 1 <= n_channels <= _MOST_CHANNELS:
-            raise ValueError(
-                f"n_channels is {n_channels}, expected 1 to {_MOST_CHANNELS}: signals are (n_samples, n_channels),"
-                " pass x.T if yours is the other way round"
-            )
-        dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
-        self.dictionary = dictionary
-        self.sources = dictionary.sources
-        self.n_channels = n_channels
-        self.n_iter = n_iter
-        self._gains = self._checked_gains(np.eye(len(self.sources)) if gains is None else gains)
-        bounds = np.cumsum([0, *(dictionary.labels.count(source) for source in self.sources)])
-        W, M, memory, weights = _explanations(dictionary)
-        self._plan = hop.Plan(
-            dictionary.stft.hop_length,
-            dictionary.stft.analysis_window,
-            dictionary.stft.synthesis_window,
-            W,
-            M,
-            memory,
-            weights,
-            bounds.astype(np.uintp),
-            np.float32(mask_power),
-        )
-        self._stream = hop.started(self._plan, n_channels, len(self._gains))
+        self.n_channels = check_channels(n_channels)
+        self.dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
+        self.sources = self.dictionary.sources
+        self.n_iter = _used_updates(self.dictionary, n_iter)
+        self._mix = None if gains is None else self._mixing(self._weights(gains))
+        self._plan = _plan(self.dictionary, mask_power)
+        self._stream = hop.started(self._plan, n_channels)
         self._flat = n_channels == 1
         self.process(np.zeros((0, n_channels), np.float32))  # compiles, so that no later block is late
 
@@ -118,8 +103,7 @@ class Separator:
 
     @n_iter.setter
     def n_iter(self, n_iter: int) -> None:
-        check_whole("n_iter", n_iter, 1)
-        self._n_iter = int(n_iter)
+        self._n_iter = check_whole("n_iter", n_iter, 1)
 
     @property
     def activations(self) -> Array:
@@ -131,22 +115,30 @@ class Separator:
 
     @property
     def gains(self) -> Array:
-        """Weight of each source in each output, shape (n_outputs, n_sources).
+        """Weight of each source in each output, shape (n_outputs, n_sources); a copy.
 
-        Setting it, to an array of the same shape, takes effect with the next block, cross-faded by the windows.
+        Setting it, to an array of the same shape or a `Mixer` for one output, takes effect from the next block on, in
+        a straight line over one hop.
         """
-        return self._gains.copy()
+        n_sources = len(self.sources)
+        return np.eye(n_sources, dtype=np.float32) if self._mix is None else self._mix.target[:, :n_sources]
 
     @gains.setter
-    def gains(self, gains: ArrayLike) -> None:
-        checked = self._checked_gains(gains)
-        if checked.shape != self._gains.shape:
-            raise ValueError(f"gains have shape {checked.shape}, expected {self._gains.shape}: make a new Separator")
-        self._gains = checked
+    def gains(self, gains: ArrayLike | Mixer) -> None:
+        weights = self._weights(gains)
+        if len(weights) != len(self.gains):
+            raise ValueError(
+                f"gains are for {len(weights)} outputs, expected {len(self.gains)}: make a new Separator for others"
+            )
+        if self._mix is None:
+            self._mix = self._mixing(self._weights(self.gains))
+        self._mix.turn_to(weights)
 
     def reset(self) -> None:
-        """Forget the past: the next sample is the first one."""
-        hop.forget(self._stream)
+        """Reset the stream state."""
+        hop.reset(self._stream)
+        if self._mix is not None:
+            self._mix.reset()
 
     def process(self, block: ArrayLike) -> Array:
         """Take a block of the stream and return as many samples of each output, `latency` samples late.
@@ -182,73 +174,107 @@ class Separator:
         self._flat = flat
         with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
             samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
-        stems = np.empty((len(self._gains), *samples.shape), np.float32)
-        hop.process(self._plan, self._stream, samples, stems, self._gains, self._n_iter)
-        return stems[:, :, 0] if flat else stems
+        outputs = self._mixed(self._stems(samples), samples)
+        return outputs[:, :, 0] if flat else outputs
 
     def flush(self) -> Array:
-        """Return the last `latency` samples of the stems, shaped as those of the last block, and `reset`."""
+        """Return the last `latency` samples of each output, shaped as those of the last block, and `reset`."""
         silence = np.zeros(self.latency if self._flat else (self.latency, self.n_channels), np.float32)
         stems = self.process(silence)
         self.reset()
         return stems
 
-    def _checked_gains(self, gains: ArrayLike) -> Array:
+    def _stems(self, samples: Array) -> Array:
+        stems = np.empty((len(self.sources), *samples.shape), np.float32)
+        hop.process(self._plan, self._stream, samples, stems, self._n_iter)
+        return stems
+
+    def _mixed(self, stems: Array, samples: Array) -> Array:
+        return stems if self._mix is None else self._mix.apply(stems, self._mix.align(usable(samples)))
+
+    def _mixing(self, weights: Array) -> Mix:
+        return Mix(weights, self.latency, self.n_channels, self.dictionary.stft.hop_length)
+
+    def _weights(self, gains: ArrayLike | Mixer) -> Array:
+        """Return the weights of the stems, and last of the dry signal, shape (n_outputs, n_sources + 1)."""
+        if isinstance(gains, Mixer):
+            if gains.sources != self.sources:
+                raise ValueError(f"the mixer is for {gains.sources}, expected the sources {self.sources}")
+            return gains.weights[None]
         checked = np.array(gains, np.float32)
         if checked.ndim != 2 or not len(checked) or checked.shape[1] != len(self.sources):
             raise ValueError(f"gains have shape {checked.shape}, expected (n_outputs, {len(self.sources)})")
         if not np.isfinite(checked).all():
             raise ValueError("gains hold non-finite values, expected weights such as 0, 0.5 or 1")
-        return checked
+        return np.pad(checked, ((0, 0), (0, 1)))
 
 
-def separate(
-    x: ArrayLike,
-    dictionary: Dictionary,
-    *,
-    sample_rate: int | None = None,
-    n_iter: int = 5,
-    mask_power: float = 1.0,
-    gains: ArrayLike | None = None,
-) -> Array:
+def separate(x: ArrayLike, dictionary: Dictionary, **separator_options: Any) -> Array:
     """Separate a whole signal: `Separator.process` and `flush`, with the latency taken off.
 
     Parameters
     ----------
     x : array, shape (n_samples,) or (n_samples, n_channels)
         The mixture; not changed.
-    dictionary, sample_rate, n_iter, mask_power, gains
-        As for `Separator`.
+    dictionary : Dictionary
+    **separator_options
+        `sample_rate`, `n_iter`, `mask_power` and `gains`, as for `Separator`.
 
     Returns
     -------
     array, shape (n_outputs, n_samples) or (n_outputs, n_samples, n_channels)
-        Aligned with `x` and as long.
+        Aligned with `x` and as long; `dictionary.by_source` gives each a name.
     """
     x = np.asarray(x)
-    separator = Separator(
-        dictionary,
-        sample_rate=sample_rate,
-        n_channels=x.shape[1] if x.ndim == 2 else 1,
-        n_iter=n_iter,
-        mask_power=mask_power,
-        gains=gains,
-    )
-    stems = separator.process(x)
-    return np.concatenate([stems, separator.flush()], axis=1)[:, separator.latency :]
+    separator = Separator(dictionary, n_channels=x.shape[1] if x.ndim == 2 else 1, **separator_options)
+    outputs = separator.process(x)
+    return np.concatenate([outputs, separator.flush()], axis=1)[:, separator.latency :]
 
 
-def _explanations(dictionary: Dictionary) -> tuple[Array, Array, Array, Array]:
-    """Return what each explanation finds activations with and makes masks of, its memory, and its weight."""
-    if dictionary.update_components is None or dictionary.mask_components is None:
-        W = hop.tiled(dictionary.components)
-        return W, W, np.array([hop.MEMORY]), np.ones(1, np.float32)
-    return (
-        hop.tiled(dictionary.components, dictionary.update_components),
-        hop.tiled(dictionary.components, dictionary.mask_components),
-        np.array([hop.MEMORY, 0], np.float32),  # columns are trained from a uniform start
-        np.array(masks.WEIGHTS, np.float32),
+def usable(samples: NDArray[np.floating]) -> Array:
+    """Return a copy of samples as float32, silence where they are not finite or too loud for a spectrum."""
+    with np.errstate(over="ignore"):
+        single = samples.astype(np.float32)
+    return np.where(np.abs(single) < hop.LOUDEST, single, np.float32(0))
+
+
+def _plan(dictionary: Dictionary, mask_power: float) -> hop.Plan:
+    """Return what the hop needs to know of a dictionary whose labels are grouped by source."""
+    model, stft = dictionary.model, dictionary.stft
+    update_columns, mask_columns = [dictionary.components], [dictionary.components]
+    if dictionary.update_components is not None and dictionary.mask_components is not None:
+        update_columns.append(dictionary.update_components)
+        mask_columns.append(dictionary.mask_components)
+    W = updates.tiled(*update_columns)
+    memory, weights = np.array(model.explanations(is_trained=dictionary.is_trained), np.float32).T.copy()
+    bounds = np.cumsum([0, *(dictionary.labels.count(source) for source in dictionary.sources)])
+    return hop.Plan(
+        stft.hop_length,
+        stft.analysis_window,
+        stft.synthesis_window,
+        W,
+        updates.tiled(*mask_columns) if dictionary.is_trained else W,
+        memory,
+        weights,
+        np.float32(model.relaxation),
+        np.float32(model.reach),
+        bounds.astype(np.uintp),
+        np.float32(mask_power),
     )
+
+
+def _used_updates(dictionary: Dictionary, n_iter: int | None) -> int:
+    """Return the updates to use, with a warning when a dictionary was trained for another number."""
+    trained_for = dictionary.model.n_iter
+    if n_iter is None:
+        return trained_for
+    if dictionary.is_trained and check_whole("n_iter", n_iter, 1) != trained_for:
+        warnings.warn(
+            f"the dictionary was trained for {trained_for} updates per frame and is used with {n_iter}:"
+            f" leave n_iter out to use {trained_for}",
+            stacklevel=3,
+        )
+    return n_iter
 
 
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:

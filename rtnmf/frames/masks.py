@@ -7,22 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WEIGHTS", "agreed_masks", "soft_masks"]
+from rtnmf.frames.model import Model
+
+__all__ = ["MASK_POWER", "agreed_masks", "soft_masks"]
 
 Array = NDArray[np.float32]
 
-WEIGHTS = (0.45, 0.85)
-"""Of the masks that the components and the trained columns propose. More than 1 together: what both say is surer."""
-
-_REACH = 1e-4  # of the mean level of the model, added as the broadband mask
+MASK_POWER = 1.0
+"""The power of masks where none is given: a bin is shared in proportion to the magnitudes."""
 
 
-def soft_masks(spectra: Array, power: float = 1.0) -> Array:
+def soft_masks(spectra: Array, power: float = MASK_POWER, reach: float = Model.reach) -> Array:
     """Return the share of each source in each bin: `spectra ** power`, divided by its sum over the sources.
 
-    Before the power, a ten-thousandth of the mean level is added to each spectrum, shared out like the whole
-    frame: it matters only in bins that no source reaches, which so follow the broadband mask. A silent frame
-    is shared equally. The masks of a bin always sum to 1.
+    Before the power, a small part of the mean level is added to each spectrum, shared out like the whole frame: it
+    matters only in bins that no source reaches, which so follow the broadband mask. Spectra that are all silent are
+    shared equally. The masks of a bin always sum to 1.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ def soft_masks(spectra: Array, power: float = 1.0) -> Array:
         Modelled magnitudes of the sources, finite and non-negative; not changed.
     power : float
         1 gives the ratio of magnitudes, 2 the Wiener filter; positive.
+    reach : float
+        The part of the mean level that is added, see `Model`.
 
     Returns
     -------
@@ -45,25 +47,25 @@ def soft_masks(spectra: Array, power: float = 1.0) -> Array:
     total = shares.sum()
     if not total > 0:
         return np.full_like(spectra, 1 / n_sources)
-    reached = spectra * np.float32(n_bins / total) + np.float32(_REACH) * (shares / total)
+    reached = spectra * np.float32(n_bins / total) + np.float32(reach) * (shares / total)
     if power != 1:
         reached = (reached / reached.max(axis=0)) ** np.float32(power)  # at most 1, so that no power overflows
     masks: Array = reached / reached.sum(axis=0)
     return masks
 
 
-def agreed_masks(masks: Sequence[Array], weights: Sequence[float] = WEIGHTS, power: float = 1.0) -> Array:
-    """Return the masks that several proposals agree on: the product of their powers, divided by its sum over sources.
+def agreed_masks(masks: Sequence[Array], weights: Sequence[float] = Model.weights, power: float = MASK_POWER) -> Array:
+    """Return the product of powers of several masks, normalised over the sources.
 
-    Trained columns separate better what they were trained with, components what they were not; of two proposals that
-    differ, the one that is sure of a bin decides it.
+    Trained columns separate better what they were trained with, components what they were not; where two masks
+    differ, the one that is surer of a bin decides it.
 
     Parameters
     ----------
     masks : sequence of arrays, shape (n_sources, n_bins)
         Those of each explanation, as from `soft_masks`.
     weights : sequence of float
-        The power of each.
+        The power of each, see `Model`.
     power : float
         Of the product, as in `soft_masks`.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -11,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["FLOOR", "compiled", "log", "power", "zeros"]
+
+_log = logging.getLogger(__name__)
 
 FLOOR = np.float32(1e-30)
 """Added to every model spectrum before a division, so that empty bins and silent frames give 0, not NaN."""
@@ -28,11 +33,29 @@ def compiled(*, fastmath: bool = True, inline: bool = False) -> Callable[[Callab
         # error_model="numpy" lets divisions vectorise
         options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "forceinline": inline, "nogil": True}
         try:
-            return numba.njit(cache=True, **options)(function)
-        except RuntimeError:  # no folder to keep the compiled code in: compile anew in each process
-            return numba.njit(**options)(function)
+            kept = numba.njit(cache=True, **options)(function)
+            file = kept._cache._cache_file
+            file._source_stamp = (file._source_stamp, _STAMP)
+        except RuntimeError:
+            _log.info("no folder to keep compiled code in: it is compiled in each process")
+        except AttributeError:
+            _log.warning(
+                "numba %s keeps compiled code in another way: it is compiled in each process", numba.__version__
+            )
+        else:
+            return kept
+        return numba.njit(**options)(function)
 
     return compile_later
+
+
+def _stamp() -> str:
+    """Return a hash of all files of this room: numba looks only at the file of a function, not of what it inlines."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+_STAMP = _stamp()
 
 
 def zeros(*shape: int) -> NDArray[np.float32]:

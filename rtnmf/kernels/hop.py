@@ -1,10 +1,8 @@
-"""One hop of a stream, compiled: window, FFT, magnitudes, updates, grouped masks, inverse FFTs, overlap-add.
+"""One hop of a stream, compiled: window, FFT, magnitudes, updates, masks, inverse FFTs, overlap-add.
 
 A frame is explained by the components, and once more by trained columns where there are some; the masks are those
 that both explanations agree on. Nothing here checks, allocates or waits, and the interpreter lock is released. Who
-calls it owns all arrays, float32 and C-contiguous but for the spectra. W lies in tiles of `TILE` bins, shape
-(n_tiles, n_components, TILE), so that a tile is in the L1 cache when its second product comes. Indices are unsigned
-where loops must vectorise: numba lets signed ones count from the end, which costs a comparison each.
+calls it owns all arrays, float32 and C-contiguous but for the spectra. W and M lie in tiles, see `updates`.
 """
 
 from __future__ import annotations
@@ -15,28 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from rocket_fft import c2r, r2c
 
-from rtnmf.kernels.compiling import FLOOR, compiled, power, zeros
+from rtnmf.kernels.compiling import compiled, power, zeros
+from rtnmf.kernels.updates import TILE, add_model, follow, normalise
 
-__all__ = ["MEMORY", "RELAXATION", "TILE", "Plan", "Stream", "forget", "process", "started", "tiled", "track"]
+__all__ = ["LOUDEST", "Plan", "Stream", "process", "reset", "started"]
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
 
-TILE = 96
-"""Bins of a tile: 64 components of it fill most of an L1 cache, and 513, 1025 and 2049 bins leave little over."""
-
-RELAXATION = np.float32(1.7)
-"""Exponent of the second and later updates."""
-
-MEMORY = np.float32(0.9)
-"""Part of the last frame's activations in the start of the next."""
+LOUDEST = np.float32(1e9)
+"""Samples that are not below it count as silence: their spectrum could overflow."""
 
 _TILE = np.uintp(TILE)
-_0, _1, _2, _3, _4 = (np.uintp(i) for i in range(5))
-_REACH = np.float32(1e-4)  # as in `masking`
-_QUIET = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
-_LOUD = np.float32(1e9)  # beyond which a spectrum could overflow
-_LEAST = np.float32(1e-12)  # part of a frame below which an activation is 0, for the same reason
+_0 = np.uintp(0)
+_QUIETEST = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
 _ALONG = np.array([1])
 _N_REMEMBERED = 5
 
@@ -57,6 +47,10 @@ class Plan(NamedTuple):
     """Part of the last frame's activations in the start of the next, shape (n_explanations,)."""
     weights: Array
     """Powers that the models of the explanations are raised to before they are multiplied, same shape."""
+    relaxation: np.float32
+    """Exponent of the second and later updates."""
+    reach: np.float32
+    """Part of the mean level of a model that is added to it, shared out like the whole frame."""
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
@@ -70,7 +64,7 @@ class Stream(NamedTuple):
     history: Array
     """The samples of the current frame so far, shape (n_channels, n_fft)."""
     overlap: Array
-    """What is to go out, shape (n_outputs, n_channels, latency)."""
+    """What is to go out, shape (n_sources, n_channels, latency)."""
     h: Array
     """The activations of the last frame as parts of 1, shape (n_explanations, n_components)."""
     level: Array
@@ -88,32 +82,21 @@ class Stream(NamedTuple):
     shares: Array
     """Shape (n_sources, TILE)."""
     separated: Spectra
-    """Shape (n_outputs * n_channels, n_bins)."""
+    """Shape (n_sources * n_channels, n_bins)."""
     tails: Array
-    """Shape (n_outputs * n_channels, n_fft)."""
+    """Shape (n_sources * n_channels, n_fft)."""
 
 
-def tiled(*sets: Array) -> Array:
-    """Return sets of columns, each of shape (n_bins, n_components), in tiles, the last ones filled up with zeros."""
-    n_bins, n_components = sets[0].shape
-    n_tiles = -(-n_bins // TILE)
-    tiles = zeros(len(sets), n_tiles, n_components, TILE)
-    for one, W in zip(tiles, sets, strict=True):
-        for t in range(n_tiles):
-            rows = W[t * TILE : (t + 1) * TILE]
-            one[t, :, : len(rows)] = rows.T
-    return tiles
-
-
-def started(plan: Plan, n_channels: int, n_outputs: int) -> Stream:
+def started(plan: Plan, n_channels: int) -> Stream:
     """Return a stream that has heard nothing."""
     n_fft, n_bins = len(plan.analysis_window), len(plan.analysis_window) // 2 + 1
     n_explanations, n_tiles, n_components, _ = plan.W.shape
-    n_rows, n_sources = n_outputs * n_channels, len(plan.bounds) - 1
+    n_sources = len(plan.bounds) - 1
+    n_rows = n_sources * n_channels
     return Stream(
         position=np.zeros(1, np.int64),
         history=zeros(n_channels, n_fft),
-        overlap=zeros(n_outputs, n_channels, len(plan.synthesis_window)),
+        overlap=zeros(n_sources, n_channels, len(plan.synthesis_window)),
         h=zeros(n_explanations, n_components),
         level=zeros(1),
         frames=zeros(n_channels, n_fft),
@@ -127,127 +110,10 @@ def started(plan: Plan, n_channels: int, n_outputs: int) -> Stream:
     )
 
 
-def forget(stream: Stream) -> None:
-    """Let the next sample be the first one."""
+def reset(stream: Stream) -> None:
+    """Reset the stream state."""
     for state in stream[:_N_REMEMBERED]:
         state[:] = 0
-
-
-@compiled(inline=True)
-def _add_model(w: Array, first: np.uintp, h: Array, begin: np.uintp, end: np.uintp, r: Array) -> None:
-    """Add to r the model of a tile that begins at w[first], by the components from `begin` to `end`."""
-    o = first + begin * _TILE
-    k = begin
-    while k + _3 < end:
-        a, b, c, d = h[k], h[k + _1], h[k + _2], h[k + _3]
-        for i in range(_TILE):
-            r[i] += (a * w[o + i] + b * w[o + _TILE + i]) + (c * w[o + _2 * _TILE + i] + d * w[o + _3 * _TILE + i])
-        o += _4 * _TILE
-        k += _4
-    while k < end:
-        a = h[k]
-        for i in range(_TILE):
-            r[i] += a * w[o + i]
-        o += _TILE
-        k += _1
-
-
-@compiled(inline=True)
-def _add_gradient(w: Array, first: np.uintp, r: Array, g: Array) -> None:
-    """Add to g the products of a tile that begins at w[first] with r."""
-    n_components = np.uintp(g.shape[0])
-    zero = np.float32(0)
-    o = first
-    k = _0
-    while k + _3 < n_components:
-        a, b, c, d = zero, zero, zero, zero
-        for i in range(_TILE):
-            q = r[i]
-            a += w[o + i] * q
-            b += w[o + _TILE + i] * q
-            c += w[o + _2 * _TILE + i] * q
-            d += w[o + _3 * _TILE + i] * q
-        g[k] += a
-        g[k + _1] += b
-        g[k + _2] += c
-        g[k + _3] += d
-        o += _4 * _TILE
-        k += _4
-    while k < n_components:
-        a = zero
-        for i in range(_TILE):
-            a += w[o + i] * r[i]
-        g[k] += a
-        o += _TILE
-        k += _1
-
-
-@compiled(inline=True)
-def gradient(v: Array, W: Array, h: Array, g: Array, r: Array) -> None:
-    """Set g = W.T (v / (W h)), reading W from the L2 cache once."""
-    w = W.reshape(-1)
-    n_components = np.uintp(h.shape[0])
-    g[:] = 0
-    first = _0
-    x = _0
-    for _ in range(W.shape[0]):
-        for i in range(_TILE):
-            r[i] = FLOOR
-        _add_model(w, first, h, _0, n_components, r)
-        for i in range(_TILE):
-            r[i] = v[x + i] / r[i]
-        _add_gradient(w, first, r, g)
-        first += n_components * _TILE
-        x += _TILE
-
-
-@compiled(inline=True)
-def follow(
-    v: Array, W: Array, h: Array, g: Array, r: Array, n_iter: int, relaxation: np.float32, memory: np.float32
-) -> None:
-    """Update h for a frame v that sums to 1, from where the last frame left it; see `nmf.activations`."""
-    n_components = h.shape[0]
-    uniform = np.float32(1) / np.float32(n_components)
-    total = h.sum()
-    if total > 0:
-        for k in range(n_components):
-            h[k] = memory * h[k] / total + (np.float32(1) - memory) * uniform
-    else:
-        h[:] = uniform
-    for i in range(n_iter):
-        gradient(v, W, h, g, r)
-        if i > 0:
-            for k in range(n_components):
-                g[k] = power(g[k], relaxation)
-        for k in range(n_components):
-            a = h[k] * g[k]
-            h[k] = a if a > _LEAST else np.float32(0)
-
-
-@compiled(inline=True)
-def normalise(v: Array) -> np.float32:
-    """Divide v by its sum and return that, or 0 for silence."""
-    total = v.sum()
-    if not total > FLOOR:
-        return np.float32(0)
-    v *= np.float32(1) / total
-    return total
-
-
-@compiled()
-def track(V: Array, W: Array, H: Array, n_iter: int, relaxation: np.float32, memory: np.float32) -> None:
-    """Write the activations of a stream of frames, the rows of V, to the rows of H."""
-    h, g, r = np.zeros(H.shape[1], np.float32), np.empty(H.shape[1], np.float32), np.empty(_TILE, np.float32)
-    v = np.zeros(W.shape[0] * _TILE, np.float32)
-    for t in range(V.shape[0]):
-        v[: V.shape[1]] = V[t]
-        level = normalise(v)
-        if level > 0:
-            follow(v, W, h, g, r, n_iter, relaxation, memory)
-        else:
-            h[:] = 0
-        for k in range(h.shape[0]):
-            H[t, k] = h[k] * level
 
 
 @compiled(inline=True)
@@ -271,19 +137,23 @@ def analyse(plan: Plan, stream: Stream) -> None:
 def explain(plan: Plan, stream: Stream, n_iter: int) -> None:
     """Find the activations of the frame, in each explanation."""
     for e in range(plan.W.shape[0]):
-        follow(stream.v, plan.W[e], stream.h[e], stream.g, stream.r, n_iter, RELAXATION, plan.memory[e])
+        follow(stream.v, plan.W[e], stream.h[e], stream.g, stream.r, n_iter, plan.relaxation, plan.memory[e])
 
 
 @compiled(inline=True)
 def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: Array) -> None:
-    """Set the shares of the sources in the bins of a tile that begins at w[first]; see `masking.soft_masks`."""
+    """Set the shares of the sources in the bins of a tile that begins at w[first]; see `frames.masks.soft_masks`.
+
+    An explanation without any activation, since no component has energy where the frame has it, shares equally.
+    """
     for s in range(shares.shape[0]):
         begin, end = plan.bounds[s], plan.bounds[s + 1]
         shares[s] = 1
         for e in range(h.shape[0]):
-            r[:] = _REACH / np.float32(n_bins) * h[e, begin:end].sum()
-            _add_model(plan.M[e].reshape(-1), first, h[e], begin, end, r)
-            multiply(shares[s], r, plan.weights[e])
+            if h[e].sum() > 0:
+                r[:] = plan.reach / np.float32(n_bins) * h[e, begin:end].sum()
+                add_model(plan.M[e].reshape(-1), first, h[e], begin, end, r)
+                multiply(shares[s], r, plan.weights[e])
     if plan.mask_power != 1:
         sharpen(shares, r, plan.mask_power)
     r[:] = 0
@@ -319,44 +189,38 @@ def sharpen(shares: Array, largest: Array, exponent: np.float32) -> None:
 
 
 @compiled(inline=True)
-def weigh(shares: Array, gains: Array, begin: int, spectrum: Spectra, separated: Spectra, weights: Array) -> None:
-    """Multiply the bins from `begin` on by the mask of each output, the sources' shares weighed by the gains."""
+def weigh(shares: Array, begin: int, spectrum: Spectra, separated: Spectra) -> None:
+    """Multiply the bins from `begin` on by the share of each source."""
     n_channels, n_bins = spectrum.shape
     n = min(TILE, n_bins - begin)
-    for o in range(gains.shape[0]):
-        weights[:] = 0
-        for s in range(shares.shape[0]):
-            gain = gains[o, s]
-            if gain != 0:
-                for i in range(_TILE):
-                    weights[i] += gain * shares[s, i]
+    for s in range(shares.shape[0]):
         for c in range(n_channels):
-            x, y = spectrum[c, begin:], separated[o * n_channels + c, begin:]
+            x, y = spectrum[c, begin:], separated[s * n_channels + c, begin:]
             for i in range(n):
-                y[i] = x[i] * weights[i]
+                y[i] = x[i] * shares[s, i]
 
 
 @compiled(inline=True)
 def synthesise(plan: Plan, stream: Stream) -> None:
-    """Transform the outputs back, and add the last `latency` samples of each to what is to go out."""
-    n_outputs, n_channels, latency = stream.overlap.shape
+    """Transform the stems back, and add the last `latency` samples of each to what is to go out."""
+    n_sources, n_channels, latency = stream.overlap.shape
     n_fft = stream.tails.shape[1]
     c2r(stream.separated, stream.tails, _ALONG, False, 1.0 / n_fft, 1)
-    for o in range(n_outputs):
+    for s in range(n_sources):
         for c in range(n_channels):
-            overlap, tail = stream.overlap[o, c], stream.tails[o * n_channels + c, n_fft - latency :]
+            overlap, tail = stream.overlap[s, c], stream.tails[s * n_channels + c, n_fft - latency :]
             for i in range(latency):
                 overlap[i] += tail[i] * plan.synthesis_window[i]
 
 
 @compiled(inline=True)
-def hop(plan: Plan, stream: Stream, gains: Array, n_iter: int) -> None:
+def hop(plan: Plan, stream: Stream, n_iter: int) -> None:
     """Separate the frame that is complete, and make room for the next hop."""
     advance(stream.overlap, plan.hop_length)
     analyse(plan, stream)
     if stream.level[0] > 0:
         explain(plan, stream, n_iter)
-        mask(plan, stream, gains)
+        mask(plan, stream)
         synthesise(plan, stream)
     else:
         stream.h[:] = 0
@@ -364,13 +228,13 @@ def hop(plan: Plan, stream: Stream, gains: Array, n_iter: int) -> None:
 
 
 @compiled(inline=True)
-def mask(plan: Plan, stream: Stream, gains: Array) -> None:
-    """Set the spectra of the outputs, tile by tile."""
+def mask(plan: Plan, stream: Stream) -> None:
+    """Set the spectra of the stems, tile by tile."""
     tile_values = np.uintp(plan.W.shape[2]) * _TILE
     first = _0
     for t in range(plan.W.shape[1]):
         share(plan, stream.h, stream.spectrum.shape[1], first, stream.shares, stream.r)
-        weigh(stream.shares, gains, t * TILE, stream.spectrum, stream.separated, stream.r)
+        weigh(stream.shares, t * TILE, stream.spectrum, stream.separated)
         first += tile_values
 
 
@@ -386,8 +250,8 @@ def advance(x: Array, n: int) -> None:
 
 
 @compiled(fastmath=False)
-def process(plan: Plan, stream: Stream, block: Array, outputs: Array, gains: Array, n_iter: int) -> None:
-    """Take a block, shape (n_samples, n_channels), and fill the outputs, shape (n_outputs, n_samples, n_channels)."""
+def process(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int) -> None:
+    """Take a block, shape (n_samples, n_channels), and fill the stems, shape (n_sources, n_samples, n_channels)."""
     n_samples, hop_length = block.shape[0], plan.hop_length
     start = stream.history.shape[1] - hop_length
     done, position = 0, stream.position[0]
@@ -396,13 +260,13 @@ def process(plan: Plan, stream: Stream, block: Array, outputs: Array, gains: Arr
         for c in range(block.shape[1]):
             for i in range(n):
                 stream.history[c, start + position + i] = usable(block[done + i, c])
-            for o in range(outputs.shape[0]):
+            for s in range(stems.shape[0]):
                 for i in range(n):
-                    outputs[o, done + i, c] = stream.overlap[o, c, position + i]
+                    stems[s, done + i, c] = stream.overlap[s, c, position + i]
         done += n
         position += n
         if position == hop_length:
-            hop(plan, stream, gains, n_iter)
+            hop(plan, stream, n_iter)
             position = 0
     stream.position[0] = position
 
@@ -410,4 +274,4 @@ def process(plan: Plan, stream: Stream, block: Array, outputs: Array, gains: Arr
 @compiled(fastmath=False, inline=True)
 def usable(x: np.float32) -> np.float32:
     """Return a sample, 0 when it is not finite, too loud for a spectrum, or too quiet to matter."""
-    return x if _QUIET < abs(x) < _LOUD else np.float32(0)
+    return x if _QUIETEST < abs(x) < LOUDEST else np.float32(0)

@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from rtnmf.kernels import factor
 from rtnmf.kernels.compiling import zeros
+from rtnmf.nmf.blas import one_blas_thread
+from rtnmf.progress import Progress
 
-__all__ = ["FEW", "FRAMES", "LANES", "Progress", "descend"]
+__all__ = ["FEW", "FRAMES", "LANES", "descend"]
 
 Array = NDArray[np.float32]
-Progress = Callable[[int, int], object]
 _Each = Callable[[Callable[["_Slab"], Any], list["_Slab"]], Iterable[Any]]
 
 FEW = 4  # components that have a kernel of their own; fewer are filled up with zeros
 LANES = 16  # bins are padded to a multiple, which the matrix product wants for its full speed
 FRAMES = 8  # frames are padded to a multiple, so that each slab has an even number
-_BLAS = threading.Lock()  # the limit belongs to the process: two fits that overlap would restore the wrong one
+_STAGE = "factorising"
 _ROUND = 10  # iterations between two values of the divergence, which costs as much as a quarter of one
 _TILE_VALUES = 2**17  # of V in a tile, so that it, W H and V / (W H) stay in the L2 cache together
 _SLABS = 4  # runs of frames, each with its own sum for W, so that the result is the same for any number of threads
@@ -77,7 +76,7 @@ def descend(
     n_iter, accelerated, tolerance, most_frames, progress
         As in `nmf.fit`.
     """
-    with _BLAS, threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         whole = _Model(V, W, H, n_fixed, pool)
         first = whole.divergence
         if most_frames is None or most_frames >= len(V) or n_fixed == len(W):
@@ -102,7 +101,7 @@ def _iterate(
         if momentum is not None:
             momentum.carry_on()
         model.iterate()
-        stop = progress is not None and progress(i, n_iter) is False
+        stop = progress is not None and progress(_STAGE, i, n_iter) is False
         if not stop and i % _ROUND and i < n_iter:
             continue
         fell = model.keep_or_take_back()
@@ -128,7 +127,7 @@ def _learn_from_few(whole: _Model, progress: Progress | None, n_iter: int) -> bo
         few = whole.some(n_frames, W)
         momentum = _Momentum(few)
         for _ in range(n):
-            if progress is not None and progress(_ROUND, n_iter) is False:
+            if progress is not None and progress(_STAGE, _ROUND, n_iter) is False:
                 return False
             momentum.carry_on()
             few.iterate()

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.checks import check_whole
-from rtnmf.kernels import hop
+from rtnmf.frames.model import Model
+from rtnmf.kernels import updates
 from rtnmf.kernels.compiling import FLOOR, zeros
 from rtnmf.nmf import descent
+from rtnmf.progress import Progress
 
 __all__ = [
     "Factorization",
@@ -61,7 +63,7 @@ def kl_divergence(V: ArrayLike, WH: ArrayLike) -> float:
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 3.
     """
-    v, wh = np.asarray(V, np.float64), np.asarray(WH, np.float64)
+    v, wh = (np.asarray(_real(name, x), np.float64) for name, x in (("V", V), ("WH", WH)))
     positive = v > 0
     with np.errstate(divide="ignore"):
         return float(np.sum(v[positive] * np.log(v[positive] / wh[positive])) - v.sum() + wh.sum())
@@ -107,7 +109,7 @@ def fit(
     fixed: ArrayLike | None = None,
     accelerated: bool = True,
     most_frames: int | None = None,
-    progress: descent.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Factorization:
     """Factorise a spectrogram by multiplicative updates of H, then of W, with V / (W H) recomputed between them.
 
@@ -122,7 +124,7 @@ def fit(
 
     Bit for bit the same for the same input, seed and machine, for any number of threads. While it runs, BLAS is
     held to one thread in the whole process, and the tiles are shared out among as many threads as there are
-    processors where that pays; another fit waits until it is done.
+    processors where that pays.
 
     Parameters
     ----------
@@ -147,8 +149,8 @@ def fit(
         as often as its level is high and weighs the inverse, so the loudest are kept and of the others some. The
         divergences are then that of the start and that of the end, over all frames.
     progress : callable, optional
-        Called with the iterations over all frames done and `n_iter`, again and again with the same number while few
-        frames are learned from; returning False ends the fit with what it has reached.
+        Called with "factorising", the iterations over all frames done and `n_iter`, again and again with the same
+        number while few frames are learned from; returning False ends the fit with what it has reached.
 
     Returns
     -------
@@ -157,7 +159,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an array has the wrong shape, or holds a negative or non-finite value, or a number is out of range.
+        If an array is complex, has the wrong shape, or holds a negative or non-finite value, or a number is out of
+        range.
 
     References
     ----------
@@ -176,6 +179,7 @@ def fit(
     check_whole("n_iter", n_iter, 0)
     if most_frames is not None:
         check_whole("most_frames", most_frames, 1)
+    check_whole("seed", seed, 0)
     if not tolerance >= 0:
         raise ValueError(f"tolerance is {tolerance}, expected at least 0")
     given = _given_columns(v, n_components, fixed)
@@ -211,9 +215,9 @@ def activations(
     V: ArrayLike,
     W: ArrayLike,
     *,
-    n_iter: int = 5,
-    relaxation: float = float(hop.RELAXATION),
-    memory: float = float(hop.MEMORY),
+    n_iter: int = Model.n_iter,
+    relaxation: float = Model.relaxation,
+    memory: float = Model.memory,
 ) -> Array:
     """Return the activations of a stream of frames with W fixed, each found from the last one as in a `Separator`.
 
@@ -244,15 +248,11 @@ def activations(
     R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application
     to nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
     """
-    check_whole("n_iter", n_iter, 1)
-    if not 1 <= relaxation < 2:
-        raise ValueError(f"relaxation is {relaxation}, expected from 1 to below 2")
-    if not 0 <= memory < 1:
-        raise ValueError(f"memory is {memory}, expected from 0 to below 1")
+    Model(n_iter, relaxation, memory)  # checks them
     components = _checked("W", W, (None, None))
     frames = np.ascontiguousarray(_checked("V", V, (len(components), None)).T)
     H = np.empty((len(frames), components.shape[1]), np.float32)
-    hop.track(frames, hop.tiled(components)[0], H, n_iter, np.float32(relaxation), np.float32(memory))
+    updates.track(frames, updates.tiled(components)[0], H, n_iter, np.float32(relaxation), np.float32(memory))
     return np.ascontiguousarray(H.T)
 
 
@@ -292,8 +292,14 @@ def _nonzero(x: Array) -> Array:
     return np.where(x > 0, x, np.float32(1))
 
 
+def _real(name: str, x: ArrayLike) -> ArrayLike:
+    if np.iscomplexobj(x):
+        raise TypeError(f"{name} is complex, expected magnitudes: pass abs({name})")
+    return x
+
+
 def _checked(name: str, x: ArrayLike, shape: tuple[int | None, int | None]) -> Array:
-    array = np.asarray(x, np.float32)
+    array = np.asarray(_real(name, x), np.float32)
     expected = tuple("any" if n is None else n for n in shape)
     if array.ndim != 2 or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
