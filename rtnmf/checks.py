@@ -6,7 +6,7 @@ import unicodedata
 
 import numpy as np
 
-__all__ = ["check_channels", "check_source_name", "check_text", "check_whole", "is_plain", "whole_hz"]
+__all__ = ["check_channels", "check_single", "check_source_name", "check_text", "check_whole", "is_plain", "whole_hz"]
 
 _LONGEST_NAME = 64
 _HIGHEST_RATE = 10**7
@@ -62,6 +62,14 @@ def check_channels(n_channels: int) -> int:
             " pass x.T if yours is the other way round"
         )
     return int(n_channels)
+
+
+def check_single(**settings: object) -> None:
+    """Raise ValueError if more than one of several settings that exclude each other is given, that is, not None."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if len(given) > 1:
+        values = ", ".join(map(str, given.values()))
+        raise ValueError(f"{' and '.join(given)} are given together ({values}): leave all but one of them out")
 
 
 def check_source_name(name: str) -> None:

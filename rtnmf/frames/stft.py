@@ -14,7 +14,9 @@ import numpy as np
 from numpy import fft
 from numpy.typing import NDArray
 
-__all__ = ["STFT", "griffin_lim"]
+from rtnmf.checks import check_single, check_whole, whole_hz
+
+__all__ = ["STFT", "griffin_lim", "latency_samples"]
 
 _DEFAULT_WINDOW_S = 0.042
 
@@ -61,15 +63,10 @@ class STFT:
     def __post_init__(self) -> None:
         if self.latency is None:
             object.__setattr__(self, "latency", self.n_fft)
-        for name in ("n_fft", "hop_length", "latency"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-                raise TypeError(f"{name} is {value!r}, expected a whole number of samples")
-            object.__setattr__(self, name, int(value))
-        if self.n_fft < 4 or self.n_fft % 2:
-            raise ValueError(f"n_fft is {self.n_fft}, expected an even number of at least 4")
-        if self.hop_length < 1:
-            raise ValueError(f"hop_length is {self.hop_length}, expected at least 1")
+        for name, least in (("n_fft", 4), ("hop_length", 1), ("latency", 2)):
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), least))
+        if self.n_fft % 2:
+            raise ValueError(f"n_fft is {self.n_fft}, expected an even number")
         if self.latency % 2 or not 2 * self.hop_length <= self.latency <= self.n_fft:
             raise ValueError(
                 f"latency is {self.latency}, expected an even number from 2 * hop_length = {2 * self.hop_length}"
@@ -77,7 +74,9 @@ class STFT:
             )
 
     @classmethod
-    def default(cls, sample_rate: int, *, latency: int | Literal["low"] | None = None) -> STFT:
+    def default(
+        cls, sample_rate: int, *, latency: int | Literal["low"] | None = None, latency_ms: float | None = None
+    ) -> STFT:
         """Return the settings that suit a sample rate: a window of 43 to 85 ms, a hop of a quarter of the latency.
 
         Parameters
@@ -86,10 +85,21 @@ class STFT:
             In Hz: 1024 samples at 16 to 24 kHz, 2048 up to 48 kHz, 4096 up to 96 kHz.
         latency : int or "low", optional
             In samples; "low" means a sixteenth of the window, 128 samples (2.7 ms) at 48 kHz; None that of the window.
+        latency_ms : float, optional
+            Upper limit on the latency in ms, instead of `latency`; the window limits it too.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the sample rate or the latency is out of its range, or the latency is given twice.
         """
-        n_fft = max(64, 2 ** math.ceil(math.log2(_DEFAULT_WINDOW_S * sample_rate)))
+        rate = whole_hz(sample_rate)
+        n_fft = max(64, 2 ** math.ceil(math.log2(_DEFAULT_WINDOW_S * rate)))
+        check_single(latency=latency, latency_ms=latency_ms)
         if latency == "low":
             latency = n_fft // 16
+        elif latency_ms is not None:
+            latency = min(n_fft, latency_samples(latency_ms, rate))
         return cls(n_fft, max(1, min(n_fft, latency or n_fft) // 4), latency=latency)  # type: ignore[arg-type]
 
     @property
@@ -164,6 +174,23 @@ class STFT:
         if n_samples > max(0, len(y) - self.latency):
             raise ValueError(f"n_samples is {n_samples}, more than the {spectrum.shape[1]} frames hold")
         return y[:n_samples].copy()
+
+
+def latency_samples(latency_ms: float, sample_rate: int) -> int:
+    """Return the largest latency that an `STFT` can have within a time: an even number of samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the time is not a number of milliseconds, or shorter than two samples.
+    """
+    if isinstance(latency_ms, bool) or not isinstance(latency_ms, (int, float, np.integer, np.floating)):
+        raise TypeError(f"latency_ms is {latency_ms!r}, expected a number of milliseconds")
+    samples = 2 * int(min(latency_ms, 1e9) * sample_rate / 2000) if latency_ms > 0 else 0
+    if samples < 2:
+        least_ms = math.ceil(2e7 / sample_rate) / 1e4
+        raise ValueError(f"latency_ms is {latency_ms}, expected at least two samples, {least_ms:.10g} ms")
+    return samples
 
 
 def griffin_lim(

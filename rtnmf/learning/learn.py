@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf import nmf
-from rtnmf.checks import check_text, check_whole
+from rtnmf.checks import check_single, check_text, check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
@@ -49,6 +49,7 @@ def learn(
     *,
     stft: STFT | None = None,
     latency: int | Literal["low"] | None = None,
+    latency_ms: float | None = None,
     model: Model | None = None,
     n_components: int | None = None,
     n_iter: int | None = None,
@@ -75,10 +76,12 @@ def learn(
         Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
         without it to the highest rate among them.
     stft : STFT, optional
-        Settings to learn and later stream with; None means `STFT.default(sample_rate, latency=latency)`.
+        Settings to learn and later stream with; None means `STFT.default` with the latency below.
     latency : int or "low", optional
         Delay of the stream in samples, instead of an `stft`; None means the length of the window, "low" a sixteenth
         of it, 128 samples at 48 kHz.
+    latency_ms : float, optional
+        Upper limit on that delay in ms, instead of `latency` or an `stft`.
     model : Model, optional
         How a frame is explained, in the training and in every stream; None means `Model()`.
     n_components : int, optional
@@ -105,15 +108,14 @@ def learn(
     check_whole("seed", seed, 0)
     for name, text in (("description", description), ("licence", licence)):
         check_text(name, text)
-    if stft is not None and latency is not None:
-        raise ValueError(f"stft and latency are both given ({stft}, {latency!r}): leave one of them out")
+    check_single(stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
     blind = "" in sources
     n_steps = _steps(n_steps, n_sources=0 if blind else len(sources))
     model = Model() if model is None else model
     made_with = version()
     rate = common_rate([one for given in sources.values() for one in given], sample_rate)
-    stft = STFT.default(rate, latency=latency) if stft is None else stft
+    stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
 
     columns: list[Array] = []
     spectra: list[NDArray[np.complex64]] = []

@@ -9,7 +9,7 @@ from rtnmf.frames.stft import STFT, griffin_lim
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((3, 1), "n_fft is 3, expected an even number"),
+        ((2, 1), "n_fft is 2, expected at least 4"),
         ((1025, 256), "n_fft is 1025, expected an even number"),
         ((1024, 0), "hop_length is 0, expected at least 1"),
         ((1024, 513), r"latency is 1024, expected .* from 2 \* hop_length = 1026"),
@@ -36,6 +36,41 @@ def test_settings_are_whole_numbers(value):
 def test_default_window_follows_the_rate(rate, n_fft):
     """Default window follows the rate."""
     assert STFT.default(rate) == STFT(n_fft, n_fft // 4, latency=n_fft)
+
+
+@pytest.mark.parametrize("sample_rate", [0, -8000, 44100.5, 10**8])
+def test_default_refuses_a_rate_that_is_none(sample_rate):
+    """A sample rate that is not a whole number of Hz from 1 to 10 million is refused by its name."""
+    with pytest.raises(ValueError, match=f"sample_rate is {sample_rate}, expected a whole number of Hz"):
+        STFT.default(sample_rate)
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "expected"),
+    [
+        (3, STFT(2048, 36, latency=144)),
+        (2.9999, STFT(2048, 35, latency=142)),
+        (0.05, STFT(2048, 1, latency=2)),
+        (1000, STFT(2048, 512)),
+    ],
+)
+def test_default_keeps_to_a_latency_in_ms(latency_ms, expected):
+    """The latency is the largest even number of samples within the milliseconds, and at most the window."""
+    assert STFT.default(48000, latency_ms=latency_ms) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"latency_ms": 0.01}, ValueError, "latency_ms is 0.01, expected at least two samples, 0.0417 ms"),
+        ({"latency_ms": "low"}, TypeError, "latency_ms is 'low', expected a number of milliseconds"),
+        ({"latency_ms": 3, "latency": 64}, ValueError, "latency and latency_ms are given together"),
+    ],
+)
+def test_default_refuses_other_latencies(options, error, message):
+    """A latency too short, not a number, or given in two units is refused."""
+    with pytest.raises(error, match=message):
+        STFT.default(48000, **options)
 
 
 def test_windows_are_root_hann_when_symmetric():
