@@ -79,7 +79,7 @@ class Separator:
         self.n_channels = check_channels(n_channels)
         self.dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
         self.sources = self.dictionary.sources
-        self.n_iter = _used_updates(self.dictionary, n_iter)
+        self.n_iter = self.dictionary.model.used_updates(n_iter, is_trained=self.dictionary.is_trained)
         self._mix = None if gains is None else self._mixing(self._weights(gains))
         self._plan = _plan(self.dictionary, mask_power)
         self._stream = hop.started(self._plan, n_channels)
@@ -261,20 +261,6 @@ def _plan(dictionary: Dictionary, mask_power: float) -> hop.Plan:
         bounds.astype(np.uintp),
         np.float32(mask_power),
     )
-
-
-def _used_updates(dictionary: Dictionary, n_iter: int | None) -> int:
-    """Return the updates to use, with a warning when a dictionary was trained for another number."""
-    trained_for = dictionary.model.n_iter
-    if n_iter is None:
-        return trained_for
-    if dictionary.is_trained and check_whole("n_iter", n_iter, 1) != trained_for:
-        warnings.warn(
-            f"the dictionary was trained for {trained_for} updates per frame and is used with {n_iter}:"
-            f" leave n_iter out to use {trained_for}",
-            stacklevel=3,
-        )
-    return n_iter
 
 
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:

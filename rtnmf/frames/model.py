@@ -7,6 +7,7 @@ used with the same.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 from rtnmf.checks import check_whole
@@ -67,9 +68,26 @@ class Model:
             raise ValueError(f"reach is {self.reach}, expected from 1e-12 to 1")
         if len(self.weights) != 2 or not all(0 < weight < math.inf for weight in self.weights):
             raise ValueError(f"weights are {self.weights}, expected two positive numbers")
+        for name in ("relaxation", "memory", "reach"):  # so that equal models have equal hashes and files
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def explanations(self, *, is_trained: bool) -> tuple[tuple[float, float], ...]:
         """Return memory and weight of each explanation of a frame: by the components, and by trained columns."""
         if not is_trained:
             return ((self.memory, 1.0),)
         return (self.memory, self.weights[0]), (0.0, self.weights[1])
+
+    def used_updates(self, n_iter: int | None, *, is_trained: bool) -> int:
+        """Return the updates per frame to use: the model's when None.
+
+        Warns when columns that were trained for the model's updates are used with another number.
+        """
+        if n_iter is None:
+            return self.n_iter
+        if is_trained and check_whole("n_iter", n_iter, 1) != self.n_iter:
+            warnings.warn(
+                f"the dictionary was trained for {self.n_iter} updates per frame and is used with {n_iter}:"
+                f" leave n_iter out to use {self.n_iter}",
+                stacklevel=3,
+            )
+        return n_iter
