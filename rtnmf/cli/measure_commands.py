@@ -120,7 +120,7 @@ def evaluate(options: argparse.Namespace) -> None:
             options.folder,
             dictionary,
             latency_ms=options.latency_ms,
-            progress=lambda case, i, n: progress(case.id, i, n),
+            progress=progress,
             **({} if dictionary else learn_options),
         )
     if options.json:
@@ -145,7 +145,8 @@ def _print_comparisons(groups: list[Comparison]) -> None:
     heads = f"{'cases':>6}{'untrained':>11}{'training adds':>15}{'95 %':>14}{'least':>7}{'bound':>7}{'worse':>7}"
     print(f"\n{'SI-SDR gained, dB':30}{heads}")
     for g in groups:
-        interval, worse = f"{g.low_db:.2f} to {g.high_db:.2f}", f"{100 * g.share_of_stems_worse:.0f} %"
+        interval = "" if math.isnan(g.low_db) else f"{g.low_db:.2f} to {g.high_db:.2f}"  # one case has none
+        worse = f"{100 * g.share_of_stems_worse:.0f} %"
         figures = (
             f"{g.n_cases:6}{g.untrained_db:11.2f}{g.gained_db:15.2f}{interval:>14}{g.least_db:7.2f}{g.bound_db:7.2f}"
         )

@@ -1,10 +1,11 @@
-"""Measures of a separator at work: how late, how fast, and how near to what the machine can do.
+"""How fast is a separator? Its latency, the time of each block and part of a hop, and the limit of the machine.
 
 Nothing here prints.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rtnmf.checks import check_whole
 from rtnmf.engine.separator import Separator
 from rtnmf.kernels import hop, probes
 
@@ -20,41 +22,47 @@ __all__ = ["PARTS", "Benchmark", "Streamed", "benchmark", "measured_latency", "s
 Array = NDArray[np.float32]
 
 PARTS = ("window and FFT", "updates", "masks", "inverse FFT and overlap-add")
-"""Of a hop, in their order."""
+"""The parts of a hop, in their order."""
 
 _ROUNDS = 15
-_ROUND_S = 2e-3  # long beside the resolution of the clock, short beside what other programs do
+_ROUND_S = 2e-3  # long against the resolution of the clock, short against a time slice of another program
 _VALUES = 2**11
 _STEPS = 32
 
 
 class Streamed(NamedTuple):
-    """Stems, aligned with the input and as long, and the seconds that each block took."""
+    """The result of `stream`.
+
+    stems : array, shape (n_outputs, n_samples) or (n_outputs, n_samples, n_channels)
+        Aligned with the input and as long.
+    block_seconds : array, shape (n_blocks,)
+        Time that each block took.
+    """
 
     stems: Array
     block_seconds: NDArray[np.float64]
 
 
 class Benchmark(NamedTuple):
-    """What was measured of a separator; times are in seconds.
+    """The result of `benchmark`; times are in seconds.
 
     block_length : int
         In samples.
     budget_s : float
-        How long a block lasts.
+        Duration of a block.
     block_seconds : array, shape (n_blocks,)
-        What each block took.
+        Time that each block took.
     measured_latency : int
-        In samples, of a click.
+        Delay of a click, in samples.
     is_same_for_any_blocks : bool
-        Whether other block lengths gave the same stems to the bit.
+        Whether other block lengths gave bit-identical stems.
     hop_s : float
-        How long a hop lasts.
+        Duration of a hop.
     part_s : {part: float}
-        What each of `PARTS` takes of a hop, medians.
+        Median time of each of `PARTS` in a hop.
     limit_s : float
-        What the updates of a hop take at least: W read from its cache once per update, or the multiplications and
-        additions at the rate that this core reaches, whichever is longer.
+        Lower limit on the time of the updates of a hop: to read W from its cache once per update, or to do the
+        multiplications and additions at the rate that this core reaches, whichever takes longer.
     """
 
     block_length: int
@@ -68,7 +76,7 @@ class Benchmark(NamedTuple):
 
     @property
     def real_time_factor(self) -> float:
-        """Time to separate as a part of the time that the sound lasts."""
+        """Time to separate divided by the duration of the sound."""
         return float(self.block_seconds.sum() / (len(self.block_seconds) * self.budget_s))
 
 
@@ -82,8 +90,20 @@ def benchmark(separator: Separator, block_length: int, duration_s: float) -> Ben
     block_length : int
         In samples.
     duration_s : float
-        Of the noise in seconds.
+        Duration of the noise.
+
+    Returns
+    -------
+    Benchmark
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the block length is not an integer of at least 1, or the duration not positive and finite.
     """
+    check_whole("block_length", block_length, 1)
+    if not 0 < duration_s < math.inf:
+        raise ValueError(f"duration_s is {duration_s}, expected a positive number of seconds")
     rate, stft = separator.sample_rate, separator.dictionary.stft
     n_samples = max(1, round(duration_s * rate / block_length)) * block_length
     noise = np.random.default_rng(0).uniform(-1, 1, (n_samples, separator.n_channels)).astype(np.float32)
@@ -108,12 +128,25 @@ def stream(separator: Separator, x: ArrayLike, block_length: int) -> Streamed:
     ----------
     separator : Separator
         Reset before and after.
-    x : array, shape (n_samples,) or (n_samples, n_channels)
+    x : array of floats, shape (n_samples,) or (n_samples, n_channels)
     block_length : int
+        In samples.
+
+    Returns
+    -------
+    Streamed
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the block length is not an integer of at least 1, or the separator refuses the signal.
     """
-    signal = np.asarray(x, np.float32)
+    check_whole("block_length", block_length, 1)
+    signal = np.asarray(x)
+    if signal.dtype == np.float64:
+        signal = signal.astype(np.float32)  # which would take time from the blocks
     separator.reset()
-    outputs, seconds = [], []
+    outputs, seconds = [separator.process(signal[:0])], []
     for start in range(0, len(signal), block_length):
         began = time.perf_counter()
         outputs.append(separator.process(signal[start : start + block_length]))
@@ -123,7 +156,7 @@ def stream(separator: Separator, x: ArrayLike, block_length: int) -> Streamed:
 
 
 def measured_latency(separator: Separator) -> int:
-    """Return the delay of a separator in samples, found by sending a click through it; the separator is reset."""
+    """Send a click through a separator and return its delay in samples; the separator is reset before and after."""
     position = separator.latency // 3
     click = np.zeros((3 * separator.latency, separator.n_channels), np.float32)
     click[position] = 1
@@ -142,19 +175,19 @@ def _is_same_for_any_blocks(separator: Separator, x: Array) -> bool:
 
 def _part_s(separator: Separator, x: Array) -> dict[str, float]:
     """Return the median time of each part of a hop."""
-    plan, gains = separator._plan, separator.gains
-    state = hop.started(plan, separator.n_channels, len(gains))
-    outputs = np.empty((len(gains), *x.shape), np.float32)
-    hop.process(plan, state, x, outputs, gains, separator.n_iter)
+    plan = separator._plan
+    state = hop.started(plan, separator.n_channels)
+    stems = np.empty((len(separator.sources), *x.shape), np.float32)
+    hop.process(plan, state, x, stems, separator.n_iter)
 
     def repeated(i: int) -> Callable[[int], object]:
-        return lambda n: probes.repeat(i, plan, state, gains, separator.n_iter, n)
+        return lambda n: probes.repeat(i, plan, state, separator.n_iter, n)
 
     return {part: _median_s(repeated(i)) for i, part in enumerate(PARTS)}
 
 
 def _limit_s(separator: Separator) -> float:
-    """Return the least time of the updates of a hop."""
+    """Return the lower limit on the time of the updates of a hop."""
     n_values = len(separator._plan.W) * separator.dictionary.components.size
     W, x = np.full(n_values, 1e-6, np.float32), np.zeros(_VALUES, np.float32)
     read_s = _median_s(lambda n: probes.read(W, n))
@@ -163,12 +196,12 @@ def _limit_s(separator: Separator) -> float:
     return separator.n_iter * max(read_s, 2 * n_values * step_s)
 
 
-def _median_s(repeated: Callable[[int], object]) -> float:
-    """Return the time that one of n repetitions takes."""
+def _median_s(repeat: Callable[[int], object]) -> float:
+    """Return the median time of one repetition, given a function that does n of them."""
 
     def taken(n: int) -> float:
         began = time.perf_counter()
-        repeated(n)
+        repeat(n)
         return time.perf_counter() - began
 
     taken(1)

@@ -1,0 +1,134 @@
+"""Cases to measure: the stems of a mixture and the training clips of its sources, as `cases.json` lists them.
+
+Nothing here separates or measures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.audio import files
+
+__all__ = ["check_files", "load_case", "read_cases", "sources", "training_clips"]
+
+Array = NDArray[np.float32]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object, least: float = -np.inf) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value < 1e7
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value, 1)
+
+
+def _is_gain(value: object) -> bool:
+    return _is_number(value) or (isinstance(value, list) and bool(value) and all(map(_is_number, value)))
+
+
+_Fields = Mapping[str, tuple[Callable[[object], bool], str]]
+_CASE: _Fields = {
+    "id": (_is_text, "a text"),
+    "sample_rate": (_is_count, "a whole number of Hz"),
+    "channels": (_is_count, "a whole number"),
+    "seconds": (lambda value: _is_number(value, 1e-3), "a number from 0.001"),
+    "stems": (lambda value: isinstance(value, list) and bool(value), "a list of stems"),
+}
+_STEM: _Fields = {
+    "name": (_is_text, "a text"),
+    "path": (_is_text, "a text"),
+    "start": (lambda value: _is_number(value, 0), "a number of seconds from 0"),
+    "gain": (_is_gain, "a number, or a list of one per channel"),
+}
+
+
+def read_cases(folder: Path) -> list[dict[str, Any]]:
+    """Return the cases of `cases.json` in a folder.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or a case lacks what it takes to be loaded.
+    """
+    path = folder / "cases.json"
+    try:
+        cases = list(json.loads(path.read_text(encoding="utf-8"))["cases"])
+        for i, case in enumerate(cases, 1):
+            _check_fields(f"case {i}", case, _CASE)
+            for j, stem in enumerate(case["stems"], 1):
+                _check_fields(f"case {i}, stem {j}", stem, _STEM)
+        return cases
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}): name a folder with a cases.json") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f'{path}: not a list of cases, expected {{"cases": [...]}} ({error})') from error
+
+
+def sources(case: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the sources of a case, in the order of its stems."""
+    return tuple(stem["name"] for stem in case["stems"])
+
+
+def check_files(folder: Path, case: Mapping[str, Any], *, needs_training: bool) -> None:
+    """Raise ValueError if a case names a source twice or a file that is missing, or lacks training clips it needs."""
+    if len(set(sources(case))) < len(case["stems"]):
+        raise ValueError(f"two stems have the same name: {', '.join(sources(case))}")
+    paths = [folder / stem["path"] for stem in case["stems"]]
+    if needs_training:
+        paths += [path for clips in training_clips(folder, case).values() for path in clips]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file")
+
+
+def training_clips(folder: Path, case: Mapping[str, Any]) -> dict[str, list[Path]]:
+    """Return the paths of the training clips of each source of a case.
+
+    Raises
+    ------
+    ValueError
+        If a source has none.
+    """
+    train, clips = case.get("train"), {}
+    for source in sources(case):
+        paths = train.get(source) if isinstance(train, dict) else None
+        if not isinstance(paths, list) or not paths or not all(map(_is_text, paths)):
+            raise ValueError(f'no training clips of {source!r}, expected "train": {{name: [path]}}')
+        clips[source] = [folder / path for path in paths]
+    return clips
+
+
+def load_case(folder: str | os.PathLike[str], case: Mapping[str, Any]) -> tuple[Array, Array, tuple[str, ...]]:
+    """Return the mixture, the true stems that sum to it, and the names of the sources of a case of `cases.json`.
+
+    Returns
+    -------
+    array, shape (n_samples, n_channels); array, shape (n_sources, n_samples, n_channels); tuple of str
+    """
+    n_samples, n_channels = int(case["seconds"] * case["sample_rate"]), case["channels"]
+    stems = np.zeros((len(case["stems"]), n_samples, n_channels), np.float32)
+    for stem, out in zip(case["stems"], stems, strict=True):
+        x, rate = files.read(Path(folder) / stem["path"])
+        x = x[round(stem["start"] * rate) :][: round((case["seconds"] + 0.05) * rate)]
+        x = files.resample(x.mean(axis=1, keepdims=True) if n_channels == 1 else x, rate, case["sample_rate"])
+        out[: len(x)] = x[:n_samples] * np.asarray(stem["gain"], np.float32)
+    return stems.sum(axis=0), stems, sources(case)
+
+
+def _check_fields(name: str, given: Any, fields: _Fields) -> None:
+    if not isinstance(given, dict):
+        raise TypeError(f"{name} is {given!r:.80}, expected an object with {', '.join(fields)}")
+    for field, (is_valid, expected) in fields.items():
+        if not is_valid(given.get(field)):
+            raise ValueError(f"{name}: {field} is {given.get(field)!r:.80}, expected {expected}")
