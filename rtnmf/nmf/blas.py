@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_blas_thread"]
 
 _lock = threading.Lock()
-_limits: list[threadpool_limits] = []
 _n_users = 0
+_found: list[tuple[Any, int]] = []
 
 
 @contextlib.contextmanager
@@ -24,7 +25,10 @@ def one_blas_thread() -> Iterator[None]:
     global _n_users
     with _lock:
         if _n_users == 0:
-            _limits.append(threadpool_limits(1, user_api="blas"))
+            libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+            _found[:] = [(library, library.num_threads) for library in libraries]
+            for library, _ in _found:
+                _set_threads(library, 1)
         _n_users += 1
     try:
         yield
@@ -32,4 +36,10 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _n_users -= 1
             if _n_users == 0:
-                _limits.pop().restore_original_limits()
+                for library, n_threads in _found:
+                    _set_threads(library, n_threads)
+
+
+def _set_threads(library: Any, n_threads: int) -> None:
+    # Newer versions let only the first thread that ever set a limit set others, and ignore all other threads.
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(n_threads)

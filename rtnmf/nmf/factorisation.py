@@ -248,7 +248,8 @@ def activations(
     R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application
     to nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
     """
-    Model(n_iter, relaxation, memory)  # checks them
+    check_whole("n_iter", n_iter, 1)
+    Model(relaxation=relaxation, memory=memory)  # checks them
     components = _checked("W", W, (None, None))
     frames = np.ascontiguousarray(_checked("V", V, (len(components), None)).T)
     H = np.empty((len(frames), components.shape[1]), np.float32)

@@ -27,7 +27,7 @@ def noise(n_samples=1000, n_channels=2):
 )
 @pytest.mark.parametrize("n_channels", [1, 2, 6])
 def test_what_was_written_is_read(tmp_path, suffix, subtype, tolerance, n_channels):
-    """What was written is read."""
+    """A signal comes back from each format, with its rate and channels."""
     path, x = tmp_path / f"x.{suffix}", noise(1000, n_channels)
     files.write(path, x, 96000, subtype)
     y, rate = files.read(path)
@@ -38,7 +38,7 @@ def test_what_was_written_is_read(tmp_path, suffix, subtype, tolerance, n_channe
 
 
 def test_reading_converts_the_rate(tmp_path):
-    """Reading converts the rate."""
+    """Reading at another rate returns that rate and as many seconds."""
     t = np.arange(8000) / 8000
     files.write(tmp_path / "x.wav", np.sin(2 * np.pi * 440 * t), 8000)
     y, rate = files.read(tmp_path / "x.wav", 44100)
@@ -50,7 +50,7 @@ def test_reading_converts_the_rate(tmp_path):
 
 
 def test_streaming_gives_the_whole_file_in_blocks(tmp_path):
-    """Streaming gives the whole file in blocks."""
+    """The blocks of a stream are the file, in order, the last one shorter."""
     files.write(tmp_path / "x.wav", noise(1000), 8000, "FLOAT")
     with files.open_audio(tmp_path / "x.wav") as file:
         blocks = list(files.stream(file, 300))
@@ -91,13 +91,13 @@ def broken(tmp_path, kind):
     ],
 )
 def test_files_that_are_no_sound_are_named(tmp_path, kind, message):
-    """Files that are no sound are named."""
+    """What cannot be read raises, naming the file and what is wrong with it."""
     with pytest.raises(ValueError, match=f"{kind}.wav: .*({message})"):
         files.read(broken(tmp_path, kind))
 
 
 def test_a_truncated_file_is_refused_also_while_it_streams(tmp_path):
-    """A truncated file is refused also while it streams."""
+    """A file that is cut off raises when it is read whole, and when it is streamed."""
     path = tmp_path / "x.flac"
     files.write(path, noise(50_000), 8000)
     path.write_bytes(path.read_bytes()[:60_000])
@@ -108,7 +108,7 @@ def test_a_truncated_file_is_refused_also_while_it_streams(tmp_path):
 
 
 def test_a_sample_that_is_no_number_is_found_in_the_stream(tmp_path):
-    """A sample that is no number is found in the stream."""
+    """A NaN raises when its block is read."""
     with files.open_audio(broken(tmp_path, "nan")) as file, pytest.raises(ValueError, match="NaN"):
         list(files.stream(file, 2))
 
@@ -127,7 +127,7 @@ def test_a_truncated_wav_is_refused_but_one_of_unknown_length_is_not(tmp_path):
 
 
 def test_writing_says_what_it_cuts_off_and_refuses_what_is_no_number(tmp_path):
-    """Writing says what it cuts off, and refuses what is no number."""
+    """Samples above full scale are counted in a warning, and NaN is not written."""
     with pytest.warns(UserWarning, match="x.wav: 1 samples were above full scale and cut off: subtype='FLOAT'"):
         files.write(tmp_path / "x.wav", np.array([0.5, 2.0]), 8000)
     with pytest.raises(ValueError, match="NaN or infinite"):
@@ -136,7 +136,7 @@ def test_writing_says_what_it_cuts_off_and_refuses_what_is_no_number(tmp_path):
 
 
 def test_several_files_are_there_together_or_not_at_all(tmp_path):
-    """Several files are there together or not at all."""
+    """After an error none of the files is there; without one all are."""
     paths = [tmp_path / "a.wav", tmp_path / "b.wav"]
     paths[0].write_text("old")
     with pytest.raises(RuntimeError), files.AudioWriter(paths, 8000, 1, "WAV") as writer:  # noqa: PT012
@@ -151,7 +151,7 @@ def test_several_files_are_there_together_or_not_at_all(tmp_path):
 
 
 def test_samples_above_full_scale_are_counted_where_they_are_cut(tmp_path):
-    """Samples above full scale are counted where they are cut."""
+    """Clipped samples are counted per file for integer formats only."""
     loud = np.array([[0.5, 1.5, -2.0]], np.float32)[:, :, None]
     for subtype, n_clipped in (("PCM_16", 2), ("FLOAT", 0)):
         with files.AudioWriter([tmp_path / "x.wav"], 8000, 1, "WAV", subtype) as writer:
@@ -164,14 +164,14 @@ def test_samples_above_full_scale_are_counted_where_they_are_cut(tmp_path):
     ("name", "message"), [("x.xyz", "choose .wav or .flac"), ("x", "choose"), ("no/x.wav", "No such")]
 )
 def test_files_that_cannot_be_written_are_named(tmp_path, name, message):
-    """Files that cannot be written are named."""
+    """A missing folder, an unknown format or a directory of that name raises, naming the path."""
     with pytest.raises(ValueError, match=f"{name}: cannot be written .*{message}"):
         files.write(tmp_path / name, noise(), 8000)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_said_and_leaves_the_old_file(tmp_path):
-    """A full disk is said and leaves the old file."""
+    """Running out of space raises, and the file that was there before is untouched."""
     path = tmp_path / "x.wav"
     path.write_text("old")
     code = """

@@ -6,7 +6,7 @@ from rtnmf.audio.replacing import replacing
 
 
 def test_a_file_takes_the_place_of_the_old_one_only_at_the_end(tmp_path):
-    """A file takes the place of the old one only at the end."""
+    """The old content is there until the block ends."""
     path = tmp_path / "x"
     path.write_text("old")
     with replacing(path) as beside:
@@ -17,7 +17,7 @@ def test_a_file_takes_the_place_of_the_old_one_only_at_the_end(tmp_path):
 
 
 def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
-    """A link stays, and what it points to is replaced."""
+    """A symbolic link is followed, not replaced."""
     (tmp_path / "target").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with replacing(tmp_path / "link") as beside:
@@ -28,7 +28,7 @@ def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
 def test_after_a_failure_the_old_file_is_there_and_nothing_else(tmp_path, failure):
-    """After a failure the old file is there and nothing else."""
+    """An exception leaves the old file and no temporary one."""
     path = tmp_path / "x"
     path.write_text("old")
     with pytest.raises(failure), replacing(path) as beside:  # noqa: PT012  # the failure comes in the middle
@@ -39,7 +39,7 @@ def test_after_a_failure_the_old_file_is_there_and_nothing_else(tmp_path, failur
 
 
 def test_places_that_cannot_be_written_are_named(tmp_path):
-    """Places that cannot be written are named."""
+    """A folder that is missing or not writable raises, naming the path."""
     missing = r"no/x: cannot be written \(No such file or directory: choose another"
     with pytest.raises(ValueError, match=missing), replacing(tmp_path / "no" / "x"):
         pytest.fail("there is no such folder")

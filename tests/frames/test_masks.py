@@ -8,7 +8,7 @@ from rtnmf.frames.masks import agreed_masks, soft_masks
 
 @pytest.mark.parametrize("power", [0.5, 1, 1.5, 2, 6])
 def test_masks_are_the_shares_and_sum_to_one(power):
-    """Masks are the shares and sum to one."""
+    """Masks are powers of the spectra divided by their sum, and the input is not changed."""
     spectra = np.random.default_rng(0).random((3, 50)).astype(np.float32) + 0.1
     kept = spectra.copy()
     masks = soft_masks(spectra, power)
@@ -18,7 +18,7 @@ def test_masks_are_the_shares_and_sum_to_one(power):
 
 
 def test_bins_that_no_source_reaches_follow_the_broadband_mask():
-    """Bins that no source reaches follow the broadband mask."""
+    """Where all spectra are 0 the sources share as they share the whole frame."""
     spectra = np.zeros((2, 8), np.float32)
     spectra[0, :3], spectra[1, :3] = 3, 1
     np.testing.assert_allclose(soft_masks(spectra)[:, 3:], [[0.75] * 5, [0.25] * 5], rtol=1e-6)
@@ -40,7 +40,7 @@ def test_any_power_gives_finite_masks():
 
 @pytest.mark.parametrize("level", [0, 1e-38, 1e30])
 def test_silence_and_any_level_give_finite_masks(level):
-    """Silence and any level give finite masks."""
+    """Silent, tiny and huge spectra give finite masks that sum to 1."""
     masks = soft_masks(np.full((4, 10), level, np.float32), 2)
     np.testing.assert_allclose(masks, 0.25, rtol=1e-6)
 

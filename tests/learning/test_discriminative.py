@@ -1,11 +1,11 @@
-"""Training through the updates of a stream."""
+"""Discriminative training through the unrolled updates of a stream."""
 
 import numpy as np
 import pytest
 from conftest import random_dictionary
 
-from rtnmf import STFT, nmf
-from rtnmf.frames import masks as masking
+from rtnmf import STFT, Model, nmf
+from rtnmf.frames.masks import soft_masks
 from rtnmf.learning import discriminative
 
 BOUNDS = [0, 3, 5]
@@ -22,25 +22,26 @@ def problem(seed=0):
 
 def loss(W, M, magnitudes, targets, n_iter=3):
     """Return the loss of columns."""
-    _, shares, _ = discriminative._forward(W, M, BOUNDS, n_iter, magnitudes)
-    return discriminative._loss(shares, magnitudes, targets)[0]
+    _, masks, _ = discriminative._forward(W, M, BOUNDS, Model(n_iter), magnitudes)
+    return discriminative._loss(masks, magnitudes, targets)[0]
 
 
 @pytest.mark.parametrize("n_iter", [1, 3, 5])
-def test_slopes_are_those_of_finite_differences(n_iter):
-    """Slopes along both sets of columns are those of finite differences."""
+def test_gradients_are_those_of_finite_differences(n_iter):
+    """Gradients with respect to both sets of columns agree with finite differences to 1e-4."""
     W, M, magnitudes, targets = problem()
-    tape, shares, models = discriminative._forward(W, M, BOUNDS, n_iter, magnitudes)
-    _, of_shares = discriminative._loss(shares, magnitudes, targets)
-    slopes = discriminative._backward(W, M, BOUNDS, tape, shares, models, of_shares)
-    for columns, slope in zip((W, M), slopes, strict=True):
+    model = Model(n_iter)
+    tape, masks, spectra = discriminative._forward(W, M, BOUNDS, model, magnitudes)
+    _, grad_masks = discriminative._loss(masks, magnitudes, targets)
+    gradients = discriminative._backward(W, M, BOUNDS, model, tape, masks, spectra, grad_masks)
+    for columns, gradient in zip((W, M), gradients, strict=True):
         for place in np.ndindex(columns.shape):
             kept, around = columns[place], []
             for step in (1e-6, -1e-6):
                 columns[place] = kept + step
                 around.append(loss(W, M, magnitudes, targets, n_iter))
             columns[place] = kept
-            assert slope[place] == pytest.approx((around[0] - around[1]) / 2e-6, rel=1e-4, abs=1e-8)
+            assert gradient[place] == pytest.approx((around[0] - around[1]) / 2e-6, rel=1e-4, abs=1e-8)
 
 
 def test_masks_are_those_of_the_stream():
@@ -48,11 +49,11 @@ def test_masks_are_those_of_the_stream():
     dictionary = random_dictionary(STFT(64, 16), ("a", "b"), 3)
     rows = np.ascontiguousarray(dictionary.components.T)
     magnitudes = np.random.default_rng(0).random((4, 33), np.float32)
-    _, shares, _ = discriminative._forward(rows, rows, [0, 3, 6], 5, magnitudes)
-    for frame, *masks in zip(magnitudes, *shares, strict=True):
-        h = nmf.activations(frame[:, None], dictionary.components, n_iter=5)
+    _, found, _ = discriminative._forward(rows, rows, [0, 3, 6], Model(), magnitudes)
+    for frame, *masks in zip(magnitudes, *found, strict=True):
+        h = nmf.activations(frame[:, None], dictionary.components)
         models = np.stack([dictionary.components[:, some] @ h[some, 0] for some in (slice(0, 3), slice(3, 6))])
-        np.testing.assert_allclose(masks, masking.soft_masks(models), atol=1e-4)
+        np.testing.assert_allclose(masks, soft_masks(models), atol=1e-4)
 
 
 def test_training_lowers_the_loss_of_mixtures_it_has_not_seen():
@@ -65,12 +66,12 @@ def test_training_lowers_the_loss_of_mixtures_it_has_not_seen():
     recordings = [(one / np.abs(one).sum(axis=1).mean()).astype(np.complex64) for one in recordings]
     components = np.vstack([np.abs(one[:8]) for one in recordings])
     components /= components.sum(axis=1, keepdims=True)
-    W, M = discriminative.trained(components, [0, 8, 16], recordings, n_iter=5, n_steps=60, seed=0)
+    W, M = discriminative.trained(components, [0, 8, 16], recordings, model=Model(), n_steps=60, seed=0)
 
     def unseen(W, M):
         magnitudes, targets = discriminative._mixtures(np.random.default_rng(99), recordings)
-        _, shares, _ = discriminative._forward(W, M, [0, 8, 16], 5, magnitudes)
-        return discriminative._loss(shares, magnitudes, targets)[0]
+        _, masks, _ = discriminative._forward(W, M, [0, 8, 16], Model(), magnitudes)
+        return discriminative._loss(masks, magnitudes, targets)[0]
 
     assert unseen(W, M) < unseen(components, components) - 0.1
     np.testing.assert_allclose([W.sum(axis=1), M.sum(axis=1)], 1, rtol=1e-5)
@@ -80,5 +81,5 @@ def test_silence_and_one_frame_teach_nothing_and_do_no_harm():
     """A source that is silent, or a single frame, leaves columns that are finite."""
     components = np.full((4, 9), 1 / 9, np.float32)
     silent, one = np.zeros((3, 9), np.complex64), np.ones((1, 9), np.complex64)
-    for columns in discriminative.trained(components, [0, 2, 4], [silent, one], n_iter=5, n_steps=5, seed=0):
+    for columns in discriminative.trained(components, [0, 2, 4], [silent, one], model=Model(), n_steps=5, seed=0):
         assert np.isfinite(columns).all()

@@ -1,12 +1,15 @@
 """Learning: from recordings to a dictionary."""
 
+from importlib import metadata
+
 import numpy as np
 import pytest
 from conftest import DEMO
 
-from rtnmf import STFT, learn
+from rtnmf import STFT, Model, learn
 from rtnmf.audio import files
-from rtnmf.learning import learn as learning
+from rtnmf.learning import learn as learn_module
+from rtnmf.learning import recordings as reading
 
 STFT_16K = STFT(1024, 256)
 
@@ -23,7 +26,7 @@ def peaks_hz(dictionary, source):
 
 
 def test_each_source_gets_components_of_its_own_sound():
-    """Each source gets components of its own sound."""
+    """The components of a source peak at the frequencies of its own recordings only."""
     learned = learn({"low": tone(440), "high": [tone(3000), tone(5000)]}, 16000, n_components=4, n_steps=0)
     assert learned.labels == ("low",) * 4 + ("high",) * 4
     assert learned.stft == STFT.default(16000)
@@ -32,7 +35,7 @@ def test_each_source_gets_components_of_its_own_sound():
 
 
 def test_a_single_recording_is_learned_blind():
-    """A single recording is learned blind."""
+    """A recording of three tones becomes three sources, one per tone."""
     x = np.concatenate([tone(440), tone(3000), tone(5000)])
     learned = learn(x, 16000)
     assert learned.sources == ("component-1", "component-2", "component-3")
@@ -40,7 +43,7 @@ def test_a_single_recording_is_learned_blind():
 
 
 def test_files_of_any_rate_and_channels_are_learned_at_the_highest_rate(tmp_path):
-    """Files of any rate and channels are learned at the highest rate."""
+    """Files of several rates give a dictionary at the highest, with a warning that names the narrow one."""
     files.write(tmp_path / "a.wav", np.stack([tone(440, rate=8000)] * 2, axis=1), 8000)
     files.write(tmp_path / "b.flac", tone(440, rate=22050), 22050)
     with pytest.warns(
@@ -53,23 +56,23 @@ def test_files_of_any_rate_and_channels_are_learned_at_the_highest_rate(tmp_path
 
 
 def test_sides_of_a_stereo_recording_that_cancel_each_other_are_heard():
-    """Sides of a stereo recording that cancel each other are heard."""
+    """Channels are added as magnitudes: opposite phases on both sides do not cancel."""
     x = np.stack([tone(440), -tone(440)], axis=1)
     np.testing.assert_allclose(peaks_hz(learn({"tone": x}, 16000, n_components=1), "tone"), [437.5])
 
 
 def test_silence_is_dropped_and_levels_are_balanced():
-    """Silence is dropped and levels are balanced."""
+    """Silence around a soft tone adds no frames, and the frames that sound have a mean level of 1."""
     gap = np.zeros(16000, np.float32)
-    plain, _ = learning._spectra("x", tone(440), 16000, STFT_16K, 1000)
-    padded, frames = learning._spectra("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, 1000)
+    plain, _ = reading._frames("x", tone(440), 16000, STFT_16K, 1000)
+    padded, frames = reading._frames("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, 1000)
     assert plain.shape[1] <= padded.shape[1] <= plain.shape[1] + 4
     assert padded.sum(axis=0).mean() == pytest.approx(1, rel=1e-5)
     assert len(frames) > 2 * padded.shape[1]
 
 
 def test_low_latency_settings_are_learned_with_their_own_window():
-    """Low latency settings are learned with their own window."""
+    """A given STFT is kept, and its analysis window is the one learned with."""
     stft = STFT(1024, 32, latency=128)
     learned = learn({"a": tone(440), "b": tone(3000)}, 16000, stft=stft, n_components=2)
     assert learned.stft == stft
@@ -77,7 +80,7 @@ def test_low_latency_settings_are_learned_with_their_own_window():
 
 
 def test_the_same_seed_gives_the_same_dictionary_and_the_input_is_kept(speech):
-    """The same seed gives the same dictionary and the input is kept."""
+    """Equal seeds give equal components, other seeds others, and the recording is not written to."""
     kept = speech.copy()
     first, again, other = (learn({"a": speech}, 16000, n_iter=5, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.components, again.components)
@@ -86,27 +89,27 @@ def test_the_same_seed_gives_the_same_dictionary_and_the_input_is_kept(speech):
 
 
 def test_components_keep_a_part_of_the_mean_spectrum(speech):
-    """Components keep a part of the mean spectrum."""
+    """Half of every component is the mean spectrum of its source."""
     learned = learn({"a": speech}, 16000, n_components=8)
-    V, _ = learning._spectra("a", speech, 16000, learned.stft, 1000)
+    V, _ = reading._frames("a", speech, 16000, learned.stft, 1000)
     mean = V.sum(axis=1) / V.sum()
-    assert (learned.components >= learning._BREADTH * mean[:, None] * (1 - 1e-4)).all()
+    assert (learned.components >= learn_module._BREADTH * mean[:, None] * (1 - 1e-4)).all()
 
 
 def test_progress_names_the_source_and_can_stop_it():
-    """Progress names the source and can stop it."""
+    """Progress names each stage, and returning False ends that stage early, not the learning."""
     calls = []
     sounds = {"a": tone(440), "b": tone(880)}
     learn(sounds, 16000, n_iter=6, n_steps=6, progress=lambda *call: calls.append(call) or call[1] < 3)
-    assert calls == [(name, i, 6) for name in ("a", "b", "telling apart") for i in (1, 2, 3)]
+    assert calls == [(name, i, 6) for name in ("a", "b", "training") for i in (1, 2, 3)]
 
 
 def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
     """Long recordings are sampled more sparsely, so that memory does not grow with them."""
-    monkeypatch.setattr(learning, "_MOST_FRAMES", 100)
+    monkeypatch.setattr(reading, "_MOST_FRAMES", 100)
     learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2)
     assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
-    assert learning._spectra("x", tone(440, 60), 16000, STFT_16K, 50)[0].shape[1] <= 51
+    assert reading._frames("x", tone(440, 60), 16000, STFT_16K, 50).magnitudes.shape[1] <= 51
 
 
 def test_two_sources_are_told_apart_unless_it_is_left_out():
@@ -126,7 +129,7 @@ def test_two_sources_are_told_apart_unless_it_is_left_out():
 
 
 def test_file_names_are_kept_as_text_that_can_be_shown(tmp_path):
-    """File names are kept as text that can be shown."""
+    """Control characters in the name of a file do not reach the dictionary."""
     path = tmp_path / "rec\u202f3\x1b[2J.wav"
     files.write(tmp_path / "x.wav", tone(440), 16000)
     (tmp_path / "x.wav").rename(path)
@@ -134,14 +137,14 @@ def test_file_names_are_kept_as_text_that_can_be_shown(tmp_path):
 
 
 def test_more_components_than_frames_are_not_learned():
-    """More components than frames are not learned."""
+    """A recording of 11 frames gets 11 components, with a warning."""
     with pytest.warns(UserWarning, match="a has 11 frames that sound and gets 11 components instead of 32"):
         learned = learn({"a": np.random.default_rng(0).uniform(-1, 1, 2000).astype(np.float32)}, 16000)
     assert learned.n_components == 11
 
 
 def test_files_and_arrays_give_the_same(speech, tmp_path):
-    """Files and arrays give the same."""
+    """A file and the array in it give bit-identical components."""
     files.write(tmp_path / "x.wav", speech, 16000, "FLOAT")
     from_file = learn({"a": tmp_path / "x.wav"}, n_iter=3)
     np.testing.assert_array_equal(from_file.components, learn({"a": speech}, 16000, n_iter=3).components)
@@ -162,24 +165,66 @@ def test_files_and_arrays_give_the_same(speech, tmp_path):
         ({"a": np.ones((3, 20000, 1))}, 16000, ValueError, r"of shape \(3, 20000, 1\)"),
         ({"a": tone(440)}, None, ValueError, "sample_rate is missing"),
         ({"": tone(440)}, 16000, ValueError, "source name ''"),
-        ({"a": np.zeros((2, 90000))}, 16000, ValueError, "pass its transpose"),
+        ({"a": np.zeros((2, 90000))}, 16000, ValueError, r"a, recording 1 has shape \(2, 90000\): .* pass x.T"),
+        (np.zeros(20000), 16000, ValueError, "the recording is silent"),
+        ([], 16000, ValueError, "source '' has no recording"),
         ({"a": "nothing.wav"}, None, ValueError, "nothing.wav: no such file"),
     ],
 )
 def test_bad_recordings_are_refused(recordings, rate, error, message):
-    """Bad recordings are refused."""
+    """What cannot be learned from raises, naming the source and the recording."""
     with pytest.raises(error, match=message):
         learn(recordings, rate)
 
 
 def test_demo_clips_teach_the_demo():
-    """Demo clips teach the demo."""
+    """The bundled clips give 32 components for each source."""
     learned = learn({n: DEMO / f"{n}-train.flac" for n in ("voice", "keyboard")}, 16000, n_iter=2)
     assert learned.n_components == 64
 
 
-@pytest.mark.parametrize(("n_steps", "error"), [(-1, ValueError), (1.5, TypeError), ("abc", TypeError)])
-def test_bad_numbers_of_steps_are_refused_at_once(n_steps, error):
-    """Bad numbers of steps are refused before anything is read."""
-    with pytest.raises(error, match="n_steps is"):
-        learn({"a": "no such file", "b": "nor this"}, n_steps=n_steps)
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n_steps": -1}, ValueError, "n_steps is -1, expected at least 0"),
+        ({"n_steps": 1.5}, TypeError, "n_steps is 1.5, expected a whole number"),
+        ({"n_steps": "abc"}, TypeError, "n_steps is 'abc'"),
+        ({"n_components": -1}, ValueError, "n_components is -1, expected at least 1"),
+        ({"n_components": 2.5}, TypeError, "n_components is 2.5"),
+        ({"n_iter": 0}, ValueError, "n_iter is 0, expected at least 1"),
+        ({"seed": -1}, ValueError, "seed is -1, expected at least 0"),
+        ({"seed": 0.5}, TypeError, "seed is 0.5"),
+        ({"sample_rate": 0}, ValueError, "sample_rate is 0"),
+        ({"description": "two\nlines"}, ValueError, r"description 'two\\nlines' is not usable"),
+        ({"licence": 3}, ValueError, "licence 3 is not usable"),
+        ({"stft": STFT_16K, "latency": "low"}, ValueError, "stft and latency are given together .* leave all but one of them out"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_read(options, error, message):
+    """A setting that is out of range or contradicts another raises at once, and names the argument."""
+    with pytest.raises(error, match=message):
+        learn({"a": "no such file", "b": "nor this"}, **options)
+
+
+@pytest.mark.parametrize("recordings", [{"a": "no such file"}, "no such file"])
+def test_steps_that_would_be_ignored_are_refused(recordings):
+    """With nothing to tell apart, a number of training steps is refused, 0 is not."""
+    with pytest.raises(ValueError, match="n_steps is 5, but the training needs two sources"):
+        learn(recordings, n_steps=5)
+    with pytest.raises(ValueError, match="no such file"):
+        learn(recordings, n_steps=0)
+
+
+def test_a_version_that_is_not_known_costs_no_dictionary(monkeypatch):
+    """Code that runs without being installed learns, and says that its version is unknown."""
+    monkeypatch.setattr(metadata, "version", lambda _: (_ for _ in ()).throw(metadata.PackageNotFoundError))
+    assert learn({"a": tone(440)}, 16000, n_components=1).rtnmf_version == "unknown"
+
+
+def test_the_model_is_used_in_the_training_and_kept(speech):
+    """Columns are trained through the updates of the model, which the dictionary keeps."""
+    sounds, model = {"a": tone(440), "b": speech[:16000]}, Model(n_iter=2, reach=1e-3)
+    usual, other = (learn(sounds, 16000, n_components=2, n_steps=3, model=m) for m in (None, model))
+    assert (usual.model, other.model) == (Model(), model)
+    np.testing.assert_array_equal(usual.components, other.components)
+    assert not np.array_equal(usual.mask_components, other.mask_components)

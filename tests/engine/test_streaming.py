@@ -1,0 +1,81 @@
+"""Whole files through the engine."""
+
+import numpy as np
+import pytest
+from conftest import random_dictionary
+
+from rtnmf import STFT, Mixer, Separator, files, separate, separate_file
+from rtnmf.engine.streaming import aligned
+
+DICTIONARY = random_dictionary(STFT(512, 128), ("a", "b/c"), trained=True)
+
+
+@pytest.fixture
+def mix(tmp_path, speech):
+    """Return the path of a stereo mixture of three seconds, and its samples."""
+    x = np.stack([speech, 0.5 * speech[::-1]], axis=1)
+    files.write(tmp_path / "mix.wav", x, 16000, "FLOAT")
+    return tmp_path / "mix.wav", x
+
+
+def test_files_hold_the_samples_that_separate_gives(mix, tmp_path):
+    """One file per source, named after it, in the format of the mixture, bit for bit what `separate` returns."""
+    path, x = mix
+    paths = separate_file(path, DICTIONARY, tmp_path / "out")
+    assert {source: path.name for source, path in paths.items()} == {"a": "a.wav", "b/c": "b_c.wav"}
+    for stem, written in zip(separate(x, DICTIONARY), paths.values(), strict=True):
+        np.testing.assert_array_equal(files.read(written)[0], stem)
+
+
+def test_gains_write_one_remix_beside_the_mixture(mix):
+    """With gains there is one file, the stems times their gains, in NAME-stems when no folder is given."""
+    path, x = mix
+    paths = separate_file(path, DICTIONARY, gains={"a": 0.25})
+    assert paths == {"remix": path.with_name("mix-stems") / "mix-remix.wav"}
+    stems = separate(x, DICTIONARY)
+    np.testing.assert_allclose(files.read(paths["remix"])[0], 0.25 * stems[0] + stems[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 300, 512, 5000])
+def test_blocks_are_aligned_and_as_long_as_the_signal(speech, length):
+    """In blocks of any length, what is yielded is the separated signal without its latency."""
+    x = speech[:4321, None]
+    blocks = np.split(x, range(length, len(x), length))
+    stems = np.concatenate(list(aligned(Separator(DICTIONARY), blocks)), axis=1)
+    np.testing.assert_array_equal(stems, separate(x, DICTIONARY))
+
+
+def test_a_mixer_as_gains_mixes_dry_and_wet(speech):
+    """Separating with a mixer gives its one output, the dry part aligned with the stems."""
+    x = speech[:6000]
+    stems = separate(x, DICTIONARY)
+    output = separate(x, DICTIONARY, gains=Mixer(DICTIONARY.sources, {"a": 0.5}, wet=0.75))
+    np.testing.assert_allclose(output[0], 0.75 * (0.5 * stems[0] + stems[1]) + 0.25 * x, atol=1e-6)
+
+
+def test_progress_counts_the_samples_of_the_file(mix, tmp_path):
+    """Progress names the second reached, and ends at the length of the file."""
+    calls = []
+    separate_file(mix[0], DICTIONARY, tmp_path / "out", progress=lambda *call: calls.append(call))
+    assert calls[:2] == [("1 s", 16000, 48000), ("2 s", 32000, 48000)]
+    assert calls[-1] == ("3 s", 48000, 48000)
+
+
+def test_clipped_samples_are_counted_in_a_warning(tmp_path, speech):
+    """A remix above full scale in whole numbers is cut off, and it is said how much."""
+    files.write(tmp_path / "mix.wav", speech, 16000)
+    with pytest.warns(UserWarning, match=r"mix-remix.wav: \d+ samples were above full scale and cut off"):
+        separate_file(tmp_path / "mix.wav", DICTIONARY, gains={"a": 10, "b/c": 10})
+
+
+def test_what_cannot_be_done_is_refused_and_leaves_nothing(mix, tmp_path):
+    """One source alone, an unknown source, or the mixture as its own output raise, and no file appears."""
+    path, _ = mix
+    with pytest.raises(ValueError, match="one source only, 'a': add what it is to be told from"):
+        separate_file(path, DICTIONARY.select("a"), tmp_path / "out")
+    with pytest.raises(ValueError, match="there is no source 'drum'"):
+        separate_file(path, DICTIONARY, tmp_path / "out", gains={"drum": 1})
+    path.rename(tmp_path / "a.wav")
+    with pytest.raises(ValueError, match=r"a.wav: is the mixture itself: choose another folder"):
+        separate_file(tmp_path / "a.wav", DICTIONARY, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
