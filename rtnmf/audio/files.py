@@ -35,6 +35,7 @@ __all__ = [
 
 Array = NDArray[np.float32]
 
+_LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and ending
 _UNKNOWN_LENGTH = 2**31 - 2**16  # programs that write to a pipe leave about so many bytes in the header, or more
 
 
@@ -250,10 +251,11 @@ def resample(x: NDArray[np.floating], from_rate: int, to_rate: int) -> Array:
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
-    """Return a safe and different file name for each name, whatever it is."""
+    """Return a safe and different file name for each name, whatever it is, without an ending."""
     safe: list[str] = []
     for name in names:
-        wish = re.sub(r"[^\w .()-]", "_", name).lstrip(". ")[:64] or "source"
+        plain = re.sub(r"[^\w .()-]", "_", name).lstrip(". ")
+        wish = plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "source"
         free = (f"{wish}-{i}" if i > 1 else wish for i in itertools.count(1))
         taken = {other.lower() for other in safe}
         safe.append(next(candidate for candidate in free if candidate.lower() not in taken))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +23,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path).resolve()  # a link stays, and what it points to is replaced
     if path.exists() and not path.is_file():
         raise not_written(path, "there is something of that name that is no file: choose another place")
-    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        beside.touch()
+        beside.touch(exist_ok=False)
         yield beside
         beside.replace(path)
     except OSError as error:

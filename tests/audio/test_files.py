@@ -189,3 +189,13 @@ except ValueError as error:
     assert "x.wav: cannot be written (" in said.stdout
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_source_names_become_different_file_names_that_a_disk_takes(tmp_path):
+    """Separators, dots, cases, and scripts of several bytes a letter give names that are free, short and distinct."""
+    names = ["a/b", "a:b", "A_B", "..", "drums", "drums", "\N{GRINNING FACE}" * 64, "\N{DEVANAGARI LETTER KA}" * 64]
+    safe = files.safe_names(names)
+    assert safe[:6] == ["a_b", "a_b-2", "A_B-3", "source", "drums", "drums-2"]
+    assert len({name.lower() for name in safe}) == len(names)
+    for name in safe:
+        (tmp_path / f"{name}.part10.wav").touch()

@@ -48,3 +48,12 @@ def test_places_that_cannot_be_written_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"x: cannot be written .No space left"), replacing(tmp_path / "x"):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_files_whose_long_names_begin_alike_are_written_side_by_side(tmp_path):
+    """Two files of one process whose names share their first 200 characters get temporary files of their own."""
+    paths = [tmp_path / f"{'x' * 200}{i}" for i in (1, 2)]
+    with replacing(paths[0]) as first, replacing(paths[1]) as second:
+        first.write_text("one")
+        second.write_text("two")
+    assert [path.read_text() for path in paths] == ["one", "two"]
