@@ -1,19 +1,18 @@
-"""The page: what is on it, and that a browser shows it as it should."""
+"""The page in a browser, and the command that writes it."""
 
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import DEMO, random_dictionary
 
-from rtnmf import STFT, Dictionary, learn, report
+from rtnmf import STFT, Dictionary, report
 from rtnmf.audio import files
 from rtnmf.cli.main import main
 from rtnmf.dictionary import preset_folder
-from rtnmf.measure.evaluation import load_case
+from rtnmf.report import pictures
 
 HOSTILE = '<script>document.title="owned"</script>'
 SMALL = STFT(1024, 256)
@@ -79,7 +78,7 @@ def moments(browser):
 
 
 def test_page_opens_without_errors_or_requests(opened, page):
-    """The page opens without errors in the console or a request to anything."""
+    """The console of the browser is empty, and nothing but the page itself is requested."""
     assert opened.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
     asked = {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
@@ -88,7 +87,7 @@ def test_page_opens_without_errors_or_requests(opened, page):
 
 
 def test_every_player_has_its_sound(opened):
-    """Every player has its sound: seven of the clip's length, five of components and sources alone."""
+    """Every player loads: seven are as long as the clip, five play a source or a component alone."""
     durations = opened.execute_script("return [...document.querySelectorAll('audio')].map(a => a.duration)")
     assert len([d for d in durations if d == pytest.approx(1.5, abs=0.02)]) == 2 + 2 + 3
     assert len(durations) == 7 + 5
@@ -96,7 +95,7 @@ def test_every_player_has_its_sound(opened):
 
 
 def test_names_from_strangers_stay_text(opened):
-    """Names from strangers stay text."""
+    """Markup, scripts and templates in names and facts are shown as they are written and do nothing."""
     assert opened.title == "</title>" + HOSTILE
     text = opened.find_element("tag name", "body").text
     for name in (HOSTILE, "'\"><img src=x onerror=alert(1)>", "{{ 7 * 7 }}"):
@@ -113,7 +112,7 @@ def test_click_on_a_spectrogram_moves_every_player(opened):
 
     timeline = opened.find_elements("class name", "timeline")[2]
     opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", timeline)
-    middle = (report._LEFT + report._RIGHT) / 2 - 0.5  # of the axes, from the middle of the picture
+    middle = (pictures.LEFT + pictures.RIGHT) / 2 - 0.5  # of the axes, from the middle of the picture
     ActionChains(opened).move_to_element_with_offset(
         timeline, int(middle * timeline.size["width"]), 0
     ).click().perform()
@@ -187,68 +186,38 @@ def test_players_are_there_without_a_script(page):
 
 
 def test_page_is_a_pure_function(speech):
-    """The same description gives the same page."""
+    """The same description gives the same page, byte for byte."""
     described = hostile_description(speech)
     assert report.render(described) == report.render(described)
 
 
-def test_filtered_sounds_sum_to_the_clip(speech):
-    """The filtered sounds of the sources sum to the clip within 1e-6."""
-    clip = np.stack([speech[:24000], -0.5 * speech[:24000]], axis=1)
-    described = report.describe("x", random_dictionary(SMALL), clip)
-    np.testing.assert_allclose(sum(row.filtered for row in described.sources), clip, atol=1e-6)
-    assert sum(row.share for row in described.sources) == pytest.approx(1)
-    assert len(described.components) == 8
+@pytest.mark.parametrize("axis", ["mel", "note"])
+def test_pictures_of_a_page_have_the_axis_asked_for(speech, axis):
+    """Another frequency axis changes every spectrogram and spectrum, and nothing else."""
+    described = report.describe("x", random_dictionary(SMALL, n_each=1), speech[:8000])
+    plain, other = (
+        re.sub(r"(data:image/png;base64,)([^\"]*)", lambda m: f"{m[1]}{hash(m[2])}", report.render(described, axis=a))
+        for a in ("hz", axis)
+    )
+    pictures_of = re.compile(r'src="data:image/png;base64,(\S+)" alt="(\w+)')
+    changed = [a[1] for a, b in zip(pictures_of.findall(plain), pictures_of.findall(other), strict=True) if a != b]
+    assert sorted(changed) == ["spectrogram"] * 4 + ["spectrum"] * 2
+    assert pictures_of.sub("", plain) == pictures_of.sub("", other)
 
 
-def test_a_component_alone_peaks_where_its_spectrum_does(stft):
-    """The sound of a component alone has its spectral peak in the component's peak bin."""
-    piano = files.read(preset_folder() / "clips" / "inst_piano.flac", 16000)[0][:80000]
-    dictionary = learn(piano, 16000, stft=stft, n_components=3)
-    for row, column in zip(report.describe("x", dictionary).sources, dictionary.components.T, strict=True):
-        spectrum = np.abs(stft.forward(row.alone)).sum(axis=1)
-        assert spectrum.argmax() == column.argmax()
-        assert row.filtered is None
-
-
-def test_blind_decomposition_tells_drums_from_tone():
-    """Blind decomposition of a drum kit and a guitar puts them into different components."""
-    folder = Path(__file__).parent.parent / "recordings"
-    (case,) = json.loads((folder / "cases.json").read_text())["cases"]
-    mixture, truth, _ = load_case(folder, case)
-    learned = learn(mixture, case["sample_rate"], n_components=3)
-    stems = [row.filtered.ravel() for row in report.describe("x", learned, mixture).sources]
-    likeness = [[np.corrcoef(stem, true.ravel())[0, 1] for stem in stems] for true in truth]
-    assert np.argmax(likeness[0]) != np.argmax(likeness[1])
-    assert np.max(likeness, axis=1).min() > 0.7
-
-
-def test_the_strongest_components_have_rows(speech):
-    """The strongest components have rows, with activations on the clip's time axis."""
-    dictionary = random_dictionary(SMALL)
-    described = report.describe("x", dictionary, speech[:24000, None], n_components=3)
-    shares = [row.share for row in described.components]
-    assert shares == sorted(shares, reverse=True)
-    everything = report.describe("x", dictionary, speech[:24000, None], n_components=8).components
-    assert min(shares) >= max(row.share for row in everything if row.name not in [r.name for r in described.components])
-    assert len(described.components[0].activations) == (24000 + 1023) // 256
-
-
-def test_pictures_of_one_page_share_one_scale(monkeypatch):
-    """Pictures of one page share one scale: a quiet stem is dark."""
-    drawn = []
-    monkeypatch.setattr("matplotlib.axes.Axes.imshow", lambda _, image, **__: drawn.append(image))
-    clip = np.sin(np.arange(16000))[:, None].astype(np.float32)
-    for level in (1, 0.01):
-        report._picture(report._draw_spectrogram, level * clip, clip, 16000, 1024)
-    assert drawn[0].max() == pytest.approx(0, abs=0.1)
-    assert drawn[1].max() == pytest.approx(-40, abs=0.1)
+def test_an_unknown_axis_is_refused(speech):
+    """Both kinds of page refuse a frequency axis that they do not know, before anything is drawn."""
+    described = report.describe("x", random_dictionary(SMALL))
+    with pytest.raises(ValueError, match="axis is 'bark', expected 'hz', 'mel' or 'note'"):
+        report.render(described, axis="bark")
+    with pytest.raises(ValueError, match="axis is 'bark'"):
+        report.render_evaluation("x", [], {}, axis="bark")
 
 
 def test_large_pages_hold_opus(speech, monkeypatch):
-    """A page whose sounds are large as WAV holds them as Opus."""
-    monkeypatch.setattr(report, "_COMPACT_ABOVE", 1000)
-    text = report.render(report.describe("x", random_dictionary(SMALL), speech[:16000, None]))
+    """Sounds that are large as WAV are all Opus."""
+    monkeypatch.setattr("rtnmf.report.sounds._COMPACT_ABOVE", 1000)
+    text = report.render(report.describe("x", random_dictionary(SMALL), speech[:16000, None], n_components=1))
     assert "data:audio/ogg;base64," in text
     assert "audio/wav" not in text
 
@@ -262,9 +231,9 @@ def test_a_page_of_twenty_seconds_is_small(tmp_path):
 
 
 def test_silence_and_a_single_sample_have_a_page():
-    """Silence and a single sample have a page."""
+    """Clips of silence and of a single sample give a page with players."""
     for clip in (np.zeros((5000, 1)), np.ones((1, 2))):
-        assert "<audio" in report.render(report.describe("x", random_dictionary(SMALL), clip))
+        assert "<audio" in report.render(report.describe("x", random_dictionary(SMALL), clip, n_components=1))
 
 
 def run(*arguments):
@@ -314,7 +283,7 @@ def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, 
     ],
 )
 def test_bad_requests_are_one_line(tmp_path, speech, capsys, monkeypatch, arguments, message):
-    """Bad requests are one line, and leave no page."""
+    """What cannot be done is said in one line, with status 2 and without a page."""
     monkeypatch.chdir(tmp_path)
     files.write("clip.wav", speech[:20000], 16000)
     files.write("short.wav", speech[:10000], 16000)

@@ -1,0 +1,313 @@
+"""What a page shows of a dictionary, and of a clip that it separates: figures, spectra, activations, sounds.
+
+Nothing here draws, encodes, or writes HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rtnmf import nmf
+from rtnmf.checks import check_whole
+from rtnmf.dictionary import Dictionary
+from rtnmf.engine.separator import Separator
+from rtnmf.engine.streaming import aligned
+from rtnmf.frames.griffin_lim import griffin_lim
+from rtnmf.frames.stft import STFT
+from rtnmf.progress import Progress
+from rtnmf.version import version
+
+__all__ = ["Description", "Row", "describe"]
+
+Array = NDArray[np.float32]
+
+_GRIFFIN_LIM_ITERATIONS = 16  # after which an ear hears no difference to more
+_VALUES_AT_ONCE = 2**22  # of the stems of a block, whatever their number
+
+
+class Row(NamedTuple):
+    """A source or a component: what was learned of it, and what it takes out of the clip, where there is one.
+
+    name : str
+    spectrum : array, shape (n_bins,)
+    alone : array, shape (n_samples,)
+        The sound of the spectrum.
+    share : float, optional
+        Of the activations of all sources, from 0 to 1.
+    activations : array, shape (n_frames,), optional
+    filtered : array, shape (n_samples, n_channels), optional
+        Its stem of the clip.
+    si_sdr_db : float, optional
+        Of the stem, where the true one is known.
+    """
+
+    name: str
+    spectrum: Array
+    alone: Array
+    share: float | None = None
+    activations: Array | None = None
+    filtered: Array | None = None
+    si_sdr_db: float | None = None
+
+
+class Description(NamedTuple):
+    """All that a page shows.
+
+    title : str
+    sample_rate : int
+        In Hz.
+    stft : STFT
+        Of the activations and spectra.
+    facts : {name: text}
+    sources, components : list of Row
+    divergences : {source: sequence of (iteration, divergence)}
+        See `Dictionary`.
+    clip : array, shape (n_samples, n_channels), optional
+    approximation : array, shape (n_samples,), optional
+        The sound of the model of the clip, W H.
+    """
+
+    title: str
+    sample_rate: int
+    stft: STFT
+    facts: Mapping[str, str]
+    sources: list[Row]
+    components: list[Row]
+    divergences: Mapping[str, tuple[tuple[int, float], ...]]
+    clip: Array | None = None
+    approximation: Array | None = None
+
+
+class _Part(NamedTuple):
+    """A source or a component with its columns of W and its stem of the clip."""
+
+    name: str
+    columns: list[int]
+    filtered: Array | None
+
+
+class _Modelled(NamedTuple):
+    """The model of a clip, W H, after `n_iter` updates per frame."""
+
+    n_iter: int
+    activations: Array
+    approximation: Array | None
+    facts: dict[str, str]
+
+
+def describe(
+    title: str,
+    dictionary: Dictionary,
+    clip: ArrayLike | None = None,
+    *,
+    facts: Mapping[str, str] | None = None,
+    si_sdr_db: Mapping[str, float] | None = None,
+    n_components: int = 8,
+    progress: Progress | None = None,
+    **separator_options: Any,
+) -> Description:
+    """Gather what a page shows of a dictionary, and of a clip that it separates.
+
+    Parameters
+    ----------
+    title : str
+    dictionary : Dictionary
+    clip : array of floats, shape (n_samples,) or (n_samples, n_channels), optional
+        At the sample rate of the dictionary; not changed.
+    facts : {name: text}, optional
+        Figures to show beside those of the dictionary.
+    si_sdr_db : {source: value}, optional
+        Of the sources whose true stems are known.
+    n_components : int
+        Upper limit on the components with a row of their own, the strongest in the clip. Without a clip all have one,
+        and none when each is a source.
+    progress : callable, optional
+        Called with the stage, the rows done and their number; returning False ends with the rows done.
+    **separator_options
+        `n_iter` and `mask_power`, as for `Separator`.
+
+    Returns
+    -------
+    Description
+        The stems of the sources sum to the clip to 1e-6 of full scale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before any long work, if the clip is not usable, an option is out of its range, or a source is unknown.
+    """
+    check_whole("n_components", n_components, 0)
+    _check_options(separator_options)
+    x = None if clip is None else _samples(clip)
+    dictionary = dictionary.select(*dictionary.sources)
+    truth = _checked_truth(si_sdr_db or {}, dictionary)
+    report: Progress = progress or (lambda *_: None)
+    report("the stems", 0, 1)
+    sources = _parts(dictionary, dictionary.sources, x, separator_options)
+    report("the whole approximation", 0, 1)
+    stft = _shown_stft(dictionary.stft)
+    modelled = _modelled(dictionary, x, stft, **separator_options)
+    H = modelled.activations
+    parts = [*sources, *_component_parts(dictionary, H, x, n_components, separator_options)]
+    rows: list[Row] = []
+    for part in parts:
+        if report(part.name, len(rows), len(parts)) is False:
+            break
+        rows.append(_row(part, dictionary.components, H, stft, dictionary.sample_rate))
+    n = len(sources)
+    return Description(
+        title=title,
+        sample_rate=dictionary.sample_rate,
+        stft=stft,
+        facts={**_facts(dictionary, modelled.n_iter), **modelled.facts, **(facts or {})},
+        sources=[row._replace(si_sdr_db=truth.get(row.name)) for row in rows[:n]],
+        components=rows[n:],
+        divergences=dictionary.divergences,
+        clip=x,
+        approximation=modelled.approximation,
+    )
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    unknown = sorted(set(options) - {"n_iter", "mask_power"})
+    if unknown:
+        raise TypeError(f"describe has no option {', '.join(unknown)}, expected n_iter or mask_power of the Separator")
+
+
+def _checked_truth(si_sdr_db: Mapping[str, float], dictionary: Dictionary) -> Mapping[str, float]:
+    for source in si_sdr_db:
+        if source not in dictionary.sources:
+            raise ValueError(f"si_sdr_db is of {source!r}, expected one of {', '.join(dictionary.sources)}")
+    return si_sdr_db
+
+
+def _samples(clip: ArrayLike) -> Array:
+    """Return a clip as float32 of shape (n_samples, n_channels)."""
+    x = np.asarray(clip)
+    if not np.issubdtype(x.dtype, np.floating):
+        raise TypeError(f"clip has samples of type {x.dtype}, expected floats with full scale 1")
+    if x.ndim not in (1, 2) or not x.size:
+        raise ValueError(f"clip has shape {x.shape}, expected (n_samples,) or (n_samples, n_channels), not empty")
+    if not np.isfinite(x).all():
+        raise ValueError("clip holds samples that are NaN or infinite")
+    return np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
+
+
+def _shown_stft(stft: STFT) -> STFT:
+    """Return the same window with no more frames than eyes and ears need: low latency has many."""
+    return stft if stft.latency == stft.n_fft else STFT(stft.n_fft, stft.n_fft // 4)
+
+
+def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int | None = None, **_: Any) -> _Modelled:
+    """Explain the clip by the components; without one all are equally active."""
+    W, model = dictionary.components, dictionary.model
+    n_iter = model.n_iter if n_iter is None else n_iter
+    if x is None:
+        return _Modelled(n_iter, np.full((W.shape[1], 1), 1 / W.shape[1], np.float32), None, {})
+    V = np.sum([np.abs(stft.forward(channel)) for channel in x.T], axis=0)
+    H = nmf.activations(V, W, n_iter=n_iter, relaxation=model.relaxation, memory=model.memory)
+    WH = W @ H
+    approximation = griffin_lim(WH, stft, n_iter=_GRIFFIN_LIM_ITERATIONS)
+    return _Modelled(n_iter, H, approximation, _facts_of_clip(x, V, WH, dictionary.sample_rate))
+
+
+def _component_parts(
+    dictionary: Dictionary, H: Array, x: Array | None, n_most: int, options: Mapping[str, Any]
+) -> list[_Part]:
+    """Return the components that get a row: the strongest in the clip, all without one, none if each is a source."""
+    if dictionary.n_components == len(dictionary.sources):
+        return []
+    single = _single(dictionary)
+    order = range(single.n_components) if x is None else np.argsort(-H.sum(axis=1), kind="stable")[:n_most]
+    return _parts(single, [single.sources[k] for k in order], x, options)
+
+
+def _single(dictionary: Dictionary) -> Dictionary:
+    """Return the dictionary with each component as a source, named after its own: `voice 1`, `voice 2`, ..."""
+    counts: dict[str, int] = {}
+    labels = []
+    for label in dictionary.labels:
+        counts[label] = counts.get(label, 0) + 1
+        labels.append(f"{label[:56]} {counts[label]}")
+    if len(set(labels)) < len(labels):  # names that differ only where they were cut, or in a number at their end
+        labels = [f"component-{k + 1}" for k in range(len(labels))]
+    return replace(dictionary.untrained(), labels=tuple(labels), divergences={})
+
+
+def _parts(dictionary: Dictionary, sources: Sequence[str], x: Array | None, options: Mapping[str, Any]) -> list[_Part]:
+    columns = [[k for k, label in enumerate(dictionary.labels) if label == source] for source in sources]
+    stems = [None] * len(sources) if x is None or not sources else _stems(dictionary, sources, x, options)
+    return [_Part(*part) for part in zip(sources, columns, stems, strict=True)]
+
+
+def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array, options: Mapping[str, Any]) -> Array:
+    """Return the stems of some sources, shape (n_sources, n_samples, n_channels); those of others are not kept."""
+    separator = Separator(dictionary, n_channels=x.shape[1], **options)
+    kept = [separator.sources.index(source) for source in sources]
+    length = max(1, _VALUES_AT_ONCE // (len(separator.sources) * x.shape[1]))
+    blocks = (x[i : i + length] for i in range(0, len(x), length))
+    stems, end = np.empty((len(kept), *x.shape), np.float32), 0
+    for outputs in aligned(separator, blocks):
+        begin, end = end, end + outputs.shape[1]
+        stems[:, begin:end] = outputs[kept]
+    return stems
+
+
+def _row(part: _Part, W: Array, H: Array, stft: STFT, sample_rate: int) -> Row:
+    name, columns, filtered = part
+    energies = H[columns].sum(axis=1)
+    spectrum = W[:, columns] @ (energies / max(float(energies.sum()), 1e-30))
+    alone = _alone(spectrum, stft, sample_rate)
+    if filtered is None:
+        return Row(name, spectrum, alone)
+    share = float(energies.sum() / max(float(H.sum()), 1e-30))
+    return Row(name, spectrum, alone, share, H[columns].sum(axis=0), filtered)
+
+
+def _alone(spectrum: Array, stft: STFT, sample_rate: int) -> Array:
+    """Return the sound of a spectrum that stands still for one window, or a second when that is longer."""
+    n_frames = -(-(max(stft.n_fft, sample_rate) + stft.latency) // stft.hop_length)
+    y = griffin_lim(np.repeat(spectrum[:, None], n_frames, axis=1), stft, n_iter=_GRIFFIN_LIM_ITERATIONS)
+    return 0.5 * y / max(float(np.abs(y).max(initial=0)), 1e-9)
+
+
+def _facts(dictionary: Dictionary, n_iter: int) -> dict[str, str]:
+    stft, rate, model = dictionary.stft, dictionary.sample_rate, dictionary.model
+    facts = {
+        "Description": dictionary.description,
+        "Sample rate": f"{rate} Hz",
+        "STFT": f"window {stft.n_fft}, hop {stft.hop_length}, {dictionary.n_components} components",
+        "Latency": f"{stft.latency} samples, {1000 * stft.latency / rate:.1f} ms",
+        "Discriminative training": "yes" if dictionary.is_trained else "no",
+        "Updates per frame": f"{n_iter}" if n_iter == model.n_iter else f"{n_iter}, learned for {model.n_iter}",
+        **_facts_of_learning(dictionary),
+        "Learned from": ", ".join(dictionary.learned_from),
+        "Licence of the training sound": dictionary.licence,
+        "Learned with": f"rtnmf {dictionary.rtnmf_version}" if dictionary.rtnmf_version else "",
+        "Page made with": f"rtnmf {version()}",
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _facts_of_learning(dictionary: Dictionary) -> dict[str, str]:
+    facts = {}
+    for source, curve in dictionary.divergences.items():
+        if curve:
+            (_, before), (n_iter, after) = curve[0], curve[-1]
+            facts[f"KL of {source}" if source else "KL"] = (
+                f"{100 * before:.1f} % of the sum of V before, {100 * after:.1f} % after {n_iter} iterations"
+            )
+    return facts
+
+
+def _facts_of_clip(x: Array, V: Array, WH: Array, sample_rate: int) -> dict[str, str]:
+    divergence = nmf.kl_divergence(V, WH + np.float32(1e-30)) / max(float(V.sum(dtype=np.float64)), 1e-30)
+    return {
+        "Clip": f"{len(x) / sample_rate:.1f} s, {x.shape[1]} channel{'s' if x.shape[1] > 1 else ''}",
+        "KL of the clip from its model": f"{100 * divergence:.1f} % of the sum of V",
+    }
