@@ -10,13 +10,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import separate
+from rtnmf.frames.stft import latency_samples
 from rtnmf.learning.learn import learn
 from rtnmf.measure.cases import check_files, load_case, read_cases, sources, training_clips
 from rtnmf.measure.metrics import BSSEval, bss_eval, ideal_separate, si_sdr
@@ -113,6 +114,7 @@ def evaluate(
     dictionary: Dictionary | None = None,
     *,
     latency_ms: float | None = None,
+    learn_latency_ms: float | Literal["low"] | None = None,
     progress: Progress | None = None,
     **learn_options: Any,
 ) -> list[CaseResult]:
@@ -127,11 +129,13 @@ def evaluate(
         To use for all cases instead of learning; cases with a source that it lacks are left out.
     latency_ms : float, optional
         Upper limit on the latency of the separation, in ms; see `Dictionary.at_latency`.
+    learn_latency_ms : float or "low", optional
+        Upper limit on the latency to learn for, in ms: `latency_ms` of `learn`, or its `latency="low"`.
     progress : callable, optional
         Called after each case with its id, the number of cases done, and the number of all; returning False ends the
         evaluation with the cases done.
     **learn_options
-        Passed on to `learn`; none with a dictionary.
+        Passed on to `learn`; neither these nor `learn_latency_ms` with a dictionary.
 
     Returns
     -------
@@ -144,18 +148,18 @@ def evaluate(
         Before any case is separated: if there is no `cases.json`, it is not in this format, no case is left, a file
         is missing, or an option makes no sense. A case is named in the message.
     """
-    if dictionary is not None and learn_options:
-        raise ValueError(f"{', '.join(learn_options)}: nothing is learned with a dictionary, leave one of them out")
+    learning = _learning(learn_options, learn_latency_ms, dictionary)
     cases = _chosen(Path(folder), dictionary)
-    if latency_ms is not None:
-        _check_latency(latency_ms, min(case["sample_rate"] for case in cases))
+    for limit_ms in (latency_ms, learning.get("latency_ms")):
+        if limit_ms is not None:
+            latency_samples(limit_ms, min(case["sample_rate"] for case in cases))
     for case in cases:
         with _named(case):
             check_files(Path(folder), case, needs_training=dictionary is None)
     results = []
     for i, case in enumerate(cases, 1):
         with _named(case):
-            results.append(_evaluated(Path(folder), case, dictionary, latency_ms, learn_options))
+            results.append(_evaluated(Path(folder), case, dictionary, latency_ms, learning))
         if progress is not None and progress(case["id"], i, len(cases)) is False:
             break
     return results
@@ -258,6 +262,18 @@ def _check_some(results: list[CaseResult]) -> None:
         raise ValueError("results are empty, expected those of at least one case")
 
 
+def _learning(
+    options: Mapping[str, Any], latency_ms: float | Literal["low"] | None, dictionary: Dictionary | None
+) -> dict[str, Any]:
+    """Return the options of `learn`; raise ValueError if there are any and a dictionary."""
+    given = {**options} if latency_ms is None else {**options, "learn_latency_ms": latency_ms}
+    if dictionary is not None and given:
+        raise ValueError(f"{', '.join(given)}: nothing is learned with a dictionary, leave one of them out")
+    if latency_ms is None:
+        return given
+    return {**options, "latency" if latency_ms == "low" else "latency_ms": latency_ms}
+
+
 def _chosen(folder: Path, dictionary: Dictionary | None) -> list[dict[str, Any]]:
     """Return the cases of a folder of which the dictionary, if there is one, has all sources."""
     cases = read_cases(folder)
@@ -270,12 +286,6 @@ def _chosen(folder: Path, dictionary: Dictionary | None) -> list[dict[str, Any]]
     if not chosen:
         raise ValueError(f"{folder}: no case to evaluate has only sources of the dictionary: {', '.join(known)}")
     return chosen
-
-
-def _check_latency(latency_ms: float, sample_rate: int) -> None:
-    least_ms = 2000 / sample_rate
-    if not latency_ms >= least_ms:
-        raise ValueError(f"latency_ms is {latency_ms}, expected at least {least_ms:.3g}, two samples")
 
 
 @contextlib.contextmanager

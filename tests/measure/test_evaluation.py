@@ -87,6 +87,16 @@ def test_latency_is_limited(folder):
     assert not np.array_equal(soon.estimates, late.estimates)
 
 
+@pytest.mark.parametrize(("learn_latency_ms", "latency"), [(6, 264), ("low", 128)])
+def test_latency_to_learn_for_is_passed_on(folder, learn_latency_ms, latency):
+    """With `learn_latency_ms` the dictionary of each case is learned for that latency, in ms or as `low`."""
+    change(folder, lambda case: case | {"seconds": 1.0})
+    options = {"n_components": 2, "n_iter": 1, "n_steps": 0}
+    (result,) = evaluate(folder, learn_latency_ms=learn_latency_ms, **options)
+    (expected,) = evaluate(folder, latency=latency, **options)
+    np.testing.assert_array_equal(result.estimates, expected.estimates)
+
+
 def test_comparison_groups_cases_and_bounds_the_mean(result):
     """A comparison states, for all and for each group, what training gained, the bootstrap interval and the least."""
     result = result._replace(untrained=result.before + 5, bound=result.before + 14)
@@ -174,9 +184,11 @@ def test_cases_with_sources_that_the_dictionary_lacks_are_left_out(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"latency_ms": -1}, "latency_ms is -1, expected at least 0.0454"),
-        ({"latency_ms": 0.01}, "latency_ms is 0.01, expected at least 0.0454"),
+        ({"latency_ms": -1}, "latency_ms is -1, expected at least two samples, 0.0454 ms"),
+        ({"latency_ms": 0.01}, "latency_ms is 0.01, expected at least two samples, 0.0454 ms"),
         ({"latency_ms": float("nan")}, "latency_ms is nan"),
+        ({"learn_latency_ms": 0.01}, "latency_ms is 0.01, expected at least two samples"),
+        ({"dictionary": load_preset("keyboard"), "learn_latency_ms": 3}, "learn_latency_ms: nothing is learned"),
         ({"seed": -1}, "seed is -1"),
         ({"n_components": 0}, "n_components is 0"),
         ({"dictionary": load_preset("keyboard"), "n_components": 3}, "n_components: nothing is learned with a dict"),
