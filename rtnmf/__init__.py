@@ -10,20 +10,39 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rtnmf.dictionary import Dictionary, load_preset, presets
+    from rtnmf.dictionary import Dictionary, load, load_preset, presets
+    from rtnmf.engine.mixer import Mixer
     from rtnmf.engine.separator import Separator, separate
+    from rtnmf.engine.streaming import separate_file
+    from rtnmf.frames.model import Model
     from rtnmf.frames.stft import STFT
     from rtnmf.learning.learn import learn
 
-__all__ = ["STFT", "Dictionary", "Separator", "learn", "load_preset", "presets", "separate"]
+__all__ = [
+    "STFT",
+    "Dictionary",
+    "Mixer",
+    "Model",
+    "Separator",
+    "learn",
+    "load",
+    "load_preset",
+    "presets",
+    "separate",
+    "separate_file",
+]
 
 _NAMES = {
     "STFT": "frames.stft",
     "Dictionary": "dictionary",
+    "load": "dictionary",
     "load_preset": "dictionary",
     "presets": "dictionary",
+    "Mixer": "engine.mixer",
+    "Model": "frames.model",
     "Separator": "engine.separator",
     "separate": "engine.separator",
+    "separate_file": "engine.streaming",
     "learn": "learning.learn",
 }
 _MODULES = {
@@ -39,7 +58,7 @@ def __getattr__(name: str) -> Any:
     if name in _NAMES:
         return getattr(importlib.import_module(f"rtnmf.{_NAMES[name]}"), name)
     if name == "__version__":
-        return importlib.import_module("importlib.metadata").version("rtnmf")
+        return importlib.import_module("rtnmf.version").version()
     if name in _MODULES:
         return importlib.import_module(f"rtnmf.{_MODULES[name]}")
     raise AttributeError(f"module 'rtnmf' has no attribute {name!r}")

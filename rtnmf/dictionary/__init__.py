@@ -1,5 +1,9 @@
-"""What was learned: the dictionary as a value, its file, and the presets that ship."""
+"""What was learned: the dictionary as a value, its file, other sample rates, and the presets that ship.
 
-from rtnmf.dictionary.value import Dictionary, load_preset, preset_folder, presets
+Nothing here makes a sound or learns.
+"""
 
-__all__ = ["Dictionary", "load_preset", "preset_folder", "presets"]
+from rtnmf.dictionary.shelf import load, load_preset, preset_folder, presets
+from rtnmf.dictionary.value import Dictionary
+
+__all__ = ["Dictionary", "load", "load_preset", "preset_folder", "presets"]

@@ -1,0 +1,137 @@
+"""The parts of a dictionary: each is checked and frozen here before a dictionary is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rtnmf.checks import check_source_name, check_whole
+
+__all__ = [
+    "TRAINED",
+    "Curve",
+    "Divergences",
+    "frozen_columns",
+    "frozen_divergences",
+    "frozen_labels",
+    "strings",
+]
+
+TRAINED = ("update_components", "mask_components")
+"""The fields that hold the columns of discriminative training."""
+
+Curve = tuple[tuple[int, float], ...]
+"""Iterations and the divergence that each reached."""
+
+
+class Divergences(Mapping[str, Curve]):
+    """A read-only mapping that compares, hashes, copies and pickles by content.
+
+    `types.MappingProxyType` can neither be copied nor pickled.
+    """
+
+    __slots__ = ("_curves",)
+
+    def __init__(self, curves: Mapping[str, Curve]) -> None:
+        self._curves = MappingProxyType(dict(curves))
+
+    def __getitem__(self, source: str) -> Curve:
+        return self._curves[source]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._curves)
+
+    def __len__(self) -> int:
+        return len(self._curves)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._curves.items()))
+
+    def __reduce__(self) -> tuple[type[Divergences], tuple[dict[str, Curve]]]:
+        return Divergences, (dict(self._curves),)
+
+    def __repr__(self) -> str:
+        return f"Divergences({dict(self._curves)})"
+
+
+def frozen_columns(name: str, columns: ArrayLike, n_bins: int) -> NDArray[np.float32]:
+    """Return a read-only copy of an array whose columns are divided by their sums, shape (n_bins, n_components).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it has another shape, values that are no magnitudes, or a column of zeros.
+    """
+    if np.asarray(columns).dtype.kind not in "biuf":
+        raise TypeError(f"{name} are of type {np.asarray(columns).dtype}, expected magnitudes, which are real numbers")
+    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
+        copy = np.array(columns, np.float32, order="F")
+    if copy.ndim != 2 or len(copy) != n_bins or not copy.shape[1]:
+        raise ValueError(f"{name} have shape {copy.shape}, expected ({n_bins}, at least 1)")
+    if not np.isfinite(copy).all() or copy.min() < 0:
+        raise ValueError(f"{name} hold negative or non-finite values, expected magnitudes")
+    np.abs(copy, out=copy)  # -0.0 equals 0.0 but has other bytes
+    sums = copy.sum(axis=0, dtype=np.float64)
+    if not (sums > 0).all():
+        raise ValueError(f"column {int(np.argmin(sums))} of {name} is all zero: leave it out")
+    sums[np.abs(sums - 1) < 1e-6] = 1  # so that a saved dictionary is loaded unchanged to the bit
+    normalised = (copy / sums).astype(np.float32)
+    normalised.flags.writeable = False
+    return normalised
+
+
+def frozen_labels(labels: object, n_components: int) -> tuple[str, ...]:
+    """Return the labels as a tuple if they are usable names, one for each component.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not.
+    """
+    checked = strings("labels", labels)
+    if len(checked) != n_components:
+        raise ValueError(f"there are {len(checked)} labels for {n_components} components, expected one each")
+    for label in dict.fromkeys(checked):
+        check_source_name(label)
+    return checked
+
+
+def strings(name: str, values: object) -> tuple[str, ...]:
+    """Return a list or tuple of strings as a tuple, or raise TypeError."""
+    if not isinstance(values, (list, tuple)) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name} is {values!r:.80}, expected a sequence of strings")
+    return tuple(values)
+
+
+def frozen_divergences(given: Mapping[str, Iterable[Iterable[Any]]], sources: tuple[str, ...]) -> Divergences:
+    """Return the divergences of sources as a read-only copy, in the order of the sources.
+
+    Raises
+    ------
+    TypeError
+        If it is not a mapping of sources to pairs of an iteration and a divergence.
+    ValueError
+        If a source is unknown or a divergence is not finite.
+    """
+    try:
+        checked = {name: _curve(pairs) for name, pairs in given.items()}
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"divergences are {given!r:.80}, expected {{source: [(iteration, divergence)]}}") from error
+    unknown = set(checked) - {"", *sources}
+    if unknown:
+        raise ValueError(
+            f"divergences are given for {min(unknown, key=str)!r:.80}, which is not a source: leave them out"
+        )
+    for name, curve in checked.items():
+        if not all(np.isfinite(value) for _, value in curve):
+            raise ValueError(f"divergences of {name!r} are not finite")
+    return Divergences({name: checked[name] for name in ("", *sources) if name in checked})
+
+
+def _curve(pairs: Iterable[Iterable[Any]]) -> Curve:
+    """Return pairs of an iteration and a divergence as a tuple; adding 0.0 turns -0.0 into 0.0."""
+    return tuple((check_whole("iteration", i, 0), float(value) + 0.0) for i, value in pairs)

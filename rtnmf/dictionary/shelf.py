@@ -1,0 +1,116 @@
+"""Dictionaries by name: the presets that ship with rtnmf, files, and several of them merged."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from rtnmf.checks import whole_hz
+from rtnmf.dictionary.file import is_file
+from rtnmf.dictionary.value import Dictionary
+
+__all__ = ["load", "load_preset", "preset_folder", "presets"]
+
+
+def load(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictionary:
+    """Return the dictionary of a name: a preset, a file, or several of either joined with `+`.
+
+    `speech` is a preset, `desk.safetensors` a file, and `desk.safetensors+speech` a merged, untrained dictionary of
+    both. A file of a preset's name is preferred to the preset, a folder of that name is not. Where the name or a part
+    of it that contains `+` is that of a file, it stands for that file.
+
+    Dictionaries are merged at one sample rate and with one STFT and model, those of the first; `sample_rate` overrides
+    the rate. A warning reports whatever is converted or left out.
+
+    Parameters
+    ----------
+    name : str or path
+        What to load.
+    sample_rate : int, optional
+        In Hz; None means that of the first dictionary.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a part of the name is neither a file nor a preset, a file is not a dictionary, two parts have a source of
+        the same name, or one cannot be converted.
+    """
+    if not isinstance(name, (str, os.PathLike)):
+        raise TypeError(f"name is {name!r:.80}, expected a preset, a file or several joined with +")
+    rate = None if sample_rate is None else whole_hz(sample_rate)
+    names = _split(os.fspath(name))
+    opened = [_opened(part) for part in names]
+    rate = rate or opened[0].sample_rate
+    fitting: list[Dictionary] = []
+    for part, dictionary in zip(names, opened, strict=True):
+        fitting.append(_fitted(part, dictionary, rate, names[0], *fitting[:1]))
+        if dictionary.is_trained and len(names) > 1:
+            message = f"{part} is used without its discriminative training, which was for other sources"
+            warnings.warn(message, stacklevel=2)
+    return fitting[0].merge(*fitting[1:])
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the presets that ship with rtnmf."""
+    return tuple(sorted(path.stem for path in preset_folder().glob("*.safetensors")))
+
+
+def load_preset(name: str) -> Dictionary:
+    """Return a preset, whatever files there are of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset.
+    """
+    if name not in presets():
+        raise ValueError(f"there is no preset {name!r}: choose from {', '.join(presets())}")
+    return Dictionary.load(preset_folder() / f"{name}.safetensors")
+
+
+def preset_folder() -> Path:
+    """Return the folder of the presets, of an installed package or of a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "preset_data"
+    return installed if installed.is_dir() else package.parent / "presets"
+
+
+def _split(name: str) -> list[str]:
+    """Return the parts of a name; the longest that are files keep the `+` within them."""
+    names, pieces = [], name.split("+")
+    while pieces:
+        n = next((n for n in range(len(pieces), 1, -1) if is_file("+".join(pieces[:n]))), 1)
+        names.append("+".join(pieces[:n]))
+        pieces = pieces[n:]
+    return names
+
+
+def _opened(name: str) -> Dictionary:
+    if is_file(name):
+        return Dictionary.load(name)
+    if name not in presets():
+        raise ValueError(f"{name!r} is neither a dictionary file nor a preset: the presets are {', '.join(presets())}")
+    return load_preset(name)
+
+
+def _fitted(
+    name: str, dictionary: Dictionary, sample_rate: int, first_name: str, first: Dictionary | None = None
+) -> Dictionary:
+    """Return a dictionary at a rate, with the STFT and the model of the first one; warn of each conversion."""
+    converted = dictionary.at_rate(sample_rate)
+    if dictionary.sample_rate != sample_rate:
+        _warn(f"{name} was learned at {dictionary.sample_rate} Hz and is converted to {sample_rate} Hz")
+    if first is not None and converted.stft != first.stft:
+        _warn(f"{name} is converted to the window and latency of {first_name}")
+        converted = dictionary.at_rate(sample_rate, first.stft)
+    if first is not None and converted.model != first.model:
+        _warn(f"{name} is used with the model of {first_name}, {first.model}, instead of {dictionary.model}")
+        converted = replace(converted, model=first.model)
+    return converted
+
+
+def _warn(message: str) -> None:
+    """Warn as if from the line that calls `load`."""
+    warnings.warn(message, stacklevel=4)
