@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-ENVIRONMENT = {"JACK_DEFAULT_SERVER": "rtnmf", "JACK_NO_START_SERVER": "1"}
+NAME = os.environ.get("RTNMF_TEST_SERVER", "rtnmf")  # another one for each of several runs at a time
+ENVIRONMENT = {"JACK_DEFAULT_SERVER": NAME, "JACK_NO_START_SERVER": "1"}
 PERIOD = 512
 
 
@@ -26,11 +27,11 @@ class Server:
 
     def start(self):
         """Start it, and wait until it is there; now and then one of many does not come up."""
-        line = f"jackd -R -P70 {self.mode} -n rtnmf -d dummy -r {self.sample_rate} -p {self.period}".split()
+        line = f"jackd -R -P70 {self.mode} -n {NAME} -d dummy -r {self.sample_rate} -p {self.period}".split()
         for _ in range(4):
             sweep()
             self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            wait = ["jack_wait", "-s", "rtnmf", "-w", "-t", "5"]
+            wait = ["jack_wait", "-s", NAME, "-w", "-t", "5"]
             if subprocess.run(wait, env=os.environ | ENVIRONMENT, check=False, capture_output=True).returncode == 0:
                 return
             self.stop()
@@ -70,9 +71,9 @@ def sweep(*, thoroughly=False):
 
     The registry has room for eight servers, and the database of their ports for some hundred clients.
     """
-    subprocess.run(["pkill", "-9", "-f", "jackd .*-n rtnmf "], check=False)
+    subprocess.run(["pkill", "-9", "-f", f"jackd .*-n {NAME} "], check=False)
     is_alone = subprocess.run(["pgrep", "-x", "jackd"], check=False, capture_output=True).returncode != 0
-    for path in Path("/dev", "shm").glob("jack*" if thoroughly and is_alone else "jack_*_rtnmf_*"):
+    for path in Path("/dev", "shm").glob("jack*" if thoroughly and is_alone else f"jack_*_{NAME}_*"):
         with contextlib.suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 

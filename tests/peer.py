@@ -20,7 +20,7 @@ class Peer:
     """Play an array and keep what comes back."""
 
     def __init__(self, name, n_microphones, n_loudspeakers):
-        self.client = jack.Client(name, servername="rtnmf", no_start_server=True)
+        self.client = jack.Client(name, no_start_server=True)
         self.client.set_shutdown_callback(lambda *_: os._exit(0))
         self.microphones = [self.client.outports.register(f"mic_{i + 1}") for i in range(n_microphones)]
         self.loudspeakers = [self.client.inports.register(f"spk_{i + 1}") for i in range(n_loudspeakers)]

@@ -69,7 +69,7 @@ def lines(live: Live, seconds: float | None) -> None:
 def _line(stats: Stats) -> str:
     levels = "  ".join(f"{name} {_db_text(level)}" for name, level in stats.levels_db.items())
     ends = f"in {_db_text(stats.input_db)}  out {_db_text(stats.output_db)}"
-    return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_health(stats)}"
+    return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_meters(stats)}"
 
 
 def _is_silent(stats: Stats) -> bool:
@@ -79,7 +79,7 @@ def _is_silent(stats: Stats) -> bool:
 def key_pressed(live: Live, key: str, chosen: int) -> int:
     """Do what a key asks for, with the source of number `chosen`, and return the number that is chosen now."""
     n_sources = len(live.sources)
-    if key.isdigit() and 1 <= int(key) <= n_sources:
+    if key.isascii() and key.isdecimal() and 1 <= int(key) <= n_sources:
         return int(key) - 1
     if key in ("up", "down"):
         return (chosen + (1 if key == "down" else -1)) % n_sources
@@ -131,7 +131,7 @@ def panel(live: Live, chosen: int) -> Table:
     bypass = "   BYPASS" if live.bypass else ""
     outer.add_row(Text(f"in {_db_text(stats.input_db)}   out {_db_text(stats.output_db)}{bypass}"))
     outer.add_row(Text(f"latency {latency_text(stats)}"))
-    outer.add_row(Text(_health(stats)))
+    outer.add_row(Text(_meters(stats)))
     outer.add_row(Text("1-9 or arrows choose   s solo   m mute   + - gain   b bypass   q quit", "bright_black"))
     return outer
 
@@ -142,17 +142,10 @@ def latency_text(stats: Stats) -> str:
     return f"{sum(parts.values()):.1f} ms ({', '.join(f'{name} {ms:.1f}' for name, ms in parts.items())})"
 
 
-def _health(stats: Stats) -> str:
-    counts = {
-        "late": stats.n_late,
-        "lost": stats.n_lost,
-        "xruns": stats.n_xruns,
-        "errors": stats.n_errors,
-        "unseparated": stats.n_unseparated,
-        "restarts": stats.n_restarts,
-    }
-    shown = "  ".join(f"{name} {count}" for name, count in counts.items() if count or name in ("late", "lost"))
-    return f"load {100 * stats.load:.0f} %  updates {stats.n_iter}  {shown}"
+def _meters(stats: Stats) -> str:
+    from rtnmf.live.link.telemetry import shown_texts  # here, as it loads numpy
+
+    return "  ".join(shown_texts(stats))
 
 
 def _toggled(names: tuple[str, ...], name: str) -> tuple[str, ...]:

@@ -1,24 +1,28 @@
 """The sound card: a separation that goes on while its context lasts, in a process of its own.
 
-`Live` is what there is to use; `devices.listing` says what it can be used with. Names are loaded when they are first
-used: the process that sounds is in this package too, and needs little of it.
+`Live` is what there is to use; `devices.listing` says what it can be used with. `link/` is what parent and sounding
+process share, `host/` is what runs in the sounding process only, and is imported nowhere else. Names are loaded when
+they are first used, as the sounding process needs few of them.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rtnmf.live.link.stats import Stats
+    from rtnmf.live.link.telemetry import Stats
     from rtnmf.live.session import Live
 
 __all__ = ["Live", "Stats"]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing on stderr unless the application asks for it
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
         from rtnmf.live import session
-        from rtnmf.live.link import stats
+        from rtnmf.live.link import telemetry
 
-        return stats.Stats if name == "Stats" else session.Live
+        return telemetry.Stats if name == "Stats" else session.Live
     raise AttributeError(f"module 'rtnmf.live' has no attribute {name!r}")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import queue
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.live.devices import chosen_input, environment, last_line, leave, portaudio, python
+from rtnmf.live.link.child import environment, last_line, python
 
 __all__ = ["Microphone"]
 
@@ -31,8 +27,8 @@ class Microphone:
 
     Parameters
     ----------
-    name : str, optional
-        A part of the device's name; None is the system's default.
+    device : str or int, optional
+        Part of the device's name, or its number, as for `Live`; None is the system's default.
     n_channels : int
     sample_rate : int, optional
         In Hz; None is what the device prefers.
@@ -46,14 +42,14 @@ class Microphone:
     Raises
     ------
     ValueError
-        If it cannot be opened, or stops to give samples.
+        If it cannot be opened, or stops giving samples.
     """
 
-    def __init__(self, name: str | None = None, n_channels: int = 1, sample_rate: int | None = None) -> None:
+    def __init__(self, device: str | int | None = None, n_channels: int = 1, sample_rate: int | None = None) -> None:
         self._n_channels = n_channels
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         self._process = subprocess.Popen(
-            python(f"from rtnmf.live import microphone; microphone.listen({name!r}, {n_channels}, {sample_rate!r})"),
+            python(f"from rtnmf.live.host.microphone import listen; listen({device!r}, {n_channels}, {sample_rate!r})"),
             env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -76,13 +72,13 @@ class Microphone:
         self.close()
 
     def close(self) -> None:
-        """End it."""
+        """Close the device."""
         self._process.kill()
         self._process.communicate()
         self._stderr.close()
 
     def blocks(self, seconds: float) -> Iterator[Array]:
-        """Yield what it hears from the last call on, for so long, in blocks of shape (n_samples, n_channels)."""
+        """Yield the sound since the last call, for `seconds`, in blocks of shape (n_samples, n_channels)."""
         left = round(seconds * self.sample_rate)
         while left > 0:
             n_samples = min(left, round(_BLOCK_S * self.sample_rate))
@@ -91,7 +87,7 @@ class Microphone:
             left -= n_samples
 
     def _read(self, n_bytes: int | None) -> bytes:
-        """Read so many bytes, or a line."""
+        """Read a number of bytes, or a line when None."""
         guard = threading.Timer(_PATIENCE_S, self._process.kill)
         guard.start()
         try:
@@ -103,38 +99,3 @@ class Microphone:
             self._stderr.seek(0)
             raise ValueError(f"{self.name} gives no more sound: {last_line(self._stderr.read())}")
         return data
-
-
-def listen(name: str | None, n_channels: int, sample_rate: int | None) -> None:
-    """Write what a microphone hears to standard output, after a line of JSON, until the parent is gone."""
-    pipe = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is not for the parent
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
-    heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    try:
-        sounddevice = portaudio()
-        number, device = chosen_input(name, n_channels)
-        rate = sample_rate or device.sample_rate
-        try:
-            stream = sounddevice.InputStream(
-                device=number,
-                channels=n_channels,
-                samplerate=rate,
-                dtype="float32",
-                callback=lambda samples, *_: heard.put(samples.tobytes()),
-            )
-            stream.start()
-        except sounddevice.PortAudioError as error:
-            raise ValueError(
-                f"{device.name!r} cannot be opened at {rate} Hz ({error.args[0]}): it prefers {device.sample_rate} Hz"
-            ) from error
-        facts = {"name": device.name, "sample_rate": rate}
-    except ValueError as error:
-        facts = {"error": str(error)}
-    with contextlib.suppress(OSError):
-        pipe.write(json.dumps(facts).encode() + b"\n")
-        pipe.flush()
-        while "error" not in facts:
-            pipe.write(heard.get())
-            pipe.flush()
-    leave()

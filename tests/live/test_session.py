@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import DEMO, random_dictionary
-from jack_server import ENVIRONMENT, PERIOD, Peer, Server
+from jack_server import ENVIRONMENT, NAME, PERIOD, Peer, Server
 
 from rtnmf import STFT, Separator, load_preset, separate
 from rtnmf.audio import files
@@ -57,7 +57,7 @@ def sounding_processes():
             line = (path / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"rtnmf.live.host.main" in line and b"JACK_DEFAULT_SERVER=rtnmf" in (path / "environ").read_bytes():
+        if b"rtnmf.live.host.main" in line and f"JACK_DEFAULT_SERVER={NAME}\0".encode() in (path / "environ").read_bytes():
             found.append(int(path.name))
     return found
 

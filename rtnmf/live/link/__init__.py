@@ -1,1 +1,1 @@
-"""What the process that sounds shares with its parent."""
+"""What the sounding process and its parent share; it imports nothing else of `live`."""

@@ -1,9 +1,10 @@
-"""The process that sounds, seen from outside: what it says, what it shares, whether it is well, and how it ends."""
+"""The sounding process seen from its parent: what it says, what it shares, whether it is well, and how it ends."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import pickle
 import subprocess
@@ -11,11 +12,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
-from rtnmf.live.devices import environment, last_line, listing, python
+from rtnmf.live.link.child import environment, last_line, python
+from rtnmf.live.link.device import Device
 from rtnmf.live.link.memory import share
 from rtnmf.live.link.protocol import Layout, Settings
 
@@ -26,12 +29,34 @@ _BLOCK_PATIENCE_S = 1.0
 _CLOSING_S = 0.6
 _SILENT_S = 2.0
 _CHECK_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 class SoundProcess:
-    """The process that sounds, seen from outside: what it says, what it shares, whether it is well."""
+    """A process that opens the devices and separates, from its start to its end.
 
-    def __init__(self, settings: Settings, parameters: NDArray[Any]) -> None:
+    Parameters
+    ----------
+    settings : Settings
+    parameters : structured array, shape ()
+        As `Layout.parameters` describes them; `parameters.write` sets others.
+    list_devices : function
+        Returns the devices as they are now.
+
+    Attributes
+    ----------
+    parameters : Mailbox
+    ring : Ring
+        Samples to record.
+    message : dict
+        What it said last: its `state`, the facts about its stream, a `reason`, a `warning`, an `error`.
+    changed : threading.Event
+        Set with each message.
+    heard_s : float
+        When it showed last that it is alive, by `time.monotonic`.
+    """
+
+    def __init__(self, settings: Settings, parameters: NDArray[Any], list_devices: Callable[[], list[Device]]) -> None:
         layout = Layout(settings)
         memory, handle, descriptors = share(layout.size)
         self.parameters, self._telemetry, self.ring = layout.views(memory)
@@ -39,6 +64,7 @@ class SoundProcess:
         self.message: dict[str, Any] = {"state": "starting"}
         self.changed = threading.Event()
         self.heard_s = time.monotonic()
+        self._list_devices = list_devices
         self._n_blocks = 0
         self._gone = ""
         self._next_check_s = _SILENT_S
@@ -81,7 +107,7 @@ class SoundProcess:
         return 0 if state is None else int(state[name])
 
     def failure(self) -> str:
-        """Return why this process is of no use any more, empty while all is well."""
+        """Return why the process failed; empty while all is well."""
         if self._process.poll() is not None:
             self._talk.join(_CLOSING_S)
             return str(self.message.get("reason") or self._obituary())
@@ -97,7 +123,7 @@ class SoundProcess:
         return self._gone
 
     def end(self) -> None:
-        """Let it close its stream; end it when it does not."""
+        """Let it close its stream, and kill it when it does not in time."""
         try:
             if self._has_settings.is_set():
                 with contextlib.suppress(OSError):
@@ -130,10 +156,13 @@ class SoundProcess:
             threading.Thread(target=self._look_for_devices, args=(self.message,), daemon=True).start()
 
     def _look_for_devices(self, facts: dict[str, Any]) -> None:
-        with contextlib.suppress(Exception):  # the sound goes on, whatever becomes of this
-            names = [device.name for device in listing()]
-            missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
-            self._gone = f"{missing[0]!r} is gone" if missing else ""
+        try:
+            names = [device.name for device in self._list_devices()]
+        except ValueError as error:  # the sound goes on, whatever becomes of this
+            _log.warning("could not look whether the devices are still there: %s", error)
+            return
+        missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
+        self._gone = f"{missing[0]!r} is gone" if missing else ""
 
     def _obituary(self) -> str:
         code = self._process.returncode

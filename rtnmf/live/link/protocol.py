@@ -1,4 +1,4 @@
-"""What the parent and the process that sounds agree on: the settings, and what lies where in the shared memory."""
+"""What the parent and the sounding process agree on: settings, routes, and the layout of their shared memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rtnmf.dictionary import Dictionary
+from rtnmf.live.link import telemetry
 from rtnmf.live.link.memory import Mailbox, Ring
 
-__all__ = ["N_TIMES", "Layout", "Settings"]
+__all__ = ["MIX", "OUTPUTS", "Layout", "Settings", "routes"]
 
-N_TIMES = 1024
-"""Blocks whose times are kept for the percentiles."""
+MIX = "mix"
+"""The name of what goes out when all sources go out together."""
+
+OUTPUTS = (MIX, "stems", "mono-stems")
+"""All sources mixed, each on a pair of channels of its own, each on a single channel of its own."""
 
 _RING_SAMPLES = 2**23  # 32 MiB: about a minute of a microphone and two stems
 
@@ -21,14 +25,15 @@ class Settings(NamedTuple):
     """What the parent asks for."""
 
     dictionary: Dictionary
-    input: str | None
-    output: str | None
+    input: str | int | None
+    output: str | int | None
     sample_rate: int | None
     n_channels: int
     block_length: int
     latency_ms: float | None
     mask_power: float
-    as_stems: bool
+    outputs: str
+    """One of `OUTPUTS`."""
     resample: bool
     allow_feedback: bool
     is_recorded: bool
@@ -37,24 +42,26 @@ class Settings(NamedTuple):
     keep_trying: bool
     """Wait for the devices when they cannot be opened, instead of giving up."""
 
+    @property
+    def as_stems(self) -> bool:
+        """Whether each source goes to channels of its own."""
+        return self.outputs != MIX
+
+
+def routes(settings: Settings, n_outputs: int) -> dict[str, tuple[int, ...]]:
+    """Return the output channels, from 1, of each source, or of the mix."""
+    names = settings.dictionary.sources if settings.as_stems else (MIX,)
+    share = n_outputs // len(names)
+    return {name: tuple(range(1 + i * share, 1 + (i + 1) * share)) for i, name in enumerate(names)}
+
 
 class Layout:
-    """Where in the shared memory what lies: parameters in, telemetry out, and samples to record."""
+    """The layout of the shared memory: parameters in, telemetry out, and samples to record."""
 
     def __init__(self, settings: Settings) -> None:
-        n_sources, n_components = len(settings.dictionary.sources), settings.dictionary.n_components
+        n_sources = len(settings.dictionary.sources)
         self.parameters = np.dtype([("weights", "f4", n_sources + 1), ("n_iter", "u4")])
-        self.telemetry = np.dtype(
-            [
-                *((name, "u8") for name in ("n_blocks", "n_samples", "n_recorded", "n_flushed")),
-                *((name, "u8") for name in ("n_late", "n_xruns", "n_lost", "n_errors", "n_unseparated", "n_iter")),
-                *((name, "f8") for name in ("block_s", "device_s", "silent_s", "input", "output")),
-                ("levels", "f8", n_sources),
-                ("activations", "f4", n_components),
-                ("times", "f4", N_TIMES),
-                ("is_realtime", "?"),
-            ]
-        )
+        self.telemetry = telemetry.cells(n_sources, settings.dictionary.n_components)
         self.n_rows = (1 + n_sources) * settings.n_channels
         inner = Mailbox.size(self.parameters)
         self._telemetry = slice(inner, inner + Mailbox.size(self.telemetry))

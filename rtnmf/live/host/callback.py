@@ -1,0 +1,166 @@
+"""What runs for each block of a stream: the engine, the clock, the meters, and the shared memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.live.host.engine import Engine, Heard
+from rtnmf.live.host.pacing import Deadline, LostBlocks
+from rtnmf.live.host.resampling import Resampling
+from rtnmf.live.link.memory import Mailbox, Ring
+from rtnmf.live.link.telemetry import N_TIMES
+
+__all__ = ["Callback", "Shared"]
+
+Array = NDArray[np.float32]
+Shared = tuple[Mailbox, Mailbox, Ring]
+
+_PUBLISH_S = 0.01
+_PRIORITY = 60
+_FALL_S = 0.3
+
+
+class Callback:
+    """What runs for each block: the engine, the clock, and the shared memory."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        engine: Engine,
+        deadline: Deadline,
+        device_rate: int,
+        resampling: Resampling | None,
+        *,
+        is_recorded: bool,
+    ) -> None:
+        self.engine = engine
+        self._device_rate = device_rate
+        self._resampling = resampling
+        self._is_recorded = is_recorded
+        self._parameters, self._telemetry, self._ring = shared
+        self._state = np.zeros((), self._telemetry.dtype)
+        self._rate = engine.separator.sample_rate
+        self._deadline = deadline
+        self._lost = LostBlocks()
+        self._n_failed, self._error = 0, ""
+        self._published_s = 0.0
+
+    def __call__(self, indata: Array, outdata: Array, n_samples: int, time_info: Any, status: Any) -> None:
+        """Run for one block, as sounddevice calls it."""
+        began = time.perf_counter()
+        try:
+            self._read_parameters()
+            outdata[:] = self._through(indata)
+        except Exception as error:
+            self._n_failed += 1
+            self._error = self._error or repr(error)
+            outdata[:] = 0
+        with contextlib.suppress(Exception):
+            if not self._state["n_blocks"]:
+                self._begin(n_samples, time_info)
+            self._count(began, n_samples / self._device_rate, status)
+
+    @property
+    def error(self) -> str:
+        """The first exception, in words; empty when there was none."""
+        return self.engine.error or self._error
+
+    def finish(self) -> None:
+        """Record what is still inside the engine; only when no callback runs any more."""
+        if self._is_recorded:
+            self._record(self.engine.flush())
+            self._state["n_flushed"] = self.engine.separator.latency
+        self._publish()
+
+    def _read_parameters(self) -> None:
+        wished = self._parameters.read()
+        if wished is not None:
+            self.engine.weigh(wished["weights"])
+            self._deadline.wanted = max(1, int(wished["n_iter"]))
+
+    def _through(self, indata: Array) -> Array:
+        if self._resampling is None:
+            return self._heard(indata)
+        return self._resampling.process(indata, self._heard)
+
+    def _heard(self, samples: Array) -> Array:
+        self.engine.separator.n_iter = self._deadline.n_iter
+        heard = self.engine.process(samples, separate=not self._deadline.is_resting)
+        state = self._state
+        state["n_unseparated"] += not heard.is_separated
+        state["n_samples"] += len(samples)
+        if len(samples):
+            self._meter(heard)
+        if self._is_recorded:
+            self._record(heard)
+        return heard.output
+
+    def _meter(self, heard: Heard) -> None:
+        """Keep levels that rise at once and fall slowly."""
+        state, block_s = self._state, len(heard.samples) / self._rate
+        fall = np.exp(-block_s / _FALL_S)
+        of_input = _mean_square(heard.samples)
+        state["input"] = max(of_input, state["input"] * fall)
+        state["output"] = max(_mean_square(heard.output), state["output"] * fall)
+        of_stems = np.einsum("snc,snc->s", heard.stems, heard.stems) / heard.samples.size
+        state["levels"] = np.maximum(of_stems, state["levels"] * fall)
+        state["silent_s"] = 0.0 if of_input > 0 else state["silent_s"] + block_s
+
+    def _record(self, heard: Heard) -> None:
+        """Put a block into the ring, for the parent to write to files: the input and the stems, channel by channel."""
+        block = np.concatenate([heard.samples[None], heard.stems])
+        n_signals, n_samples, n_channels = block.shape
+        rows = block.transpose(0, 2, 1).reshape(n_signals * n_channels, n_samples)
+        self._ring.write(int(self._state["n_recorded"]), rows)
+        self._state["n_recorded"] += len(heard.samples)
+
+    def _begin(self, n_samples: int, time_info: Any) -> None:
+        through_s = time_info.outputBufferDacTime - time_info.inputBufferAdcTime
+        self._state["device_s"] = max(0.0, through_s - n_samples / self._device_rate)
+        self._state["is_realtime"] = _made_realtime()
+
+    def _count(self, began: float, block_s: float, status: Any) -> None:
+        state = self._state
+        activations = self.engine.separator.activations
+        state["activations"][: len(activations)] = activations
+        state["n_xruns"] += bool(status)
+        self._lost.update(began, block_s)
+        now = time.perf_counter()
+        if not state["silent_s"]:  # silence costs next to nothing, and tells nothing of what sound will cost
+            self._deadline.update((now - began) / block_s, block_s)
+        state["times"][int(state["n_blocks"]) % N_TIMES] = now - began
+        state["n_late"] += now - began > block_s
+        state["block_s"] = block_s
+        state["n_blocks"] += 1
+        if self._is_recorded or now - self._published_s > _PUBLISH_S:
+            self._publish()
+            self._published_s = now
+
+    def _publish(self) -> None:
+        state = self._state
+        state["n_errors"] = self._n_failed + self.engine.n_errors
+        state["n_lost"], state["n_iter"] = self._lost.count, self._deadline.n_iter
+        self._telemetry.write(state)
+
+
+def _made_realtime() -> bool:
+    """Give this thread, which runs the callbacks, real-time priority where that is permitted."""
+    if not hasattr(os, "sched_setscheduler"):
+        return False
+    if os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        return True
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+    except OSError:
+        return False
+    return True
+
+
+def _mean_square(x: Array) -> float:
+    return float(np.einsum("nc,nc->", x, x)) / x.size

@@ -1,0 +1,206 @@
+"""How a stream is opened: the devices, a sample rate that they take, and an engine that is ready for it."""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rtnmf.engine.separator import Separator
+from rtnmf.live.host import ports
+from rtnmf.live.host.callback import Callback, Shared
+from rtnmf.live.host.choosing import Pair, check_inputs, chosen
+from rtnmf.live.host.engine import Engine
+from rtnmf.live.host.pacing import NEAR, Deadline
+from rtnmf.live.host.resampling import Resampling
+from rtnmf.live.link.memory import Mailbox
+from rtnmf.live.link.protocol import Settings, routes
+
+__all__ = ["Opened", "opened", "warm_up"]
+
+_RESAMPLING_BLOCK = 512
+_REHEARSAL = 4
+_INVALID_RATE = -9997
+
+
+class Opened(NamedTuple):
+    """A stream that runs."""
+
+    stream: Any
+    callback: Callback
+    facts: dict[str, Any]
+    """What the parent is told about it."""
+    ports: ports.Ports | None
+    """On a JACK server, where they can be watched."""
+
+
+def warm_up(settings: Settings) -> None:
+    """Compile and touch everything once, so that the first callback is like any other."""
+    separator = Separator(settings.dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
+    weights = np.ones(len(separator.sources) + 1, np.float32)
+    engine = Engine(separator, settings.n_channels, weights)
+    noise = np.random.default_rng(0).uniform(-1, 1, (separator.latency, settings.n_channels)).astype(np.float32)
+    for i in range(3):
+        engine.weigh(weights * i)
+        engine.process(noise)
+
+
+def _rehearsed(separator: Separator, wanted: int) -> Deadline:
+    """Begin with as many updates as there is time for, as far as a try without a device can tell."""
+    hop_length = separator.dictionary.stft.hop_length
+    frame_s = hop_length / separator.sample_rate
+    noise = np.random.default_rng(0).uniform(-1, 1, (hop_length, separator.n_channels)).astype(np.float32)
+
+    def least_s(n_iter: int) -> float:
+        separator.n_iter = n_iter
+        times = [time.perf_counter()]
+        for _ in range(_REHEARSAL):
+            separator.process(noise)
+            times.append(time.perf_counter())
+        return float(np.diff(times).min())
+
+    one_s = least_s(1)
+    update_s = max(1e-9, (least_s(1 + _REHEARSAL) - one_s) / _REHEARSAL)
+    separator.reset()
+    deadline = Deadline(wanted, frame_s)
+    deadline.n_iter = max(1, min(wanted, 1 + int((NEAR * frame_s - one_s) / update_s)))
+    return deadline
+
+
+def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
+    """Open and start the stream that the settings ask for.
+
+    Raises
+    ------
+    ValueError
+        If the devices cannot be used; caused by a PortAudioError where that may be over in a moment.
+    """
+    pair = chosen(settings.input, settings.output, allow_feedback=settings.allow_feedback)
+    n_outputs = _n_outputs(settings, pair)
+    device_rate, rate = _sample_rates(sounddevice, settings, pair, n_outputs)
+    block_length, resampling = settings.block_length, None
+    if device_rate != rate:
+        block_length = block_length or _RESAMPLING_BLOCK
+        resampling = Resampling(device_rate, rate, settings.n_channels, n_outputs, block_length)
+    engine, deadline = _prepared(settings, shared[0], rate, n_outputs)
+    callback = Callback(shared, engine, deadline, device_rate, resampling, is_recorded=settings.is_recorded)
+    facts = {
+        "input": pair.input.name,
+        "output": pair.output.name,
+        "host": pair.input.host,
+        "device_rate": device_rate,
+        "sample_rate": rate,
+        "latency": engine.separator.latency,
+        "resampling_delay": resampling.delay if resampling else 0,
+        "labels": engine.separator.dictionary.labels,
+        "n_outputs": n_outputs,
+    }
+    options = {"samplerate": device_rate, "blocksize": block_length, "callback": callback}
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        stream, watched = _started(sounddevice, settings, pair, n_outputs, options)
+    except sounddevice.PortAudioError as error:
+        gc.unfreeze()
+        gc.enable()
+        raise _unusable(pair, error) from error
+    return Opened(stream, callback, facts, watched)
+
+
+def _started(
+    sounddevice: Any, settings: Settings, pair: Pair, n_outputs: int, options: dict[str, Any]
+) -> tuple[Any, ports.Ports | None]:
+    """Open the stream, name its ports in JACK, and start it; close it when it does not start."""
+    stream = sounddevice.Stream(
+        device=pair.numbers,
+        channels=(settings.n_channels, n_outputs),
+        latency="low",
+        dtype="float32",
+        **options,
+    )
+    try:
+        watched = ports.opened() if "JACK" in pair.input.host else None
+        if watched is not None:
+            inputs = ports.input_names(settings.n_channels)
+            watched.rename(inputs, ports.output_names(routes(settings, n_outputs), inputs))
+        stream.start()
+    except BaseException:
+        stream.close()
+        raise
+    return stream, watched
+
+
+def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outputs: int) -> tuple[Engine, Deadline]:
+    """Make the engine for a sample rate, and find out what it has time for."""
+    wished = parameters.read()
+    if wished is None:
+        raise ValueError("the parent has set no parameters")
+    dictionary = settings.dictionary.at_rate(sample_rate)
+    if settings.latency_ms is not None:
+        dictionary = dictionary.at_latency(settings.latency_ms)
+    separator = Separator(dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
+    engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems)
+    return engine, _rehearsed(separator, int(wished["n_iter"]))
+
+
+def _n_outputs(settings: Settings, pair: Pair) -> int:
+    """Return how many output channels to open: pairs where the device has them, so that both ears hear."""
+    n_sources, n_channels = len(settings.dictionary.sources), settings.n_channels
+    check_inputs(pair.input, n_channels)
+    n_each = 1 if settings.outputs == "mono-stems" else max(2, n_channels)
+    n_outputs = n_each * (n_sources if settings.as_stems else 1)
+    if n_channels == 1 and not settings.as_stems:
+        n_outputs = min(n_outputs, pair.output.n_outputs)
+    if pair.output.n_outputs < n_outputs:
+        wish = f"{n_sources} stems" if settings.as_stems else f"{n_channels} channels"
+        remedy = "a mix of fewer channels"
+        if settings.outputs == "stems":
+            remedy = f"mono-stems, which need {n_sources}" if n_channels == 1 else "a mix"
+        raise ValueError(
+            f"{pair.output.name!r} has {pair.output.n_outputs} output channels, {wish} need {n_outputs}:"
+            f" use another device, or {remedy}"
+        )
+    return n_outputs
+
+
+def _sample_rates(sounddevice: Any, settings: Settings, pair: Pair, n_outputs: int) -> tuple[int, int]:
+    """Return the rates of the device and of the separation."""
+
+    def is_taken(rate: int) -> bool:
+        try:
+            sounddevice.check_input_settings(pair.numbers[0], settings.n_channels, samplerate=rate)
+            sounddevice.check_output_settings(pair.numbers[1], n_outputs, samplerate=rate)
+        except sounddevice.PortAudioError as error:
+            if error.args[-1] == _INVALID_RATE:
+                return False
+            raise _unusable(pair, error) from error
+        return True
+
+    offers = [pair.input.sample_rate, pair.output.sample_rate, settings.dictionary.sample_rate, 48000, 44100]
+    if settings.resample:
+        rate = settings.sample_rate or settings.dictionary.sample_rate
+        offers.insert(0, rate)
+    elif settings.sample_rate:
+        offers = [rate := settings.sample_rate]
+    taken = next((offer for offer in offers if is_taken(offer)), None)
+    if taken is not None:
+        return taken, rate if settings.resample else taken
+    if settings.sample_rate and not settings.resample:
+        raise ValueError(
+            f"{pair.input.name!r} to {pair.output.name!r} refuses {settings.sample_rate} Hz, it prefers"
+            f" {pair.input.sample_rate} Hz: leave --rate out, or add --resample to convert (which adds latency)"
+        )
+    raise ValueError(
+        f"{pair.input.name!r} and {pair.output.name!r} have no sample rate in common: set both to the same one in the"
+        " system's sound settings"
+    )
+
+
+def _unusable(pair: Pair, error: Exception) -> ValueError:
+    return ValueError(
+        f"{pair.input.name!r} to {pair.output.name!r} cannot be opened ({error.args[0]}): close other programs"
+        " that use them, or choose others, see: rtnmf devices"
+    )

@@ -1,0 +1,163 @@
+"""Our ports on a JACK server: named after what they carry, watched, and connected again when the other end is back.
+
+PortAudio does none of this. Everything here asks the server from the main loop of the sounding process, without
+callbacks, through a second client that carries no sound; without the JACK library nothing is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from rtnmf.live.host.portaudio import CLIENT_NAME, client_name
+
+__all__ = ["Ports", "input_names", "opened", "output_names"]
+
+_log = logging.getLogger(__name__)
+
+Route = dict[str, tuple[int, ...]]
+
+
+class _Identity(NamedTuple):
+    """What tells a port from another one that had the same name before: JACK 2 gives port numbers out again."""
+
+    client: str
+    port: int
+
+
+class Ports:
+    """The ports of our stream, and what each is connected to.
+
+    A connection that is lost because the other end went away is made again when a port of that name is there again;
+    one that was removed while both ends were there stays removed.
+
+    Parameters
+    ----------
+    client : jack.Client
+        To ask with.
+    name : str
+        Of the client whose ports these are.
+    refusal : type of exception
+        What the client raises when the server refuses.
+    """
+
+    def __init__(self, client: Any, name: str, refusal: type[Exception]) -> None:
+        self._client, self._name, self._refusal = client, name, refusal
+        found = [port for port in client.get_ports(is_audio=True) if port.name.startswith(f"{name}:")]
+        ordered = sorted(found, key=lambda port: int((re.findall(r"\d+", port.shortname) or ["0"])[-1]))
+        self._ports = {
+            "input": [port for port in ordered if port.is_input],
+            "outputs": [port for port in ordered if port.is_output],
+        }
+        self._links: dict[int, dict[str, _Identity]] = {port.uuid: {} for port in ordered}
+        self._doubtful: set[tuple[int, str]] = set()
+
+    def rename(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
+        """Give the ports other names, in their order; where the server refuses, they keep theirs."""
+        for kind, names in (("input", inputs), ("outputs", outputs)):
+            for port, name in zip(self._ports[kind], names, strict=False):
+                with contextlib.suppress(self._refusal):
+                    port.shortname = name
+
+    def look(self) -> str:
+        """Mend connections, and return what keeps the sound from passing through, in one sentence; empty if nothing."""
+        try:
+            for port in (*self._ports["input"], *self._ports["outputs"]):
+                self._mend(port)
+            return self._sentence()
+        except self._refusal:  # the server is gone, which is told otherwise
+            return ""
+
+    def close(self) -> None:
+        """Close the client that asks."""
+        self._client.close()
+
+    def _mend(self, port: Any) -> None:
+        found = {other.name: self._identity(other) for other in self._client.get_all_connections(port)}
+        for name, identity in self._links[port.uuid].items():
+            if name not in found and (kept := self._kept(port, name, identity)):
+                found[name] = kept
+        self._links[port.uuid] = found
+
+    def _kept(self, port: Any, name: str, identity: _Identity) -> _Identity | None:
+        """Return the identity of the other end of a lost connection, None when it is to be forgotten."""
+        doubt = port.uuid, name
+        was_doubtful = doubt in self._doubtful
+        self._doubtful.discard(doubt)
+        try:
+            other = self._client.get_port_by_name(name)
+            now = self._identity(other)
+        except self._refusal:
+            return identity  # it is gone, and may come back
+        if now != identity:
+            return now if self._connect(port, other) else identity
+        if was_doubtful:
+            return None  # the user has removed it
+        self._doubtful.add(doubt)  # it may be about to go away
+        return identity
+
+    def _connect(self, port: Any, other: Any) -> bool:
+        ends = (other, port) if port.is_input else (port, other)
+        try:
+            self._client.connect(*ends)
+        except self._refusal:  # not active yet: the next look tries again
+            return False
+        _log.info("connected %s to %s again", *(end.name for end in ends))
+        return True
+
+    def _identity(self, port: Any) -> _Identity:
+        return _Identity(self._client.get_uuid_for_client_name(port.name.rpartition(":")[0]), port.uuid)
+
+    def _sentence(self) -> str:
+        cut_off = [kind for kind, ports in self._ports.items() if ports and not any(map(self._is_connected, ports))]
+        if not cut_off:
+            return ""
+        ports = [port for kind in cut_off for port in self._ports[kind]]
+        gone = sorted({name.rpartition(":")[0] for port in ports for name in self._links[port.uuid]})
+        what = f"nothing is connected to the {' and the '.join(cut_off)} of {self._name!r} in JACK"
+        if gone:
+            return f"{what}: {', '.join(map(repr, gone))} is gone, and is connected again when it is back"
+        return f"{what}: connect a program or a device in a patchbay, such as qjackctl or qpwgraph"
+
+    def _is_connected(self, port: Any) -> bool:
+        return bool(self._client.get_all_connections(port))
+
+
+def opened() -> Ports | None:
+    """Return the ports of our stream; None where there is no JACK library, or no server that answers."""
+    try:
+        import jack
+    except (ImportError, OSError) as error:
+        _log.info("the ports in JACK cannot be watched: %s", error)
+        return None
+    try:
+        return Ports(jack.Client(f"{CLIENT_NAME}-ports", no_start_server=True), client_name(), jack.JackError)
+    except jack.JackError as error:
+        _log.info("the ports in JACK cannot be watched: %s", error)
+        return None
+
+
+def input_names(n_channels: int) -> list[str]:
+    """Return the names of the input ports: `in`, or `in_1`, `in_2`, ... when there are several channels."""
+    return _numbered("in", n_channels)
+
+
+def output_names(routes: Route, taken: Iterable[str] = ()) -> list[str]:
+    """Return the names of the output ports: those of the sources, numbered when each has several channels.
+
+    JACK wants them unique within a client, inputs included (`taken`), and without a colon.
+    """
+    names: list[str] = []
+    for source, channels in routes.items():
+        plain, i = source.replace(":", "-"), 1
+        while {*(wishes := _numbered(plain if i == 1 else f"{plain}-{i}", len(channels)))} & {*names, *taken}:
+            i += 1
+        names += wishes
+    return names
+
+
+def _numbered(name: str, n_channels: int) -> list[str]:
+    return [name] if n_channels == 1 else [f"{name}_{i + 1}" for i in range(n_channels)]

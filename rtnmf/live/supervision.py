@@ -1,0 +1,213 @@
+"""The parent's watch over the sounding process: it starts it, follows it, and starts another when that must be."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.live.devices import listing
+from rtnmf.live.link.process import SoundProcess
+from rtnmf.live.link.protocol import Layout, Settings
+from rtnmf.live.link.telemetry import COUNTERS, Stats, reported
+from rtnmf.live.recorder import Recorder, new_folder
+
+__all__ = ["Supervision"]
+
+_LOOK_S = 0.02
+_RETRY_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Supervision:
+    """Keep a sounding process running from `open` to `close`, whatever happens to it, and record what it hears.
+
+    Thread safety
+        All methods and properties may be used from any thread.
+
+    Parameters
+    ----------
+    settings : Settings
+    parameters : structured array, shape ()
+        As `Layout.parameters` describes them.
+    folder : path, optional
+        To record to.
+
+    Attributes
+    ----------
+    facts : dict
+        What the process said when it opened its stream; empty before.
+    closed : threading.Event
+        Set when it has ended.
+    recorder : Recorder, optional
+        From `open` on, when there is a folder.
+    """
+
+    def __init__(self, settings: Settings, parameters: NDArray[Any], folder: str | os.PathLike[str] | None) -> None:
+        self._settings = settings
+        self._parameters = parameters
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._child: SoundProcess | None = None
+        self._before = dict.fromkeys(COUNTERS, 0)
+        self._n_restarts = 0
+        self._reason = ""
+        self._closing, self.closed = threading.Event(), threading.Event()
+        self.recorder: Recorder | None = None
+        self.facts: dict[str, Any] = {}
+        self._watch = threading.Thread(target=self._supervise, name="rtnmf-live", daemon=True)
+
+    def open(self) -> None:
+        """Start the sound, and return when it sounds.
+
+        Raises
+        ------
+        ValueError
+            If the devices cannot be used, or the folder not be written to.
+        """
+        if self._closing.is_set() or self._child is not None:
+            raise ValueError("this Live has sounded already: make another")
+        try:
+            if self._folder is not None:
+                sources = self._settings.dictionary.sources
+                self.recorder = Recorder(new_folder(self._folder), sources, self._settings.n_channels)
+            child = SoundProcess(self._settings, self._parameters, listing)
+            with self._lock:
+                self._child = child
+                child.parameters.write(self._parameters)  # they may have changed meanwhile
+            while not child.is_open:
+                child.changed.wait(_LOOK_S)
+                child.changed.clear()
+                failure = child.failure()
+                if failure:
+                    raise ValueError(failure)
+            self._opened(child.message)
+            self._watch.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop the sound, and finish the recordings; within a second, whatever the device does."""
+        is_done = False
+        while not is_done:  # a second Ctrl-C must not cost the end of a recording
+            with contextlib.suppress(KeyboardInterrupt):
+                self._closing.set()
+                if self._watch.ident is None:
+                    if self._child is not None:
+                        self._child.end()
+                    self.closed.set()
+                self.closed.wait()
+                is_done = True
+
+    def send(self, parameters: NDArray[Any]) -> None:
+        """Give the process, and those after it, new parameters."""
+        with self._lock:
+            self._parameters = parameters
+            if self._child is not None:
+                self._child.parameters.write(parameters)
+
+    def stats(self) -> Stats:
+        """Return what is going on now."""
+        with self._lock:
+            child, facts, before, n_restarts = self._child, self.facts, dict(self._before), self._n_restarts
+        telemetry = None if child is None else child.telemetry()
+        message = {} if child is None else child.message
+        return reported(
+            np.zeros((), Layout(self._settings).telemetry) if telemetry is None else telemetry,
+            self._settings.dictionary.sources,
+            facts,
+            before,
+            state=self._state(child),
+            reason=str(message.get("reason", self._reason)),
+            warning=str(message.get("warning", "")),
+            error=str(message.get("error", "")),
+            n_restarts=n_restarts,
+            n_unrecorded=0 if self.recorder is None else self.recorder.n_missed,
+        )
+
+    def _state(self, child: SoundProcess | None) -> str:
+        if self._closing.is_set():
+            return "closed"
+        if child is not None and child.is_open:
+            return "sounding"
+        return "waiting" if child is not None and child.message["state"] == "waiting" else "starting"
+
+    def _opened(self, facts: dict[str, Any]) -> None:
+        """Keep the facts; whoever named a device, by a part of its name or by its number, keeps this very one."""
+        self.facts = facts
+        named: dict[str, Any] = {
+            kind: f"{facts[kind]}, {facts['host']}"
+            for kind in ("input", "output")
+            if getattr(self._settings, kind) is not None
+        }
+        self._settings = self._settings._replace(keep_trying=True, **named)
+        _log.info("%s to %s opened at %d Hz", facts["input"], facts["output"], facts["device_rate"])
+
+    def _supervise(self) -> None:
+        try:
+            child, silent_since = self._child, None
+            while child is not None:
+                was_open, reason = self._follow(child, silent_since)
+                if was_open:
+                    silent_since = child.heard_s
+                child.end()
+                if was_open and self.recorder is not None:
+                    self.recorder.drain(child.ring, child.count("n_recorded"))
+                    self.recorder.end(is_flushed=child.count("n_flushed") > 0)
+                self._closing.wait(0 if was_open else _RETRY_S)
+                child = self._succeed(child, reason)
+        except Exception as error:
+            self._reason = f"watching the sound failed ({error!r})"
+            _log.exception("watching the sound failed")
+            raise
+        finally:
+            self._closing.set()
+            if self._child is not None:
+                self._child.end()
+            self.closed.set()
+
+    def _follow(self, child: SoundProcess, silent_since: float | None) -> tuple[bool, str]:
+        """Record what a child does until it fails or all is to end; return whether it ever sounded, and the reason."""
+        recordable, was_open = 0, False
+        while not self._closing.wait(_LOOK_S):
+            message = child.message
+            if message["state"] == "open" and not was_open:
+                was_open, self._reason = True, ""
+                self._opened(message)
+                if self.recorder is not None:
+                    outage_s = 0.0 if silent_since is None else time.monotonic() - silent_since
+                    self.recorder.begin(message["sample_rate"], message["latency"], outage_s)
+            if was_open and self.recorder is not None:
+                self.recorder.drain(child.ring, recordable)
+                recordable = child.count("n_recorded")  # has long been written when it is read, at the next look
+            failure = child.failure()
+            if failure:
+                return was_open, failure
+        return was_open, ""
+
+    def _succeed(self, child: SoundProcess, reason: str) -> SoundProcess | None:
+        """Start another child in place of one that failed; None when all is to end."""
+        self._reason = reason
+        while not self._closing.is_set():
+            _log.warning("another sound process is started: %s", self._reason)
+            try:
+                successor = SoundProcess(self._settings, self._parameters, listing)
+            except (OSError, ValueError) as error:  # no memory, no room for another process: that may pass
+                self._reason = f"no process could be started ({error})"
+                self._closing.wait(_RETRY_S)
+                continue
+            with self._lock:
+                for name in COUNTERS:
+                    self._before[name] += child.count(name)
+                self._n_restarts += 1
+                self._child = successor
+                successor.parameters.write(self._parameters)  # they may have changed meanwhile
+            return successor
+        return None
