@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.checks import check_channels, check_whole
 from rtnmf.dictionary import Dictionary
-from rtnmf.engine.mixer import Mix, Mixer
+from rtnmf.engine.mix import Mix
+from rtnmf.engine.mixer import Mixer
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.kernels import hop, updates
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtnmf import Mixer
-from rtnmf.engine.mixer import Mix
+from rtnmf.engine.mix import Mix
 
 SOURCES = ("voice", "fan", "street")
 
