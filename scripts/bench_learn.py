@@ -6,14 +6,16 @@
 The loop is the two updates of Lee and Seung with sums of columns and rows in the denominators. It gets V as an
 STFT returns it, librosa's as well as ours: frame after frame in memory (column-major). numpy is faster when V is
 first copied to row-major order; both are shown. scikit-learn and torchnmf (where installed) do the same updates, so
-their divergence after so many iterations is that of the loop; what differs is the time that each takes.
+their divergence after the same number of iterations is that of the loop; what differs is the time that each takes.
+So does `librosa.decompose.decompose` with the same divergence and number of components, but from a random start of its
+own: it takes none.
 
-For rtnmf the time is that of the whole call, set-up included, to the first check at which the divergence is as low.
+The time of rtnmf is that of the whole call, set-up included, up to the first check at which the divergence is as low.
 What a coreset loses is shown too: the divergence over all frames after learning from a part of them, against learning
 from all with as many iterations.
 
-V is made from a file, or from the clips of the presets one after the other; of the clips nothing comes twice, but 10
-of the 300 seconds. Different starts end in different minima: try --seed.
+V is made from a file, or from the clips of the presets one after the other, in which nothing repeats but 10 of the
+300 seconds. Different starts end in different minima: try --seed.
 """
 
 import argparse
@@ -39,12 +41,12 @@ CASES = {  # name: (clips, seconds, sample rate, window, components, iterations 
     "5 min, 44100 Hz, window 2048, hop 512, K=64": (ALL_CLIPS, 300, 44100, 2048, 64, 1),
 }
 TARGETS = (50, 100, 200)
-PARTS = (4, 8)  # of the frames, one in so many is learned from
+PARTS = (4, 8)  # decimation factors of the frames that are learned from
 PART_ITERATIONS = 50
 
 
 def spectrogram(paths, seconds, sample_rate, n_fft):
-    """Return the magnitudes of so many seconds of the clips, one after the other; what is too short is repeated."""
+    """Return the magnitudes of that many seconds of the clips, one after the other, repeated where they are short."""
     most = 3 * seconds * sample_rate // len(paths)
     x = np.concatenate([files.read(path, sample_rate)[0].mean(axis=1)[:most] for path in paths])
     return np.abs(STFT(n_fft, 512).forward(np.resize(x, seconds * sample_rate)))
@@ -85,6 +87,18 @@ def scikit_learn(V, W, H, n_iter):
     return longer(run, n_iter)
 
 
+def librosa_decompose(V, n_components, n_iter, seed):
+    """Return a function that times one iteration."""
+    import librosa
+
+    options = {"init": "random", "random_state": seed, "solver": "mu", "beta_loss": "kullback-leibler", "tol": 0}
+
+    def run(n):
+        librosa.decompose.decompose(V, n_components=n_components, max_iter=n, **options)
+
+    return longer(run, n_iter)
+
+
 def torch_nmf(V, W, H, n_iter):
     """Return a function that times one iteration."""
     import torch
@@ -111,16 +125,25 @@ def reached(fitted, target):
 
 
 def medians(runs, rounds):
-    """Return the median seconds of each, measured in turn, round by round."""
+    """Return the median time of each in seconds, measured in turn; the first of the rounds only warms up."""
     times = {name: [] for name in runs}
     for _ in range(rounds + 1):
         for name, run in runs.items():
             times[name].append(run())
-    return {name: float(np.median(some[1:])) for name, some in times.items()}
+    return {name: float(np.median(seconds[1:])) for name, seconds in times.items()}
+
+
+def losses(V, n_components, few, reference, options):
+    """Return by which part the divergence is higher when W is learned from few frames."""
+    found = {}
+    for one_in, n in few.items():
+        fitted = nmf.fit(V, n_components, n_iter=PART_ITERATIONS, most_frames=n, **options)
+        found[one_in] = fitted.divergences[-1] / reference - 1
+    return found
 
 
 def measured(V, n_components, n_iter, rounds, seed):
-    """Return seconds per iteration of each, for each target the divergence and the seconds to it, and the coresets."""
+    """Return all figures of a case: times per iteration, divergences and times to reach them, and the coresets."""
     rng = np.random.default_rng(seed)
     W = rng.uniform(0.1, 1, (len(V), n_components)).astype(np.float32)
     H = rng.uniform(0.1, 1, (n_components, V.shape[1])).astype(np.float32) * (V.sum() / W.sum() / V.shape[1])
@@ -136,6 +159,7 @@ def measured(V, n_components, n_iter, rounds, seed):
         "float64 loop, row-major": numpy_loop(V, W, H, np.float64, "C"),
         "float32 loop, row-major": numpy_loop(V, W, H, np.float32, "C"),
         "scikit-learn, float32": scikit_learn(V, W, H, n_iter),
+        "librosa.decompose": librosa_decompose(V, n_components, n_iter, seed),
         "rtnmf, plain": longer(lambda n: nmf.fit(V, n_components, n_iter=n, accelerated=False, **options), n_iter),
     }
     if importlib.util.find_spec("torchnmf"):
@@ -146,10 +170,6 @@ def measured(V, n_components, n_iter, rounds, seed):
     seconds = medians(runs, rounds)
     total = float(V.sum(dtype=np.float64))
     all_frames = fast.divergences[fast.iterations == PART_ITERATIONS][0]
-    losses = {
-        one_in: nmf.fit(V, n_components, n_iter=PART_ITERATIONS, most_frames=n, **options).divergences[-1] / all_frames
-        for one_in, n in few.items()
-    }
     return {
         "seconds_per_iteration": {name: s for name, s in seconds.items() if isinstance(name, str)},
         "divergence": {n: divergence / total for n, divergence in divergences.items()},
@@ -157,7 +177,7 @@ def measured(V, n_components, n_iter, rounds, seed):
         "rtnmf_iterations": needed,
         "rtnmf_seconds": {n: seconds.get(n) for n in TARGETS},
         "coreset_seconds": {one_in: seconds["part", one_in] for one_in in few},
-        "coreset_loss": {one_in: loss - 1 for one_in, loss in losses.items()},
+        "coreset_loss": losses(V, n_components, few, all_frames, options),
     }
 
 

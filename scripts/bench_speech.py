@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compare what becomes of a voice in noise: by rtnmf, taught both, and by RNNoise, which was trained on many voices.
+"""Compare two ways to free speech from noise: rtnmf, taught both sounds, and RNNoise, trained on many voices.
 
     .venv/bin/pip install pyrnnoise
     .venv/bin/python scripts/bench_speech.py FOLDER [--json FILE]
 
-From a folder with a `cases.json`, as `rtnmf evaluate` reads it, takes the cases of "speech" and one other source, and
-prints by how many dB each of the two raises the SI-SDR of the speech, for each case and in the mean of those whose
-condition begins alike. RNNoise runs at its 48 kHz, and its delay is taken off.
+It takes the cases of "speech" and one other source from a folder with a `cases.json`, as `rtnmf evaluate` does, and
+prints the SI-SDR improvement of the speech by each of the two, for every case and as the mean of the cases whose
+conditions are alike up to the first comma. RNNoise runs at its 48 kHz; its delay is measured and removed.
 """
 
 import argparse
@@ -17,14 +17,15 @@ import numpy as np
 import soxr
 
 from rtnmf import learn, separate
-from rtnmf.measure.evaluation import load_case, si_sdr
+from rtnmf.measure.cases import load_case, read_cases, sources, training_clips
+from rtnmf.measure.metrics import si_sdr
 
 RNNOISE_RATE = 48000
 LONGEST_DELAY_S = 0.05
 
 
 def rnnoise_separate(mixture, rate):
-    """Return what RNNoise leaves of a mixture, shape (n_samples,), without its delay."""
+    """Return the speech that RNNoise finds in a mixture, shape (n_samples,), with its delay removed."""
     from pyrnnoise import rnnoise
 
     x = np.clip(soxr.resample(mixture, rate, RNNOISE_RATE), -1, 1)
@@ -41,36 +42,32 @@ def rnnoise_separate(mixture, rate):
 
 def measured(folder, case):
     """Return the improvements of the speech in dB, by rtnmf and by RNNoise."""
-    mixture, stems, sources = load_case(folder, case)
-    clips = {name: [folder / path for path in case["train"][name]] for name in sources}
-    ours = separate(mixture, learn(clips, case["sample_rate"]))[sources.index("speech")]
-    theirs = rnnoise_separate(mixture.mean(axis=1), case["sample_rate"])
-    speech = stems[sources.index("speech")].mean(axis=1)
-    before = si_sdr(speech, mixture.mean(axis=1))
-    return [si_sdr(speech, one) - before for one in (ours.mean(axis=1), theirs)]
+    mixture, stems, names = load_case(folder, case)
+    dictionary = learn(training_clips(folder, case), case["sample_rate"])
+    ours = dictionary.by_source(separate(mixture, dictionary))["speech"].mean(axis=1)
+    mono = mixture.mean(axis=1)
+    theirs = rnnoise_separate(mono, case["sample_rate"])
+    speech = stems[names.index("speech")].mean(axis=1)
+    return [si_sdr(speech, estimate) - si_sdr(speech, mono) for estimate in (ours, theirs)]
 
 
 def main():
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
-    cases = json.loads((options.folder / "cases.json").read_text())["cases"]
-    groups = {}
-    found = []
+    groups, found = {}, []
     print(f"{'improvement of the speech, dB':44}{'rtnmf':>8}{'RNNoise':>9}")
-    for case in cases:
-        names = [stem["name"] for stem in case["stems"]]
-        if "speech" not in names or len(names) != 2:
-            continue
+    cases = read_cases(options.folder)
+    for case in (case for case in cases if "speech" in sources(case) and len(sources(case)) == 2):
         ours, theirs = measured(options.folder, case)
         print(f"{case['id']:44.44}{ours:8.1f}{theirs:9.1f}", flush=True)
         groups.setdefault(case["condition"].split(",")[0], []).append((ours, theirs))
         found.append({"id": case["id"], "condition": case["condition"], "rtnmf": ours, "rnnoise": theirs})
-    for name, some in groups.items():
-        ours, theirs = np.mean(some, axis=0)
-        print(f"mean of {len(some)}, {name:33.33}{ours:8.2f}{theirs:9.2f}")
+    for name, improvements in groups.items():
+        ours, theirs = np.mean(improvements, axis=0)
+        print(f"mean of {len(improvements)}, {name:33.33}{ours:8.2f}{theirs:9.2f}")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))
 

@@ -154,11 +154,7 @@ def describe(
     modelled = _modelled(dictionary, x, stft, **separator_options)
     H = modelled.activations
     parts = [*sources, *_component_parts(dictionary, H, x, n_components, separator_options)]
-    rows: list[Row] = []
-    for part in parts:
-        if report(part.name, len(rows), len(parts)) is False:
-            break
-        rows.append(_row(part, dictionary.components, H, stft, dictionary.sample_rate))
+    rows = _rows(parts, dictionary, H, stft, report)
     n = len(sources)
     return Description(
         title=title,
@@ -256,6 +252,15 @@ def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array, options: Ma
         begin, end = end, end + outputs.shape[1]
         stems[:, begin:end] = outputs[kept]
     return stems
+
+
+def _rows(parts: list[_Part], dictionary: Dictionary, H: Array, stft: STFT, report: Progress) -> list[Row]:
+    rows: list[Row] = []
+    for part in parts:
+        if report(part.name, len(rows), len(parts)) is False:
+            break
+        rows.append(_row(part, dictionary.components, H, stft, dictionary.sample_rate))
+    return rows
 
 
 def _row(part: _Part, W: Array, H: Array, stft: STFT, sample_rate: int) -> Row:
