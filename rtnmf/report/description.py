@@ -142,7 +142,7 @@ def describe(
         Before any long work, if the clip is not usable, an option is out of its range, or a source is unknown.
     """
     check_whole("n_components", n_components, 0)
-    _check_options(separator_options)
+    _check_options(separator_options, clip)
     x = None if clip is None else _samples(clip)
     dictionary = dictionary.select(*dictionary.sources)
     truth = _checked_truth(si_sdr_db or {}, dictionary)
@@ -169,10 +169,12 @@ def describe(
     )
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    unknown = sorted(set(options) - {"n_iter", "mask_power"})
-    if unknown:
-        raise TypeError(f"describe has no option {', '.join(unknown)}, expected n_iter or mask_power of the Separator")
+def _check_options(options: Mapping[str, Any], clip: ArrayLike | None) -> None:
+    names = ", ".join(sorted(options))
+    if not set(options) <= {"n_iter", "mask_power"}:
+        raise TypeError(f"options are {names}, expected n_iter and mask_power of the Separator at most")
+    if options and clip is None:
+        raise ValueError(f"{names}: there is no clip to separate, leave it out")
 
 
 def _checked_truth(si_sdr_db: Mapping[str, float], dictionary: Dictionary) -> Mapping[str, float]:

@@ -250,7 +250,7 @@ def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, 
         ("report", clip, "--components", 2, "--window", 2048, "--iterations", 5, "--seconds", 1): "component-2",
         ("report", clip, desk, "--truth", f"a={clip}"): "SI-SDR",
         ("report", desk): "b 4",
-        ("report", "speech+keyboard"): "keyboard",
+        ("report", "keyboard"): "keyboard 32",
     }
     for arguments, shown in cases.items():
         assert run(*arguments, "-o", out) == 0
@@ -259,7 +259,7 @@ def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, 
     for arguments in (
         ("learn", clip, "-o", tmp_path / "c.safetensors", "--iterations", 5),
         ("separate", clip, desk, "-o", tmp_path / "o"),
-        ("evaluate", DEMO, "--components", 4),
+        ("evaluate", DEMO, "--components", 4, "--steps", 5),
     ):
         out.unlink()
         assert run(*arguments, "--report", out) == 0
@@ -271,14 +271,14 @@ def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, 
     [
         (("a.wav", "b", "c"), "3 inputs are too many"),
         (("none",), "'none' is neither a dictionary file nor a preset"),
-        (("clip.wav", "speech+keyboard", "--truth", "kazoo=clip.wav"), "'kazoo=clip.wav' is no true stem"),
-        (("clip.wav", "--truth", "a=clip.wav"), "--truth needs a mix"),
-        (("clip.wav", "speech+keyboard", "--components", "3"), "--components: nothing is learned here"),
-        (("clip.wav", "-o", "clip.wav"), "'clip.wav' is no name for a page"),
+        (("clip.wav", "speech+keyboard", "--truth", "kazoo=clip.wav"), "'kazoo=clip.wav' is not a true stem"),
+        (("clip.wav", "--truth", "a=clip.wav"), "--truth: needs a mix and a dictionary"),
+        (("clip.wav", "speech+keyboard", "--components", "3"), "--components: nothing is learned with a dictionary"),
+        (("clip.wav", "-o", "clip.wav"), "'clip.wav' is not the name of a page"),
         (("clip.wav", "-o", "no/x.html"), "no/x.html: there is no such folder"),
         (("nope.wav",), "nope.wav: no such file"),
         (("clip.wav", "speech+keyboard", "--truth", "speech=short.wav"), "expected a stem of it"),
-        (("clip.wav", "--window", "1001"), "n_fft is 1001"),
+        (("clip.wav", "--window", "1001"), "--window is 1001, expected an even number"),
         (("clip.wav", "--hop", "100"), "--hop 100 needs a --window"),
     ],
 )
