@@ -1,9 +1,10 @@
-"""The transform, at once and as a stream."""
+"""The transform: its settings, its windows, forward and inverse, and sound from magnitudes alone."""
 
 import numpy as np
 import pytest
 
-from rtnmf.frames.stft import STFT, griffin_lim
+from rtnmf.frames.griffin_lim import griffin_lim
+from rtnmf.frames.stft import STFT
 
 
 @pytest.mark.parametrize(
@@ -18,14 +19,14 @@ from rtnmf.frames.stft import STFT, griffin_lim
     ],
 )
 def test_bad_settings_are_refused(arguments, message):
-    """Bad settings are refused."""
+    """Each setting out of its range is refused, naming it, its value and what was expected."""
     with pytest.raises(ValueError, match=message):
         STFT(*arguments[:2], latency=arguments[2] if len(arguments) > 2 else None)
 
 
 @pytest.mark.parametrize("value", [1024.0, "1024", True, None])
 def test_settings_are_whole_numbers(value):
-    """Settings are whole numbers."""
+    """A window length that is no integer is a TypeError that names it."""
     with pytest.raises(TypeError, match=r"n_fft is .*, expected a whole number"):
         STFT(value, 256)
 
@@ -34,7 +35,7 @@ def test_settings_are_whole_numbers(value):
     ("rate", "n_fft"), [(8000, 512), (16000, 1024), (24000, 1024), (44100, 2048), (48000, 2048), (96000, 4096)]
 )
 def test_default_window_follows_the_rate(rate, n_fft):
-    """Default window follows the rate."""
+    """The default window is 42 ms, rounded up to a power of two, with a hop of a quarter."""
     assert STFT.default(rate) == STFT(n_fft, n_fft // 4, latency=n_fft)
 
 
@@ -74,13 +75,13 @@ def test_default_refuses_other_latencies(options, error, message):
 
 
 def test_windows_are_root_hann_when_symmetric():
-    """Windows are root Hann when symmetric."""
+    """With a latency of the whole window, the square of the analysis window is a periodic Hann window."""
     window = STFT(1024, 256).analysis_window
     np.testing.assert_allclose(window**2, 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(1024) / 1024), atol=1e-7)
 
 
 def test_windows_multiply_to_a_short_hann_at_low_latency():
-    """Windows multiply to a short Hann at low latency."""
+    """At low latency the product of both windows is a Hann window over the last `latency` samples."""
     stft = STFT(2048, 32, latency=128)
     product = stft.analysis_window[-128:] * stft.synthesis_window
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(128) / 128)
@@ -88,13 +89,13 @@ def test_windows_multiply_to_a_short_hann_at_low_latency():
 
 
 def test_windows_cannot_be_changed():
-    """Windows cannot be changed."""
+    """Writing to a window raises, since all users of the settings share it."""
     with pytest.raises(ValueError, match="read-only"):
         STFT().analysis_window[0] = 1
 
 
 def test_forward_is_the_fourier_transform_of_each_frame(stft):
-    """Forward is the Fourier transform of each frame."""
+    """A frame in the middle is the Fourier transform of its windowed samples, as complex64."""
     x = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
     spectrum = stft.forward(x)
     t = stft.n_fft // stft.hop_length + 1
@@ -106,7 +107,7 @@ def test_forward_is_the_fourier_transform_of_each_frame(stft):
 
 @pytest.mark.parametrize("n_samples", [0, 1, 31, 256, 1025, 20000])
 def test_inverse_has_the_exact_length_and_returns_the_signal(stft, n_samples):
-    """Inverse has the exact length and returns the signal."""
+    """Signals of any length, also none, come back from their spectra with the same length, to 1e-6."""
     x = np.random.default_rng(1).uniform(-1, 1, n_samples).astype(np.float32)
     y = stft.inverse(stft.forward(x), n_samples)
     assert y.shape == x.shape
@@ -114,7 +115,7 @@ def test_inverse_has_the_exact_length_and_returns_the_signal(stft, n_samples):
 
 
 def test_wrong_shapes_are_refused(stft):
-    """Wrong shapes are refused."""
+    """Signals with channels, spectra of another window and lengths beyond the frames are refused by name."""
     with pytest.raises(ValueError, match=r"x has shape \(5, 2\)"):
         stft.forward(np.zeros((5, 2)))
     with pytest.raises(ValueError, match=r"spectrum has shape \(3, 4\)"):
@@ -124,7 +125,7 @@ def test_wrong_shapes_are_refused(stft):
 
 
 def test_griffin_lim_finds_a_signal_with_the_spectrogram(stft, speech):
-    """Griffin-Lim finds a signal with the spectrogram, closer with more iterations."""
+    """The spectrogram of what Griffin-Lim finds comes closer with more iterations; silence stays finite."""
     magnitudes = np.abs(stft.forward(speech[:8000]))[:, : 8000 // stft.hop_length]
 
     def distance(n_iter):

@@ -38,14 +38,14 @@ def textbook(V, W, H, n_iter):
 
 
 def test_divergence_by_hand():
-    """Divergence by hand."""
+    """The divergence equals sums done by hand: `0 log 0` is 0, and a positive value modelled as 0 is infinite."""
     assert nmf.kl_divergence([[1, 2], [0, 4]], [[1, 1], [3, 4]]) == pytest.approx(2 * np.log(2) - 2 + 1 + 3)
     assert nmf.kl_divergence([[0.0]], [[0.0]]) == 0
     assert nmf.kl_divergence([[1.0]], [[0.0]]) == np.inf
 
 
 def test_updates_are_the_textbooks():
-    """Updates are the textbook's."""
+    """One update of H and then of W equals the formulas of Lee and Seung in float64."""
     V = spectrogram()
     W, H = start(V, 4)
     H1 = nmf.update_activations(V, W, H)
@@ -56,7 +56,7 @@ def test_updates_are_the_textbooks():
 
 
 def test_each_update_lowers_the_divergence():
-    """Each update lowers the divergence."""
+    """Neither half of an iteration ever raises the divergence."""
     V = spectrogram()
     W, H = start(V, 4)
     last = np.inf
@@ -71,7 +71,7 @@ def test_each_update_lowers_the_divergence():
 
 @pytest.mark.parametrize("n_components", [1, 3, 4, 5, 9])
 def test_fit_follows_the_textbook(n_components):
-    """Fit follows the textbook."""
+    """Without acceleration, W, H and divergences are those of the textbook loop from the same start."""
     V = spectrogram()
     W, H = start(V, n_components)
     fitted = nmf.fit(V, n_components, n_iter=30, tolerance=0, start=(W, H), accelerated=False)
@@ -83,7 +83,7 @@ def test_fit_follows_the_textbook(n_components):
 
 @pytest.mark.parametrize(("shape", "n_components"), [((257, 300), 3), ((129, 400), 16)])
 def test_fit_agrees_with_scikit_learn(shape, n_components):
-    """Fit agrees with scikit-learn."""
+    """From the same start and after as many iterations the divergence is that of scikit-learn."""
     V = np.random.default_rng(0).random(shape).astype(np.float32) ** 4
     W, H = (x.astype(np.float32) for x in start(V, n_components))
     ours = nmf.fit(V, n_components, n_iter=50, tolerance=0, start=(W, H), accelerated=False)
@@ -93,7 +93,7 @@ def test_fit_agrees_with_scikit_learn(shape, n_components):
 
 
 def test_fit_stops_when_it_converged():
-    """Fit stops when it converged, at a check."""
+    """A fit ends at the first check, every ten iterations, at which the divergence hardly fell."""
     fitted = nmf.fit(spectrogram(), 6, n_iter=5000, tolerance=1e-5)
     assert fitted.iterations[-1] < 5000
     assert fitted.iterations[-1] % 10 == 0
@@ -113,7 +113,7 @@ def test_fit_stops_when_it_converged():
 def test_fit_never_raises_the_divergence(
     shape, n_components, n_fixed, exponent, sparse, accelerated, most_frames, seed
 ):
-    """Fit never raises the divergence: any shape, level, number of components, fixed or not, silence, empty bins."""
+    """No check shows a higher divergence: any shape, level, number of components, fixed or not, silence, empty bins."""
     rng = np.random.default_rng(seed)
     V = rng.random(shape) ** 6 * 10.0**exponent
     if sparse:
@@ -135,7 +135,7 @@ def test_fit_never_raises_the_divergence(
 
 
 def test_what_raised_the_divergence_is_taken_back(monkeypatch):
-    """What raised the divergence is taken back, and plain iterations follow that lower it."""
+    """Momentum that raises the divergence is undone, and the plain iterations that follow lower it."""
     monkeypatch.setattr(descent._Momentum, "weight", lambda _: np.float32(5))
     fitted = nmf.fit(spectrogram(), 3, n_iter=200, tolerance=0)
     steps = np.diff(fitted.divergences)
@@ -145,7 +145,7 @@ def test_what_raised_the_divergence_is_taken_back(monkeypatch):
 
 
 def test_few_frames_that_mislead_are_taken_back(monkeypatch):
-    """A W that was learned from few frames and raises the divergence of all is taken back."""
+    """When few frames lead W astray, the result is that of plain iterations alone."""
     V = spectrogram(60, 3000)
     monkeypatch.setattr(descent, "_coreset", lambda _, n: (np.full(n, 1), np.ones((n, 1), np.float32)))
     misled = nmf.fit(V, 8, n_iter=10, tolerance=0)
@@ -156,7 +156,7 @@ def test_few_frames_that_mislead_are_taken_back(monkeypatch):
 
 @pytest.mark.parametrize(("shape", "n_components"), [((120, 90), 3), ((120, 3000), 6), ((60, 4000), 12)])
 def test_accelerated_fit_reaches_200_plain_iterations_in_at_most_100(shape, n_components):
-    """Accelerated, fit reaches the divergence of 200 plain iterations in at most 100."""
+    """Accelerated, 100 iterations reach the divergence of 200 plain ones."""
     V = spectrogram(*shape)
     options = {"tolerance": 0, "start": start(V, n_components)}
     plain = nmf.fit(V, n_components, n_iter=200, accelerated=False, **options)
@@ -164,7 +164,7 @@ def test_accelerated_fit_reaches_200_plain_iterations_in_at_most_100(shape, n_co
 
 
 def test_components_keep_the_order_of_the_start():
-    """Components keep the order of the start, when most of the descent is from few frames too."""
+    """Component k of the result is the one that component k of the start was near to, also from few frames."""
     rng = np.random.default_rng(0)
     W = (rng.random((120, 6)) ** 8).astype(np.float32)
     V = W @ rng.random((6, 3000)).astype(np.float32) ** 4
@@ -176,7 +176,7 @@ def test_components_keep_the_order_of_the_start():
 
 @pytest.mark.parametrize("options", [{}, {"most_frames": 300}])
 def test_fit_is_the_same_for_the_same_seed_and_any_number_of_threads(monkeypatch, options):
-    """Fit is the same for the same seed and any number of threads."""
+    """The same seed gives the same bits on one thread as on all, another seed gives others."""
     V = spectrogram(300, 700)
     first = nmf.fit(V, 5, n_iter=20, seed=3, **options)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
@@ -199,7 +199,7 @@ def test_few_frames_lose_little():
 
 
 def test_as_many_frames_as_there_are_is_all_of_them():
-    """Learning from as many frames as there are is learning from all."""
+    """A limit of as many frames as there are changes no bit."""
     V = spectrogram()
     every, few = nmf.fit(V, 3, n_iter=20), nmf.fit(V, 3, n_iter=20, most_frames=90)
     np.testing.assert_array_equal(few.W, every.W)
@@ -207,7 +207,7 @@ def test_as_many_frames_as_there_are_is_all_of_them():
 
 
 def test_frames_drawn_stand_for_all():
-    """Frames that are drawn weigh as much as all do, each once; the loudest is among them, silence is not."""
+    """Frames are drawn once each and weigh together as much as all; the loudest is among them, silence is not."""
     V = np.random.default_rng(0).random((1000, 16)).astype(np.float32)
     V[::3] = 0
     V[500] *= 100
@@ -219,7 +219,7 @@ def test_frames_drawn_stand_for_all():
 
 
 def test_bins_that_the_frames_drawn_do_not_hold_are_modelled():
-    """A bin that sounds in frames that were not drawn is modelled all the same."""
+    """A bin that is empty in all frames that were drawn still gets a part in W when it sounds elsewhere."""
     V = spectrogram(120, 3000)
     quiet = 1e-6 * V.sum(axis=0).min(where=V.any(axis=0), initial=np.inf)
     V[-1] = 0
@@ -230,14 +230,14 @@ def test_bins_that_the_frames_drawn_do_not_hold_are_modelled():
 
 
 def test_fit_gives_blas_its_threads_back():
-    """Fit gives BLAS its threads back."""
+    """After a fit BLAS has as many threads as before."""
     before = [pool["num_threads"] for pool in threadpool_info()]
     nmf.fit(spectrogram(), 2, n_iter=1)
     assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
 def test_columns_sum_to_one_and_the_model_has_the_energy_of_the_input():
-    """Columns sum to one and the model has the energy of the input."""
+    """Columns of W sum to 1, and the sum of W H is that of V."""
     V = spectrogram()
     fitted = nmf.fit(V, 5, n_iter=20)
     np.testing.assert_allclose(fitted.W.sum(axis=0), 1, rtol=1e-5)
@@ -245,7 +245,7 @@ def test_columns_sum_to_one_and_the_model_has_the_energy_of_the_input():
 
 
 def test_silent_frames_and_empty_bins_stay_empty():
-    """Silent frames and empty bins stay empty."""
+    """Silent frames have no activations, empty bins no part in any component, and nothing is NaN."""
     fitted = nmf.fit(spectrogram(), 5, n_iter=50)
     assert not fitted.H[:, 5].any()
     assert not fitted.W[7].any()
@@ -255,7 +255,7 @@ def test_silent_frames_and_empty_bins_stay_empty():
 
 @pytest.mark.parametrize("scale", [0, 1e-20, 1e20])
 def test_any_level_is_handled(scale):
-    """Any level is handled."""
+    """Silence and levels of 1e-20 and 1e20 give finite columns and activations of the sum of V."""
     V = spectrogram()
     fitted = nmf.fit(V * np.float32(scale), 4, n_iter=30)
     assert np.isfinite(fitted.W).all()
@@ -264,7 +264,7 @@ def test_any_level_is_handled(scale):
 
 @pytest.mark.parametrize("n_fixed", [2, 5])
 def test_fixed_components_stay_and_the_others_are_learned(n_fixed):
-    """Fixed components stay and the others are learned."""
+    """Fixed columns keep every bit, and the divergence is that of them and the learned ones together."""
     V = spectrogram()
     fixed = start(V, n_fixed, seed=9)[0].astype(np.float32)
     fitted = nmf.fit(V, 5, n_iter=60, tolerance=0, fixed=fixed)
@@ -273,26 +273,26 @@ def test_fixed_components_stay_and_the_others_are_learned(n_fixed):
     assert nmf.kl_divergence(V + 1e-30, fitted.W @ fitted.H + 1e-30) == pytest.approx(free, rel=1e-3)
 
 
-def test_progress_is_told_and_can_stop_the_fit():
-    """Progress is told and can stop the fit."""
+def test_progress_follows_the_fit_and_can_end_it():
+    """Progress gets the stage, the iterations done and their number; False ends the fit with what it reached."""
     calls = []
-    fitted = nmf.fit(spectrogram(), 3, n_iter=100, progress=lambda i, n: calls.append((i, n)) or i < 7)
-    assert calls == [(i, 100) for i in range(1, 8)]
+    fitted = nmf.fit(spectrogram(), 3, n_iter=100, progress=lambda *call: calls.append(call) or call[1] < 7)
+    assert calls == [("factorising", i, 100) for i in range(1, 8)]
     np.testing.assert_array_equal(fitted.iterations, [0, 7])
 
 
 def test_fit_can_be_stopped_while_it_learns_from_few_frames():
-    """Fit can be stopped while it learns from few frames, with what ten iterations over all have reached."""
+    """Ended while it learns from few frames, a fit returns what ten iterations over all have reached."""
     V = spectrogram(60, 3000)
     calls = []
-    fitted = nmf.fit(V, 8, n_iter=100, progress=lambda i, _: calls.append(i) or len(calls) < 15)
+    fitted = nmf.fit(V, 8, n_iter=100, progress=lambda _, i, _n: calls.append(i) or len(calls) < 15)
     assert calls == [*range(1, 10), *[10] * 6]
     np.testing.assert_array_equal(fitted.iterations, [0, 10])
     np.testing.assert_array_equal(fitted.W, nmf.fit(V, 8, n_iter=10, accelerated=False).W)
 
 
 def test_input_is_not_changed():
-    """Input is not changed."""
+    """V and the start keep every bit."""
     V = spectrogram()
     kept, given = V.copy(), start(V, 3)
     before = [x.copy() for x in given]
@@ -312,6 +312,7 @@ def test_input_is_not_changed():
         ((np.ones((5, 5)), 0), {}, "n_components is 0, expected at least 1"),
         ((np.ones((5, 5)), 2), {"n_iter": -1}, "n_iter is -1"),
         ((np.ones((5, 5)), 2), {"most_frames": 0}, "most_frames is 0"),
+        ((np.ones((5, 5)), 2), {"seed": -1}, "seed is -1"),
         ((np.ones((5, 5)), 2), {"tolerance": float("nan")}, "tolerance is nan"),
         ((np.ones((5, 5)), 2), {"fixed": np.ones((5, 3))}, "fixed has 3 columns, more than"),
         ((np.ones((5, 5)), 2), {"fixed": np.ones((4, 1))}, r"fixed has shape \(4, 1\)"),
@@ -319,7 +320,7 @@ def test_input_is_not_changed():
     ],
 )
 def test_bad_arguments_are_refused(arguments, options, message):
-    """Bad arguments are refused."""
+    """Arguments of the wrong shape, sign or range are refused, naming them and what was expected."""
     with pytest.raises(ValueError, match=message):
         nmf.fit(*arguments, **options)
 
@@ -331,7 +332,7 @@ def normalised(V, n_components):
 
 
 def test_activations_sum_to_the_frame_after_a_plain_update():
-    """Activations sum to the frame after a plain update."""
+    """After plain updates the activations of a frame sum to its magnitudes."""
     V = spectrogram(1025, 60)
     for n_iter in (1, 2, 5):
         H = nmf.activations(V, normalised(V, 24), n_iter=n_iter, relaxation=1)
@@ -339,7 +340,7 @@ def test_activations_sum_to_the_frame_after_a_plain_update():
 
 
 def test_activations_reach_the_optimum_of_a_fit_with_fixed_components():
-    """Activations reach the optimum of a fit with fixed components."""
+    """Many plain updates reach the divergence of a fit in which all components are fixed."""
     V = spectrogram()
     W = normalised(V, 6)
     H = nmf.activations(V, W, n_iter=3000, relaxation=1)
@@ -349,7 +350,7 @@ def test_activations_reach_the_optimum_of_a_fit_with_fixed_components():
 
 
 def test_warm_relaxed_updates_come_closer_than_cold_plain_ones():
-    """Warm relaxed updates come closer than cold plain ones."""
+    """Five relaxed updates come closer than five plain ones, and these closer than from a uniform start."""
     smooth = np.repeat(spectrogram(), 4, axis=1)
     W = normalised(smooth, 12)
 
@@ -392,7 +393,7 @@ def test_silence_is_forgotten():
 
 
 def test_bins_that_no_component_reaches_are_harmless():
-    """Bins that no component reaches are harmless."""
+    """Where no component reaches a band, activations are finite and silent only in silent frames."""
     V = spectrogram()
     W = normalised(V, 5)
     W[40:80] = 0
@@ -401,11 +402,19 @@ def test_bins_that_no_component_reaches_are_harmless():
     np.testing.assert_allclose(H.sum(axis=0) > 0, V.sum(axis=0) > 0)
 
 
+def test_complex_spectra_are_refused_in_words():
+    """A spectrum that was not made into magnitudes raises, naming the argument and the remedy."""
+    V, W = np.ones((5, 3), complex), np.ones((5, 2))
+    for call in (lambda: nmf.fit(V, 2), lambda: nmf.activations(V, W), lambda: nmf.kl_divergence(V, V)):
+        with pytest.raises(TypeError, match=r"V is complex, expected magnitudes: pass abs\(V\)"):
+            call()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"n_iter": 0}, "n_iter is 0"), ({"relaxation": 2}, "relaxation is 2"), ({"memory": 1}, "memory is 1")],
 )
 def test_bad_stream_settings_are_refused(options, message):
-    """Bad stream settings are refused."""
+    """Updates, relaxation and memory out of their ranges are refused by name."""
     with pytest.raises(ValueError, match=message):
         nmf.activations(np.ones((5, 3)), np.ones((5, 2)), **options)
