@@ -15,7 +15,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import discriminative
-from rtnmf.learning.recordings import Frames, Recording, common_rate, frames, listed
+from rtnmf.learning.recordings import Recording, common_rate, frames, listed
 from rtnmf.learning.recordings import description as title_of
 from rtnmf.progress import Progress
 from rtnmf.version import version
@@ -23,6 +23,7 @@ from rtnmf.version import version
 __all__ = ["N_COMPONENTS", "N_COMPONENTS_BLIND", "N_ITER", "N_ITER_BLIND", "N_STEPS", "learn"]
 
 Array = NDArray[np.float32]
+Divergences = tuple[tuple[int, float], ...]
 
 N_COMPONENTS = 32
 """Components of a source where no number is given."""
@@ -104,36 +105,27 @@ def learn(
         Before anything is read, if a setting is out of its range or would be ignored. If there is nothing to learn
         from: no source, no recording, one that is silent, too short or not finite.
     """
-    _check_numbers(n_components=n_components, n_iter=n_iter)
-    check_whole("seed", seed, 0)
-    for name, text in (("description", description), ("licence", licence)):
-        check_text(name, text)
+    _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     check_single(stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
-    blind = "" in sources
-    n_steps = _steps(n_steps, n_sources=0 if blind else len(sources))
+    n_steps = _steps(n_steps, sources)
     model = Model() if model is None else model
     made_with = version()
     rate = common_rate([one for given in sources.values() for one in given], sample_rate)
     stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
 
-    columns: list[Array] = []
-    spectra: list[NDArray[np.complex64]] = []
-    divergences = {}
+    columns, spectra, divergences = [], [], {}
     for name, given in sources.items():
         read = frames(name, given, rate, stft)
-        W, fitted = (_blind_components if blind else _components)(read, name, n_components, n_iter, seed, progress)
+        W, divergences[name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
         columns.append(W)
-        divergences[name] = _shares(fitted, read)
-        if n_steps:
-            spectra.append(read.spectra)
-    trained = _trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}
+        spectra += [read.spectra] if n_steps else []
     return Dictionary(
         np.hstack(columns),
         _labels(list(sources), columns),
         stft,
         rate,
-        **trained,
+        **(_trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}),
         model=model,
         description=description,
         licence=licence,
@@ -143,17 +135,20 @@ def learn(
     )
 
 
-def _check_numbers(**numbers: int | None) -> None:
+def _check_settings(seed: int, description: str, licence: str, **numbers: int | None) -> None:
+    check_whole("seed", seed, 0)
+    check_text("description", description)
+    check_text("licence", licence)
     for name, value in numbers.items():
         if value is not None:
             check_whole(name, value, 1)
 
 
-def _steps(n_steps: int | None, n_sources: int) -> int:
+def _steps(n_steps: int | None, sources: Mapping[str, object]) -> int:
     """Return the steps of the training; where there is nothing to tell apart, refuse a number that would be ignored."""
     if n_steps is not None:
         check_whole("n_steps", n_steps, 0)
-    if n_sources > 1:
+    if len(sources) > 1:
         return N_STEPS if n_steps is None else n_steps
     if n_steps:
         raise ValueError(
@@ -168,17 +163,20 @@ def _labels(names: list[str], columns: list[Array]) -> tuple[str, ...]:
     return tuple(name for name, W in zip(names, columns, strict=True) for _ in range(W.shape[1]))
 
 
-def _shares(fitted: nmf.Factorization, read: Frames) -> tuple[tuple[int, float], ...]:
-    """Return each iteration of a fit with its divergence, as a part of the sum of V."""
-    shares = (fitted.divergences / read.magnitudes.sum(dtype=np.float64)).tolist()
-    return tuple(zip(fitted.iterations.tolist(), shares, strict=True))
+def _columns(
+    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
+) -> tuple[Array, Divergences]:
+    """Learn the columns of one source, or blind where it has no name; return how their divergence fell, too."""
+    learn_columns = _components if name else _blind_components
+    fitted, W = learn_columns(V, name, n_components, n_iter, seed, progress)
+    shares = (fitted.divergences / V.sum(dtype=np.float64)).tolist()
+    return W, tuple(zip(fitted.iterations.tolist(), shares, strict=True))
 
 
 def _components(
-    read: Frames, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
-) -> tuple[Array, nmf.Factorization]:
-    """Learn the columns of one source; the divergences are those before the mean spectrum is mixed in."""
-    V = read.magnitudes
+    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
+) -> tuple[nmf.Factorization, Array]:
+    """Learn the columns of one source, into which its mean spectrum is mixed after the fit."""
     n = _affordable(N_COMPONENTS if n_components is None else n_components, V.shape[1], name)
     rng = np.random.default_rng(seed)
     W = V @ (rng.uniform(size=(V.shape[1], n)) ** _SHARPNESS).astype(np.float32)
@@ -193,14 +191,13 @@ def _components(
         progress=_in_stage(name, progress),
     )
     mean = V.sum(axis=1, keepdims=True) / V.sum()
-    return (1 - _BREADTH) * fitted.W[:, fitted.W.any(axis=0)] + _BREADTH * mean, fitted
+    return fitted, (1 - _BREADTH) * fitted.W[:, fitted.W.any(axis=0)] + _BREADTH * mean
 
 
 def _blind_components(
-    read: Frames, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
-) -> tuple[Array, nmf.Factorization]:
+    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
+) -> tuple[nmf.Factorization, Array]:
     """Learn columns that each become a source."""
-    V = read.magnitudes
     n = _affordable(N_COMPONENTS_BLIND if n_components is None else n_components, V.shape[1], name)
     fitted = nmf.fit(
         V,
@@ -210,7 +207,7 @@ def _blind_components(
         seed=seed,
         progress=_in_stage("components", progress),
     )
-    return fitted.W[:, fitted.W.any(axis=0)], fitted
+    return fitted, fitted.W[:, fitted.W.any(axis=0)]
 
 
 def _trained(

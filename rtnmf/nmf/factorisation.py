@@ -175,25 +175,15 @@ def fit(
     v = _checked("V", V, (None, None))
     if v.size == 0:
         raise ValueError(f"V has shape {v.shape}, expected at least one bin and one frame")
-    check_whole("n_components", n_components, 1)
-    check_whole("n_iter", n_iter, 0)
-    if most_frames is not None:
-        check_whole("most_frames", most_frames, 1)
-    check_whole("seed", seed, 0)
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance is {tolerance}, expected at least 0")
+    most_frames = v.shape[1] if most_frames is None else most_frames
+    _check_settings(n_components, n_iter, seed, most_frames, tolerance)
     given = _given_columns(v, n_components, fixed)
     n_fixed = given.shape[1]
     W, H = _random_start(v, n_components, seed) if start is None else _given_start(v, n_components, start)
     W[:, :n_fixed] = given
     scale = np.float32(v.max()) or np.float32(1)
     column_sums = _nonzero(W.sum(axis=0))
-    rows = n_components if n_fixed else max(n_components, descent.FEW)
-    frames = -(-v.shape[1] // descent.FRAMES) * descent.FRAMES
-    W_rows, H_rows = _padded((W / column_sums).T, rows), zeros(frames, rows)
-    H_rows[: v.shape[1], :n_components] = H.T * (column_sums / scale)
-    V_rows = _padded(v.T, frames)
-    V_rows /= scale
+    V_rows, W_rows, H_rows = _rows(v / scale, W / column_sums, H * (column_sums / scale)[:, None], n_fixed)
     divergences, iterations = descent.descend(
         V_rows,
         W_rows,
@@ -202,7 +192,7 @@ def fit(
         n_iter,
         accelerated=accelerated,
         tolerance=tolerance,
-        most_frames=None if most_frames is None or most_frames >= v.shape[1] else most_frames,
+        most_frames=most_frames if most_frames < v.shape[1] else None,
         progress=progress,
     )
     W[:, n_fixed:] = W_rows[n_fixed:n_components, : len(v)].T
@@ -257,6 +247,15 @@ def activations(
     return np.ascontiguousarray(H.T)
 
 
+def _check_settings(n_components: int, n_iter: int, seed: int, most_frames: int, tolerance: float) -> None:
+    check_whole("n_components", n_components, 1)
+    check_whole("n_iter", n_iter, 0)
+    check_whole("seed", seed, 0)
+    check_whole("most_frames", most_frames, 1)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance is {tolerance}, expected at least 0")
+
+
 def _random_start(V: Array, n_components: int, seed: int) -> tuple[Array, Array]:
     """Draw W and H at random, at the level of V."""
     rng = np.random.default_rng(seed)
@@ -280,6 +279,16 @@ def _given_columns(V: Array, n_components: int, fixed: ArrayLike | None) -> Arra
     if given.shape[1] > n_components:
         raise ValueError(f"fixed has {given.shape[1]} columns, more than n_components = {n_components}")
     return given
+
+
+def _rows(V: Array, W: Array, H: Array, n_fixed: int) -> tuple[Array, Array, Array]:
+    """Return copies of V, W and H as the descent takes them: frames-major, and padded."""
+    n_components, n_frames = H.shape
+    rows = n_components if n_fixed else max(n_components, descent.FEW)
+    frames = -(-n_frames // descent.FRAMES) * descent.FRAMES
+    H_rows = zeros(frames, rows)
+    H_rows[:n_frames, :n_components] = H.T
+    return _padded(V.T, frames), _padded(W.T, rows), H_rows
 
 
 def _padded(rows: Array, n_rows: int) -> Array:
