@@ -43,7 +43,7 @@ _VOICE = re.compile("voices?|vocals?|speech|speak(er|ers|ing)|spk|talk(er|ers|in
 
 
 class CaseResult(NamedTuple):
-    """Measures of one case, one value per source, and the signals they are of.
+    """Measures of one case, one value per source, and its signals.
 
     id, condition : str
         As the case states them.
@@ -209,7 +209,7 @@ def _condition(result: CaseResult) -> str:
 
 
 def _kind(result: CaseResult) -> str:
-    """Return which kind of mixture a case is, by the names of its sources."""
+    """Return the kind of mixture, by the names of the sources."""
     n_voices = sum(map(_is_voice, result.sources))
     if n_voices == 0:
         return "no voice"
@@ -290,7 +290,7 @@ def _chosen(folder: Path, dictionary: Dictionary | None) -> list[dict[str, Any]]
 
 @contextlib.contextmanager
 def _named(case: Mapping[str, Any]) -> Iterator[None]:
-    """Name the case in what is refused."""
+    """Put the id of the case before the message of a ValueError."""
     try:
         yield
     except ValueError as error:
