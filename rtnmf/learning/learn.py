@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def learn(
     stft: STFT | None = None,
     latency: int | Literal["low"] | None = None,
     latency_ms: float | None = None,
-    model: Model | None = None,
+    model: Model = Model(),
     n_components: int | None = None,
     n_iter: int | None = None,
     n_steps: int | None = None,
@@ -83,8 +83,8 @@ def learn(
         of it, 128 samples at 48 kHz.
     latency_ms : float, optional
         Upper limit on that delay in ms, instead of `latency` or an `stft`.
-    model : Model, optional
-        How a frame is explained, in the training and in every stream; None means `Model()`.
+    model : Model
+        How a frame is explained, in the training and in every stream.
     n_components : int, optional
         Components per source, 32 when None, or components in all when learned blind, 3 when None.
     n_iter : int, optional
@@ -109,11 +109,9 @@ def learn(
     check_single(stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
     n_steps = _steps(n_steps, sources)
-    model = Model() if model is None else model
-    made_with = version()
+    facts: dict[str, Any] = {"description": description, "licence": licence, "rtnmf_version": version()}
     rate = common_rate([one for given in sources.values() for one in given], sample_rate)
     stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
-
     columns, spectra, divergences = [], [], {}
     for name, given in sources.items():
         read = frames(name, given, rate, stft)
@@ -127,11 +125,9 @@ def learn(
         rate,
         **(_trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}),
         model=model,
-        description=description,
-        licence=licence,
         learned_from=tuple(title_of(name, one) for name, given in sources.items() for one in given),
-        rtnmf_version=made_with,
         divergences=divergences,
+        **facts,
     )
 
 
@@ -217,7 +213,7 @@ def _trained(
     n_steps: int,
     seed: int,
     progress: Progress | None,
-) -> dict[str, Array]:
+) -> dict[str, Any]:
     """Return the columns for the updates and those for the masks, trained on mixtures of the sources."""
     bounds = np.cumsum([0, *(W.shape[1] for W in columns)]).tolist()
     W, M = discriminative.trained(
