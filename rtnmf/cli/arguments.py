@@ -1,89 +1,213 @@
-"""What the words on a command line stand for: dictionaries, recordings, gains."""
+"""What words on a command line stand for: options of the library, numbers, devices, recordings, gains."""
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
-__all__ = ["gains", "loaded", "microphone_s", "recordings"]
+__all__ = [
+    "LEARNING",
+    "SEPARATION",
+    "add_device",
+    "add_learning",
+    "add_separation",
+    "check_sources",
+    "gains",
+    "given",
+    "latency_ms",
+    "microphone_s",
+    "option",
+    "positive",
+    "recordings",
+    "translated",
+    "whole",
+]
 
-_LARGEST_GAIN_DB = 60
+LEARNING = ("n_components", "n_steps", "seed")
+SEPARATION = ("n_iter", "mask_power")
+
+_LARGEST_WHOLE = 10**9
+_LARGEST_POSITIVE = 1e6
+_LARGEST_GAIN_DB = 60.0
 
 
-def recordings(arguments: list[str]) -> Any:
-    """Return {source: [path]}, or one path to learn blind."""
-    if len(arguments) == 1 and ("=" not in arguments[0] or Path(arguments[0]).exists()):
-        return arguments[0]
+def option(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    parameter: str,
+    type: Callable[[str], Any],
+    metavar: str,
+    help: str,
+    default: Any = None,
+) -> None:
+    """Add an option for a parameter of the library: `given` returns it by that name, and `translated` knows its flag.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    flag : str
+        As it is typed, `--updates`.
+    parameter : str
+        As the library calls it and its errors name it, `n_iter`.
+    type, metavar, help, default
+        As for `ArgumentParser.add_argument`. None leaves the default to the library.
+    """
+    parser.add_argument(flag, dest=parameter, type=type, metavar=metavar, help=help, default=default)
+    parser.set_defaults(flags={**(parser.get_default("flags") or {}), parameter: flag})
+
+
+def add_learning(parser: argparse.ArgumentParser) -> None:
+    """Add the options of learning and training the sources of a dictionary: `LEARNING`."""
+    option(parser, "--components", "n_components", whole(1), "N", "components per source (default: 32)")
+    text = "steps of the discriminative training (default: 1200); 0 leaves it out"
+    option(parser, "--steps", "n_steps", whole(0), "N", text)
+    option(parser, "--seed", "seed", whole(0), "N", "seed of the random start (default: 0)")
+
+
+def add_separation(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every separation has: `SEPARATION`."""
+    text = "updates of the activations per frame (default: as many as the dictionary was learned for)"
+    option(parser, "--updates", "n_iter", whole(1), "N", text)
+    text = "exponent of the masks: a larger one decides more sharply (default: 1)"
+    option(parser, "--power", "mask_power", float, "P", text)
+
+
+def add_device(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
+    """Add an option that chooses a sound device."""
+    text = f"{what}: a part of its name, or its number in `rtnmf devices` (default: the system's)"
+    parser.add_argument(flag, type=_device, metavar="DEVICE", help=text)
+
+
+def given(options: argparse.Namespace, *parameters: str) -> dict[str, Any]:
+    """Return those of the parameters that were given on the command line, by name."""
+    values = {parameter: getattr(options, parameter) for parameter in parameters}
+    return {parameter: value for parameter, value in values.items() if value is not None}
+
+
+def translated(message: str, flags: Mapping[str, str]) -> str:
+    """Return a message of the library in one line, with the flags of the command line instead of its parameters."""
+    line = " ".join(message.split())
+    if not flags:
+        return line
+    names = rf"(?<![\w./'\"-])({'|'.join(flags)})(=|(?![\w./'\"-]))"
+    return re.sub(names, lambda found: flags[found[1]] + (" " if found[2] else ""), line)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number of at least `least`."""
+
+    def parsed(text: str) -> int:
+        is_number = re.fullmatch(r"\d{1,10}", text, re.ASCII)
+        if not is_number or not least <= int(text) <= _LARGEST_WHOLE:
+            raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number, expected {least} or more")
+        return int(text)
+
+    return parsed
+
+
+def positive(unit: str) -> Callable[[str], float]:
+    """Return the type of an argument that is a positive number of a unit, at most a million."""
+
+    def parsed(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= _LARGEST_POSITIVE:
+            raise argparse.ArgumentTypeError(f"{text[:20]} is not a positive number of {unit}")
+        return value
+
+    return parsed
+
+
+def latency_ms(text: str) -> float | Literal["low"]:
+    """Return a latency to learn for: `low`, or a number of milliseconds."""
+    return "low" if text == "low" else positive("milliseconds, nor the word low")(text)
+
+
+def _device(text: str) -> str | int:
+    """Return a device: its number if the text is one, else a part of its name."""
+    return int(text) if re.fullmatch(r"\d{1,4}", text, re.ASCII) else text
+
+
+def recordings(words: list[str]) -> Any:
+    """Return {source: [file or mic:SECONDS]}, or a single one to learn blind.
+
+    Raises
+    ------
+    ValueError
+        If a word is not NAME=FILE[,FILE...], or two have the same name.
+    """
+    if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
+        return words[0]
     found: dict[str, list[str]] = {}
-    for argument in arguments:
-        name, equals, given = argument.partition("=")
-        if not (name and equals and given):
+    for word in words:
+        name, equals, files = word.partition("=")
+        if not (name and equals and files):
             raise ValueError(
-                f"{argument!r} names no source or no file: write NAME=FILE, as in voice=me.wav, or NAME=mic:10;"
+                f"{word!r} names no source or no file: write NAME=FILE, as in voice=me.wav, or NAME=mic:10;"
                 " one FILE alone is learned blind"
             )
         if name in found:
             raise ValueError(f"source {name!r} is named twice: write {name}=FILE,FILE")
-        found[name] = [given] if Path(given).exists() else [path for path in given.split(",") if path]
+        found[name] = [files] if Path(files).exists() else [file for file in files.split(",") if file]
     return found
 
 
-def microphone_s(recording: str) -> float | None:
-    """Return how many seconds of the microphone `mic:SECONDS` asks for, None when it is a file."""
-    if not re.match(r"mic(:|$)", recording) or Path(recording).exists():
+def microphone_s(word: str) -> float | None:
+    """Return how many seconds of the microphone a word `mic:SECONDS` asks for, None for the name of a file.
+
+    Raises
+    ------
+    ValueError
+        If it begins like the former and has no such number.
+    """
+    if not re.match(r"mic(:|$)", word) or Path(word).exists():
         return None
-    seconds = re.fullmatch(r"mic:(\d{1,4}(?:\.\d+)?)", recording)
+    seconds = re.fullmatch(r"mic:(\d{1,4}(?:\.\d+)?)", word, re.ASCII)
     if seconds is None or not float(seconds[1]) > 0:
-        raise ValueError(f"{recording!r} is no length of a recording: write mic:10 for ten seconds")
+        raise ValueError(f"{word!r} is not the length of a recording: write mic:10 for ten seconds")
     return float(seconds[1])
 
 
-def loaded(names: str, sample_rate: int | None = None) -> Dictionary:
-    """Return the dictionaries and presets that are named, merged at one sample rate, the first one's when None."""
-    from rtnmf.dictionary import Dictionary, load_preset, presets
+def gains(words: list[str], sources: tuple[str, ...]) -> dict[str, float]:
+    """Return {source: linear gain} of words NAME=DB; sources that are not mentioned are not in it.
 
-    parts: list[Dictionary] = []
-    for name in [names] if Path(names).exists() else names.split("+"):
-        if name not in presets() and not Path(name).exists():
-            raise ValueError(
-                f"{name!r} is neither a dictionary file nor a preset: the presets are {', '.join(presets())}"
-            )
-        part = Dictionary.load(name) if Path(name).is_file() else load_preset(name)
-        sample_rate = sample_rate or part.sample_rate
-        if part.sample_rate != sample_rate:
-            print(f"note: {name} was learned at {part.sample_rate} Hz, is used at {sample_rate} Hz", file=sys.stderr)
-        converted = part.at_rate(sample_rate)
-        if parts and converted.stft != parts[0].stft:
-            print(f"note: {name} is converted to the window and latency of {names.split('+')[0]}", file=sys.stderr)
-            converted = part.at_rate(sample_rate, parts[0].stft)
-        parts.append(converted)
-    return parts[0].merge(*parts[1:])
-
-
-def gains(arguments: list[str], sources: tuple[str, ...]) -> list[float] | None:
-    """Return the weight of each source in the remix, or None when none is given."""
-    if not arguments:
-        return None
+    Raises
+    ------
+    ValueError
+        If a word names no source, a source has two gains, or a gain is not a number of dB of at most 60.
+    """
     found: dict[str, float] = {}
-    for argument in arguments:
-        name, _, text = argument.rpartition("=")
+    for word in words:
+        name, _, text = word.rpartition("=")
         if name not in sources:
-            raise ValueError(f"{argument!r} names no source: write NAME=DB with one of {', '.join(sources)}")
+            raise ValueError(f"{word!r} names no source: write NAME=DB with one of {', '.join(sources)}")
         if name in found:
             raise ValueError(f"source {name!r} has two gains: give it one")
-        try:
-            gain_db = float(text)
-        except ValueError:
-            gain_db = float("nan")
-        if not gain_db <= _LARGEST_GAIN_DB:
-            raise ValueError(
-                f"gain {argument!r} is not in dB, at most {_LARGEST_GAIN_DB}: write {name}=-20 for a tenth,"
-                " -inf for none"
-            )
-        found[name] = 10 ** (gain_db / 20)
-    return [found.get(source, 1.0) for source in sources]
+        found[name] = _linear(word, name, text)
+    return found
+
+
+def _linear(word: str, name: str, text: str) -> float:
+    try:
+        gain_db = float(text)
+    except ValueError:
+        gain_db = float("nan")
+    if not gain_db <= _LARGEST_GAIN_DB:
+        raise ValueError(
+            f"gain {word!r} is not in dB, at most {_LARGEST_GAIN_DB:.0f}: write {name}=-20 for a tenth, -inf for none"
+        )
+    return float(10 ** (gain_db / 20))
+
+
+def check_sources(name: str, dictionary: Dictionary) -> None:
+    """Raise ValueError if a dictionary has nothing to separate its only source from."""
+    if len(dictionary.sources) == 1:
+        raise ValueError(f"{name} has one source only: add what it is to be separated from, as in speech+keyboard")

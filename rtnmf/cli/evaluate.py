@@ -1,0 +1,156 @@
+"""`rtnmf evaluate`: how well the cases of a folder are separated."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rtnmf.cli import arguments, pages
+from rtnmf.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from rtnmf.measure.evaluation import CaseResult, Comparison
+
+__all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "learn, separate and measure the cases of a folder"
+EXAMPLES = """examples:
+  rtnmf evaluate audio/                                         audio/cases.json lists the cases
+  rtnmf evaluate audio/ --latency-ms 3                          learned as usual, used at 3 ms
+  rtnmf evaluate audio/ --dictionary speech+keyboard --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    option = arguments.option
+    parser.add_argument("folder", metavar="FOLDER", help="folder with a cases.json")
+    text = "learn nothing, use these for the cases whose sources they have"
+    parser.add_argument("--dictionary", metavar="DICT[+DICT...]", help=text)
+    arguments.add_learning(parser)
+    text = "upper limit on the latency to learn for (default: the window); `low`: a sixteenth of it"
+    option(parser, "--learn-latency-ms", "learn_latency_ms", arguments.latency_ms, "MS", text)
+    text = "upper limit on the latency of the separation, by a shorter synthesis window (default: as learned)"
+    option(parser, "--latency-ms", "latency_ms", arguments.positive("milliseconds"), "MS", text)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--report", metavar="FILE", help="also write a page of the cases, to hear the worst of them")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print how well the cases of a folder are separated, as tables or as JSON."""
+    pages.check_page(options.report)
+    results = _evaluated(options)
+    if options.json:
+        _print_json(results)
+    else:
+        _print_results(results)
+        _print_comparisons(results)
+    if options.report:
+        _write_report(options, results)
+
+
+def _evaluated(options: argparse.Namespace) -> list[CaseResult]:
+    from rtnmf.dictionary import load
+    from rtnmf.measure import evaluation
+
+    learning = arguments.given(options, *arguments.LEARNING, "learn_latency_ms")
+    dictionary = load(options.dictionary) if options.dictionary else None
+    with progress_bar("evaluating") as progress:
+        return evaluation.evaluate(
+            options.folder, dictionary, latency_ms=options.latency_ms, progress=progress, **learning
+        )
+
+
+def _write_report(options: argparse.Namespace, results: list[CaseResult]) -> None:
+    from rtnmf import report
+
+    page = report.render_evaluation(f"Evaluation of {options.folder}", results, _summary_lines(results))
+    pages.write_page(options.report, page)
+
+
+def _print_json(results: list[CaseResult]) -> None:
+    from rtnmf.measure import evaluation
+
+    printed = {
+        "summary": evaluation.summary(results),
+        "training": [group._asdict() for group in evaluation.compare(results)],
+        "cases": [_plain(case) for case in results],
+    }
+    print(json.dumps(_finite(printed), indent=1, allow_nan=False))
+
+
+def _plain(case: CaseResult) -> dict[str, Any]:
+    figures = {
+        "before": case.before,
+        "after": case.after,
+        "untrained": case.untrained,
+        "bound": case.bound,
+        **case.bss._asdict(),
+        "improvement": case.improvement,
+    }
+    return {
+        "id": case.id,
+        "condition": case.condition,
+        "sources": list(case.sources),
+        **{name: value.tolist() for name, value in figures.items()},
+    }
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with None for each number that is not finite, which JSON has no word for."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print_results(results: list[CaseResult]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("case", "source", title="dB; gain is the improvement of SI-SDR, bound that by the ideal ratio mask")
+    for column in ("SI-SDR in", "out", "gain", "bound", "SDR", "SIR", "SAR"):
+        table.add_column(column, justify="right")
+    for case in results:
+        figures = zip(case.before, case.after, case.improvement, case.bound - case.before, *case.bss, strict=True)
+        for i, (source, row) in enumerate(zip(case.sources, figures, strict=True)):
+            table.add_row("" if i else case.id, source, *(f"{value:.1f}" for value in row))
+    Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False).print(table)
+    print(", ".join(f"{name}: {text}" for name, text in _summary_lines(results).items()))
+
+
+def _summary_lines(results: list[CaseResult]) -> dict[str, str]:
+    from rtnmf.measure.evaluation import summary
+
+    s = summary(results)
+    return {
+        "Cases": f"{s['cases']}",
+        "SI-SDR gained, mean": f"{s['mean_improvement_db']:.2f} dB",
+        "median": f"{s['median_improvement_db']:.2f} dB",
+        "least": f"{s['least_improvement_db']:.2f} dB",
+        "ideal ratio mask, mean": f"{s['mean_bound_db']:.2f} dB",
+        "stems that got worse": f"{100 * s['share_of_stems_worse']:.0f} %",
+    }
+
+
+def _print_comparisons(results: list[CaseResult]) -> None:
+    """Print what the discriminative training adds, if there was any."""
+    from rtnmf.measure.evaluation import compare
+
+    groups = compare(results)
+    if not any(group.gained_db or group.least_db for group in groups):
+        return
+    heads = f"{'cases':>6}{'untrained':>11}{'training adds':>15}{'95 %':>14}{'least':>7}{'bound':>7}{'worse':>7}"
+    print(f"\n{'SI-SDR gained, dB':30}{heads}")
+    for group in groups:
+        print(f"{group.name:30.30}{_comparison(group)}")
+    print("bound: what the ideal ratio mask gains; worse: share of the stems that are worse than the mixture")
+
+
+def _comparison(g: Comparison) -> str:
+    interval = "" if math.isnan(g.low_db) else f"{g.low_db:.2f} to {g.high_db:.2f}"  # one case has none
+    figures = f"{g.n_cases:6}{g.untrained_db:11.2f}{g.gained_db:15.2f}{interval:>14}{g.least_db:7.2f}{g.bound_db:7.2f}"
+    return f"{figures}{f'{100 * g.share_of_stems_worse:.0f} %':>7}"

@@ -1,0 +1,91 @@
+"""`rtnmf learn`: recordings in, a dictionary out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtnmf.cli import arguments, microphone_takes, pages
+from rtnmf.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary
+
+__all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "learn a dictionary from recordings of each sound"
+EXAMPLES = """examples:
+  rtnmf learn voice=me.wav,me2.wav fan=fan.wav -o desk.safetensors
+  rtnmf learn voice=me.wav fan=fan.wav -o quick.safetensors --latency-ms 3
+  rtnmf learn clip.wav -o clip.safetensors --components 3       blind: each component is a source
+  rtnmf learn voice=mic:10 fan=mic:10 -o desk.safetensors       ten seconds each from the microphone"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    whole, option = arguments.whole, arguments.option
+    text = "a source and its recordings, each a FILE or mic:SECONDS; a single FILE is learned blind"
+    parser.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help=text)
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
+    arguments.add_learning(parser)
+    text = "iterations of the factorisation (default: 40; blind: until it converges, at most 100)"
+    option(parser, "--iterations", "n_iter", whole(1), "N", text)
+    option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: the highest among the files)")
+    text = "upper limit on the latency of the separation (default: the window, 43 to 85 ms); `low`: a sixteenth of it"
+    option(parser, "--latency-ms", "latency_ms", arguments.latency_ms, "MS", text)
+    parser.add_argument("--description", metavar="TEXT", help="what it is, kept in the dictionary")
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the recordings, kept in the dictionary")
+    arguments.add_device(parser, "--input", "microphone")
+    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the microphone (default: 1)", 1)
+    parser.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was learned")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Learn a dictionary from recordings, and write it."""
+    pages.check_page(options.report)
+    recordings = arguments.recordings(options.recordings)
+    _check_output(options.output)
+    recordings = microphone_takes.recorded(
+        recordings, Path(options.output).with_suffix(""), device=options.input, n_channels=options.n_channels
+    )
+    dictionary = _learned(recordings, options)
+    dictionary.save(options.output)
+    print(f"{options.output}: {_described(dictionary)}")
+    if options.report:
+        _write_report(options, dictionary, recordings)
+    print(f"next: {_next_step(options.output, dictionary)}")
+
+
+def _check_output(path: str) -> None:
+    if Path(path).suffix != ".safetensors":
+        raise ValueError(f"--output is {path!r}, expected a name that ends in .safetensors")
+    if not Path(path).absolute().parent.is_dir():
+        raise ValueError(f"{path}: cannot be written (there is no such folder): make it, or choose another")
+
+
+def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
+    from rtnmf.learning.learn import learn
+
+    settings = arguments.given(options, *arguments.LEARNING, "n_iter", "sample_rate", "description", "licence")
+    latency = {"latency" if options.latency_ms == "low" else "latency_ms": options.latency_ms}
+    with progress_bar("learning") as progress:
+        return learn(recordings, **settings, **latency, progress=progress)
+
+
+def _write_report(options: argparse.Namespace, dictionary: Dictionary, recordings: Any) -> None:
+    """Write the page of a dictionary, with the clip that it was learned from when that was one."""
+    x, facts = pages.shown(recordings, dictionary.sample_rate) if isinstance(recordings, str) else (None, {})
+    pages.write_report(options.report, Path(options.output).name, dictionary, x, facts)
+
+
+def _described(dictionary: Dictionary) -> str:
+    sources = ", ".join(dictionary.sources)
+    latency_ms = 1000 * dictionary.stft.latency / dictionary.sample_rate
+    return f"{sources}; {dictionary.n_components} components, {dictionary.sample_rate} Hz, latency {latency_ms:.1f} ms"
+
+
+def _next_step(path: str, dictionary: Dictionary) -> str:
+    if len(dictionary.sources) == 1:
+        return f"rtnmf separate MIX {path}+OTHER -o out/, where OTHER is what it is to be separated from"
+    return f"rtnmf separate MIX {path} -o out/ or: rtnmf live {path}"

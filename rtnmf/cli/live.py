@@ -1,0 +1,162 @@
+"""`rtnmf live`: the microphone in, the sources that are to be heard out."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from typing import TYPE_CHECKING
+
+from rtnmf.cli import arguments
+
+if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary
+    from rtnmf.engine.mixer import Mixer
+    from rtnmf.live import Live
+
+__all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "separate what a microphone hears, while it hears it"
+EXAMPLES = """examples:
+  rtnmf live desk.safetensors                                   the first source is heard, the others are not
+  rtnmf live speech+keyboard --solo keyboard --input USB --output Headphones
+  rtnmf live drums+bass+piano --gain drums=-20 --channels 2 --record take/
+  rtnmf live speech+keyboard --outputs stems --latency-ms 3     every source on outputs of its own"""
+
+_COST_AT_3_MS_DB = {False: 1.1, True: 1.7}  # untrained, trained; as measured on 32 mixtures, at 6 and 12 ms too
+_COST_OF_DOUBLE_DB = {False: 0.3, True: 0.45}
+_DEVICE = ("input", "output", "sample_rate", "n_channels", "block_length", "outputs", "resample", "allow_feedback")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    whole, positive, option = arguments.whole, arguments.positive, arguments.option
+    parser.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
+    arguments.add_device(parser, "--input", "input device")
+    arguments.add_device(parser, "--output", "output device")
+    text = "sources to hear (default: the first; all with --gain, and with stems)"
+    parser.add_argument("--solo", nargs="+", metavar="NAME", help=text)
+    parser.add_argument("--gain", nargs="+", metavar="NAME=DB", help="gains in dB; sources not mentioned: 0")
+    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the input and of each output (default: 1)")
+    text = "one mix (default), a pair of output channels per source, or a single channel per source"
+    parser.add_argument("--outputs", choices=["mix", "stems", "mono-stems"], help=text)
+    option(parser, "--block", "block_length", whole(1), "N", "samples per block (default: chosen by the device)")
+    text = "upper limit on the latency of the separation (default: the dictionary's)"
+    option(parser, "--latency-ms", "latency_ms", positive("milliseconds"), "MS", text)
+    option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: chosen by the device)")
+    text = "convert the sample rate when the device refuses it, which adds latency"
+    parser.add_argument("--resample", action="store_true", help=text)
+    arguments.add_separation(parser)
+    parser.add_argument("--record", metavar="DIR", help="write the input and every stem to this folder")
+    text = "stop after this time (default: when interrupted)"
+    parser.add_argument("--for", type=positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
+    text = "accept loudspeakers that the microphone may hear"
+    parser.add_argument("--allow-feedback", action="store_true", help=text)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Separate the input device until interrupted."""
+    from rtnmf.control import terminal
+    from rtnmf.dictionary import load
+    from rtnmf.live import Live
+
+    dictionary = load(options.dictionary)
+    arguments.check_sources(options.dictionary, dictionary)
+    mixer = _mixer(options, dictionary.sources)
+    live = Live(dictionary, **arguments.given(options, *_DEVICE, "latency_ms", "record", *arguments.SEPARATION))
+    live.mixer = mixer
+    try:
+        with live:
+            _announce(live, options.dictionary, dictionary)
+            (terminal.show if sys.stdout.isatty() else terminal.lines)(live, options.seconds)
+    except KeyboardInterrupt:
+        if not live.facts:
+            raise
+    _sum_up(live)
+
+
+def _mixer(options: argparse.Namespace, sources: tuple[str, ...]) -> Mixer:
+    from rtnmf.engine.mixer import Mixer
+
+    soloed = tuple(options.solo or ())
+    if not (options.solo or options.gain or options.outputs in ("stems", "mono-stems")):
+        soloed = sources[:1]
+    return Mixer(sources, arguments.gains(options.gain or [], sources), soloed=soloed)
+
+
+def _announce(live: Live, name: str, learned: Dictionary) -> None:
+    """Print what comes in, what is heard and where it goes out, and notes on what costs quality."""
+    facts, rate = live.facts, live.sample_rate
+    for note in (_note_on_rate(live, name, learned), _note_on_latency(live, name, learned), _note_on_feedback(live)):
+        if note:
+            print(f"note: {note}", file=sys.stderr)
+    resampled = f", converted to {rate} Hz and back" if rate != facts["device_rate"] else ""
+    print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
+    print(f"output channels: {', '.join(f'{what} {_channels(numbers)}' for what, numbers in live.routes.items())}")
+    print(f"you hear: {_heard(live.mixer)}")
+    print(f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, and the device's blocks", flush=True)
+
+
+def _note_on_rate(live: Live, name: str, learned: Dictionary) -> str:
+    if live.sample_rate == learned.sample_rate:
+        return ""
+    return f"{name} was learned at {learned.sample_rate} Hz and is converted to {live.sample_rate} Hz"
+
+
+def _note_on_latency(live: Live, name: str, learned: Dictionary) -> str:
+    was_ms, is_ms = 1000 * learned.stft.latency / learned.sample_rate, 1000 * live.latency / live.sample_rate
+    if is_ms >= was_ms / 2:
+        return ""
+    is_trained = learned.is_trained
+    cost_db = max(0, _COST_AT_3_MS_DB[is_trained] - _COST_OF_DOUBLE_DB[is_trained] * math.log2(is_ms / 3))
+    return (
+        f"{name} was learned for {was_ms:.0f} ms and is used at {is_ms:.1f} ms: that costs about {cost_db:.1f} dB"
+        " of separation"
+    )
+
+
+def _note_on_feedback(live: Live) -> str:
+    facts = live.facts
+    if "JACK" in facts["host"] or (facts["input"] != facts["output"] and "default" not in facts["output"]):
+        return ""
+    return "use headphones: loudspeakers that the microphone hears would howl"
+
+
+def _channels(numbers: tuple[int, ...]) -> str:
+    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
+
+
+def _heard(mixer: Mixer) -> str:
+    heard = [source for source in mixer.heard if mixer.gains[source]]
+    muted = [source for source in mixer.sources if source not in heard]
+    rest = f"; muted: {', '.join(muted)} (choose with --solo or --gain)" if muted else ""
+    return f"{', '.join(heard) or 'nothing'}{rest}"
+
+
+def _sum_up(live: Live) -> None:
+    """Print how it went, and what was recorded."""
+    from rtnmf.control import terminal
+    from rtnmf.live.link.telemetry import shown_texts
+
+    stats = live.stats
+    times = stats.callback_ms
+    print(f"sounded for {stats.seconds:.1f} s; latency {terminal.latency_text(stats)}")
+    print(f"callback p50 {times['p50']:.2f} ms, p99 {times['p99']:.2f} ms")
+    print(", ".join(shown_texts(stats, with_zeros=True)))
+    for note in _notes_on_faults(live):
+        print(f"note: {note}", file=sys.stderr)
+    for path in live.recordings:
+        print(path)
+    if live.recording_failure:
+        raise ValueError(live.recording_failure)
+
+
+def _notes_on_faults(live: Live) -> list[str]:
+    stats = live.stats
+    notes = {
+        f"{stats.n_errors} blocks failed, the first with: {stats.error}": stats.n_errors,
+        f"{stats.n_lost} blocks were lost: larger blocks (--block), real-time priority (rtnmf doctor) and fewer other"
+        " programs help": stats.n_lost and not stats.n_restarts,
+        f"{stats.n_unrecorded} samples came too fast to be recorded, and are silent": stats.n_unrecorded,
+    }
+    return [note for note, is_due in notes.items() if is_due]

@@ -1,0 +1,147 @@
+"""`rtnmf report`: one page to see and hear a dictionary, and what it finds in a recording."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtnmf.cli import arguments, pages
+from rtnmf.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary
+    from rtnmf.frames.stft import STFT
+
+__all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "write a page to see and hear a dictionary, and what it finds in a recording"
+EXAMPLES = """examples:
+  rtnmf report clip.wav --components 3 -o report.html           blind
+  rtnmf report mix.wav desk.safetensors -o report.html          what a dictionary finds in a recording
+  rtnmf report desk.safetensors -o report.html                  a dictionary by itself"""
+
+_LEARNING = ("n_components", "n_iter", "sample_rate", "seed", "n_fft", "hop_length")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    whole, option = arguments.whole, arguments.option
+    parser.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help="audio, dictionary, or both")
+    text = "page to write (default: report.html)"
+    parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help=text)
+    option(parser, "--components", "n_components", whole(1), "N", "components to learn, blind (default: 3)")
+    text = "iterations of the factorisation (default: until it converges, at most 100)"
+    option(parser, "--iterations", "n_iter", whole(1), "N", text)
+    option(parser, "--seed", "seed", whole(0), "N", "seed of the random start (default: 0)")
+    option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate to learn at (default: the clip's)")
+    option(parser, "--window", "n_fft", whole(1), "SAMPLES", "window to learn with (default: 43 to 85 ms)")
+    option(parser, "--hop", "hop_length", whole(1), "SAMPLES", "hop to learn with (default: a quarter of the window)")
+    text = f"how much of the recording to show, from its start (default: {pages.SHOWN_S:g})"
+    option(parser, "--seconds", "seconds", arguments.positive("seconds"), "S", text)
+    text = "frequency axis of the pictures: logarithmic in Hz (default), mel scale, or notes"
+    parser.add_argument("--axis", choices=["hz", "mel", "note"], default="hz", help=text)
+    parser.add_argument("--truth", nargs="+", metavar="NAME=FILE", help="true stems, to state the SI-SDR")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the page of a clip, of a mix, or of a dictionary."""
+    pages.check_page(options.output)
+    if len(options.inputs) > 2:
+        raise ValueError(
+            f"{len(options.inputs)} inputs are too many: give a clip, a dictionary, or a mix and a dictionary"
+        )
+    if len(options.inputs) == 2:
+        _report_mix(options, *options.inputs)
+    elif _is_dictionary(options.inputs[0]):
+        _report_dictionary(options, options.inputs[0])
+    else:
+        _report_clip(options, options.inputs[0])
+
+
+def _is_dictionary(name: str) -> bool:
+    return name.endswith(".safetensors") or not (Path(name).exists() or "." in name)
+
+
+def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
+    from rtnmf.audio import files
+    from rtnmf.dictionary import load
+
+    _check_unused(options, "nothing is learned with a dictionary", *_LEARNING)
+    with files.open_audio(mix) as file:
+        dictionary = load(name, file.samplerate)
+    x, facts = pages.shown(mix, dictionary.sample_rate, options.seconds or pages.SHOWN_S)
+    truth = _truth(options.truth or [], dictionary, x)
+    _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))
+
+
+def _report_dictionary(options: argparse.Namespace, name: str) -> None:
+    from rtnmf.dictionary import load
+
+    _check_unused(options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "truth")
+    _write(options, name, load(name))
+
+
+def _report_clip(options: argparse.Namespace, clip: str) -> None:
+    _check_unused(options, "needs a mix and a dictionary", "truth")
+    began = time.perf_counter()
+    dictionary = _learned(options, clip)
+    learned = {"Time to learn": f"{time.perf_counter() - began:.1f} s"}
+    x, facts = pages.shown(clip, dictionary.sample_rate, options.seconds or pages.SHOWN_S)
+    _write(options, Path(clip).name, dictionary, x, facts | learned)
+
+
+def _write(options: argparse.Namespace, title: str, dictionary: Dictionary, *shown: Any, **measured: Any) -> None:
+    pages.write_report(options.output, title, dictionary, *shown, axis=options.axis, **measured)
+
+
+def _check_unused(options: argparse.Namespace, reason: str, *names: str) -> None:
+    flags = {name: options.flags.get(name, f"--{name}") for name in arguments.given(options, *names)}
+    if flags:
+        raise ValueError(f"{', '.join(flags.values())}: {reason}, leave it out")
+
+
+def _learned(options: argparse.Namespace, clip: str) -> Dictionary:
+    from rtnmf.learning.learn import learn
+
+    settings = arguments.given(options, "n_components", "n_iter", "sample_rate", "seed")
+    with progress_bar("learning") as progress:
+        return learn(clip, stft=_window(options), **settings, progress=progress)
+
+
+def _window(options: argparse.Namespace) -> STFT | None:
+    from rtnmf.frames.stft import STFT
+
+    if options.hop_length and not options.n_fft:
+        raise ValueError(f"--hop {options.hop_length} needs a --window: give both or neither")
+    return options.n_fft and STFT(options.n_fft, options.hop_length or max(1, options.n_fft // 4))
+
+
+def _truth(words: list[str], dictionary: Dictionary, x: Any) -> dict[str, Any]:
+    """Return {source: true stem of the shown clip} of words NAME=FILE."""
+    from rtnmf.audio import files
+
+    truth = {}
+    for word in words:
+        name, _, path = word.partition("=")
+        if name not in dictionary.sources or not path:
+            raise ValueError(
+                f"{word!r} is not a true stem: write NAME=FILE with one of {', '.join(dictionary.sources)}"
+            )
+        stem, _ = files.read(path, dictionary.sample_rate)
+        if len(stem) < len(x) or stem.shape[1] != x.shape[1]:
+            raise ValueError(f"{path}: has shape {stem.shape}, the recording {x.shape}: expected a stem of it")
+        truth[name] = stem[: len(x)]
+    return truth
+
+
+def _si_sdr_db(truth: dict[str, Any], x: Any, dictionary: Dictionary) -> dict[str, float]:
+    """Return the SI-SDR of the stems whose true ones are known."""
+    from rtnmf.engine.separator import separate
+    from rtnmf.measure.metrics import si_sdr
+
+    if not truth:
+        return {}
+    stems = dictionary.by_source(separate(x, dictionary))
+    return {source: si_sdr(stem, stems[source]) for source, stem in truth.items()}

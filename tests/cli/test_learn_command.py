@@ -1,0 +1,129 @@
+"""`rtnmf learn`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from command_line import assert_refused, run, sound
+from conftest import DEMO
+
+from rtnmf import STFT, Dictionary
+
+QUICK = ("--components", 2, "--iterations", 2)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Work in a folder with recordings of a voice and a keyboard."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("voice", "keyboard"):
+        (tmp_path / f"{name}.flac").write_bytes((DEMO / f"{name}-train.flac").read_bytes())
+    return tmp_path
+
+
+def test_sources_are_learned_and_trained(folder, capsys):
+    """Named recordings become a trained dictionary, which is described, with the next command to type."""
+    line = ("learn", "voice=voice.flac,voice.flac", "keys=keyboard.flac", "-o", "d.safetensors")
+    assert run(*line, "--iterations", 3, "--steps", 5) == 0
+    assert capsys.readouterr().out == (
+        "d.safetensors: voice, keys; 64 components, 44100 Hz, latency 46.4 ms\n"
+        "next: rtnmf separate MIX d.safetensors -o out/ or: rtnmf live d.safetensors\n"
+    )
+    learned = Dictionary.load("d.safetensors")
+    assert learned.is_trained
+    assert learned.learned_from == ("voice.flac", "voice.flac", "keyboard.flac")
+
+
+def test_one_recording_is_learned_blind(tmp_path):
+    """One recording without a name becomes a dictionary in which each component is a source."""
+    clip = sound(tmp_path / "clip=1.wav")
+    assert run("learn", clip, "-o", tmp_path / "c.safetensors", "--components", 4, "--rate", 8000) == 0
+    learned = Dictionary.load(tmp_path / "c.safetensors")
+    assert learned.sources == ("component-1", "component-2", "component-3", "component-4")
+    assert (learned.sample_rate, learned.stft) == (8000, STFT(512, 128))
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "stft"),
+    [
+        (16, STFT(1024, 64, latency=256)),
+        (3, STFT(1024, 12, latency=48)),
+        (1000, STFT(1024, 256)),
+        ("low", STFT(1024, 16, latency=64)),
+    ],
+)
+def test_latency_is_limited_in_ms(tmp_path, latency_ms, stft):
+    """`--latency-ms` keeps the window and shortens the synthesis; `low` is a sixteenth of the window."""
+    out = tmp_path / "d.safetensors"
+    assert run("learn", f"noise={sound(tmp_path / 'n.wav')}", "-o", out, *QUICK, "--latency-ms", latency_ms) == 0
+    assert Dictionary.load(out).stft == stft
+
+
+def test_seed_description_and_licence_are_passed_on(tmp_path):
+    """The same seed gives the same dictionary, another one another; texts are kept."""
+    clip, out = sound(tmp_path / "n.wav"), tmp_path / "d.safetensors"
+    learned = []
+    for seed in (1, 1, 2):
+        assert run("learn", clip, "-o", out, *QUICK, "--seed", seed, "--description", "x", "--licence", "CC0") == 0
+        learned.append(Dictionary.load(out))
+    assert learned[0] == learned[1]
+    assert not np.array_equal(learned[0].components, learned[2].components)
+    assert (learned[0].description, learned[0].licence) == ("x", "CC0")
+
+
+def test_one_source_says_what_is_missing(tmp_path, capsys):
+    """After learning one source the next command names what it is to be separated from."""
+    out = tmp_path / "d.safetensors"
+    assert run("learn", f"voice={sound(tmp_path / 'n.wav')}", "-o", out, *QUICK) == 0
+    assert f"next: rtnmf separate MIX {out}+OTHER -o out/" in capsys.readouterr().out
+
+
+def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
+    """What cannot be learned is one line that names a file, a source or a flag, and no dictionary is written."""
+    monkeypatch.chdir(tmp_path)
+    sound("mix.wav")
+    soundfile.write("silent.wav", np.zeros(5000), 8000)
+    soundfile.write("short.wav", np.ones(1), 8000)
+    Path("text.wav").write_text("no sound")
+    trained = "but the training needs two sources to tell apart: leave it out, or give another"
+    requests = {
+        "voice fan=x.wav": "'voice' names no source",
+        "voice=mix.wav voice=mix.wav": "source 'voice' is named twice",
+        "voice=silent.wav": "silent.wav is silent: record it again",
+        "voice=short.wav": "short.wav has 1 samples, expected at least 512",
+        "voice=text.wav": "text.wav: not an audio file",
+        "voice=mix.wav --latency-ms 0.1": "--latency-ms is 0.1, expected at least two samples, 0.125 ms",
+        "voice=mix.wav --steps 5": f"--steps is 5, {trained}",
+        "mix.wav --steps 5": f"--steps is 5, {trained}",
+        "a=mic b=mic:3": "write mic:10 for ten seconds",
+    }
+    for line, message in requests.items():
+        assert_refused(["learn", *line.split(), "-o", "o.safetensors"], message, capsys)
+    outputs = {
+        "no/d.safetensors": "no/d.safetensors: cannot be written (there is no such folder)",
+        "mix.wav": "--output is 'mix.wav', expected a name that ends in .safetensors",
+    }
+    for output, message in outputs.items():
+        assert_refused(["learn", "voice=mix.wav", "-o", output], message, capsys)
+    assert_refused(["learn", "mix.wav", "-o", "o.safetensors", "--report", "x.txt"], "not the name of a page", capsys)
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_report_shows_what_was_learned_and_the_clip(tmp_path, capsys):
+    """`--report` writes a page: of the clip too where one was learned blind, of the dictionary alone otherwise."""
+    clip, out, page = sound(tmp_path / "n.wav"), tmp_path / "d.safetensors", tmp_path / "d.html"
+    for recording, is_shown in ((clip, True), (f"noise={clip}", False)):
+        assert run("learn", recording, "-o", out, *QUICK, "--report", page) == 0
+        assert capsys.readouterr().err == f"{page}\n"
+        assert ("the clip" in page.read_text(encoding="utf-8")) == is_shown
+
+
+def test_the_learning_script_learns(tmp_path):
+    """`scripts/learn.py`, the commented example in Python, learns a dictionary of the files that it is given."""
+    script = Path(__file__).parent.parent.parent / "scripts" / "learn.py"
+    clips = [sound(tmp_path / f"{name}.wav") for name in ("voice", "fan")]
+    subprocess.run([sys.executable, script, *clips, tmp_path / "d.safetensors"], check=True, capture_output=True)
+    assert Dictionary.load(tmp_path / "d.safetensors").sources == ("voice", "fan")

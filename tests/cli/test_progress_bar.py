@@ -1,0 +1,27 @@
+"""The progress bar."""
+
+import os
+import pty
+
+from rtnmf.cli.progress_bar import progress_bar
+
+
+def test_without_a_terminal_nothing_is_shown(capfd):
+    """Where stderr is not a terminal, progress is accepted and nothing is printed."""
+    with progress_bar("learning") as progress:
+        assert progress("voice", 1, 2) is not False
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_terminal_shows_the_stage_as_it_is_called(monkeypatch):
+    """On a terminal the bar shows title and stage, and names in brackets are text rather than markup."""
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as stderr:
+        monkeypatch.setattr("sys.stderr", stderr)
+        monkeypatch.setenv("TERM", "xterm")
+        with progress_bar("learning") as progress:
+            progress("[red]voice[/red]", 1, 2)
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    assert "learning [red]voice[/red]" in shown
+    assert "50%" in shown
