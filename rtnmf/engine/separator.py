@@ -84,8 +84,8 @@ class Separator:
         self._mix = None if gains is None else self._mixing(self._weights(gains))
         self._plan = _plan(self.dictionary, mask_power)
         self._stream = hop.started(self._plan, n_channels)
-        self._flat = n_channels == 1
         self.process(np.zeros((0, n_channels), np.float32))  # compiles, so that no later block is late
+        self._flat = n_channels == 1
 
     @property
     def latency(self) -> int:

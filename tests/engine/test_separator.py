@@ -236,6 +236,7 @@ def test_stereo_keeps_the_image(dictionary, speech):
 def test_shapes_follow_the_block(dictionary):
     """One-dimensional blocks give one-dimensional stems, also when they hold one sample or none."""
     separator = Separator(dictionary)
+    assert separator.flush().shape == (2, separator.latency)
     assert separator.process(noise(100)).shape == (2, 100)
     assert separator.flush().shape == (2, separator.latency)
     assert separator.process(noise(100, 1)).shape == (2, 100, 1)
