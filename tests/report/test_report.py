@@ -1,4 +1,4 @@
-"""The page in a browser, and the command that writes it."""
+"""The page, as text and in a browser."""
 
 import json
 import re
@@ -6,12 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import DEMO, random_dictionary
+from conftest import random_dictionary
 
 from rtnmf import STFT, Dictionary, report
-from rtnmf.audio import files
-from rtnmf.cli.main import main
-from rtnmf.dictionary import preset_folder
 from rtnmf.report import pictures
 
 HOSTILE = '<script>document.title="owned"</script>'
@@ -222,71 +219,7 @@ def test_large_pages_hold_opus(speech, monkeypatch):
     assert "audio/wav" not in text
 
 
-def test_a_page_of_twenty_seconds_is_small(tmp_path):
-    """A page of twenty seconds and three components is under 6 MB."""
-    clip = preset_folder() / "clips" / "inst_piano.flac"
-    line = ["report", clip, "--rate", 22050, "--window", 8192, "--hop", 512, "--iterations", 10, "--seconds", 20]
-    assert run(*line, "-o", tmp_path / "page.html") == 0
-    assert 500_000 < (tmp_path / "page.html").stat().st_size < 6_000_000
-
-
 def test_silence_and_a_single_sample_have_a_page():
     """Clips of silence and of a single sample give a page with players."""
     for clip in (np.zeros((5000, 1)), np.ones((1, 2))):
         assert "<audio" in report.render(report.describe("x", random_dictionary(SMALL), clip, n_components=1))
-
-
-def run(*arguments):
-    """Run the command in this process."""
-    return main([str(argument) for argument in arguments])
-
-
-def test_command_writes_pages_of_clips_mixes_and_dictionaries(tmp_path, speech, capsys):
-    """The command writes pages of clips, of mixes, and of dictionaries, and says where."""
-    clip, desk, out = tmp_path / "clip.wav", tmp_path / "desk.safetensors", tmp_path / "out.html"
-    files.write(clip, speech[:20000], 16000)
-    random_dictionary(SMALL).save(desk)
-    cases = {
-        ("report", clip, "--components", 2, "--window", 2048, "--iterations", 5, "--seconds", 1): "component-2",
-        ("report", clip, desk, "--truth", f"a={clip}"): "SI-SDR",
-        ("report", desk): "b 4",
-        ("report", "keyboard"): "keyboard 32",
-    }
-    for arguments, shown in cases.items():
-        assert run(*arguments, "-o", out) == 0
-        assert capsys.readouterr().err.splitlines()[-1] == str(out)
-        assert shown in out.read_text(encoding="utf-8")
-    for arguments in (
-        ("learn", clip, "-o", tmp_path / "c.safetensors", "--iterations", 5),
-        ("separate", clip, desk, "-o", tmp_path / "o"),
-        ("evaluate", DEMO, "--components", 4, "--steps", 5),
-    ):
-        out.unlink()
-        assert run(*arguments, "--report", out) == 0
-        assert "</html>" in out.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("a.wav", "b", "c"), "3 inputs are too many"),
-        (("none",), "'none' is neither a dictionary file nor a preset"),
-        (("clip.wav", "speech+keyboard", "--truth", "kazoo=clip.wav"), "'kazoo=clip.wav' is not a true stem"),
-        (("clip.wav", "--truth", "a=clip.wav"), "--truth: needs a mix and a dictionary"),
-        (("clip.wav", "speech+keyboard", "--components", "3"), "--components: nothing is learned with a dictionary"),
-        (("clip.wav", "-o", "clip.wav"), "'clip.wav' is not the name of a page"),
-        (("clip.wav", "-o", "no/x.html"), "no/x.html: there is no such folder"),
-        (("nope.wav",), "nope.wav: no such file"),
-        (("clip.wav", "speech+keyboard", "--truth", "speech=short.wav"), "expected a stem of it"),
-        (("clip.wav", "--window", "1001"), "--window is 1001, expected an even number"),
-        (("clip.wav", "--hop", "100"), "--hop 100 needs a --window"),
-    ],
-)
-def test_bad_requests_are_one_line(tmp_path, speech, capsys, monkeypatch, arguments, message):
-    """What cannot be done is said in one line, with status 2 and without a page."""
-    monkeypatch.chdir(tmp_path)
-    files.write("clip.wav", speech[:20000], 16000)
-    files.write("short.wav", speech[:10000], 16000)
-    assert run("report", *arguments) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "report.html").exists()

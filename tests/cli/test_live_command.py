@@ -1,0 +1,154 @@
+"""`rtnmf live`, on a real audio server."""
+
+import argparse
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from command_line import assert_refused, run
+from jack_desk import peer, server  # noqa: F401
+
+from rtnmf.audio import files
+from rtnmf.cli import live as command
+
+pytestmark = pytest.mark.timeout(60)
+
+RTNMF = [sys.executable, "-m", "rtnmf"]
+LIVE = ("live", "desk.safetensors", "--input", "peer", "--output", "peer")
+
+
+def started(*arguments):
+    """Start the command, and return it when it sounds."""
+    command = subprocess.Popen([*RTNMF, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "latency:" not in (line := command.stdout.readline()):
+        assert line, command.stderr.read()
+    return command
+
+
+def recorded(folder):
+    """Return the recordings of the input and of the stems."""
+    return [files.read(folder / f"{name}.wav")[0] for name in ("input", "voice", "fan")]
+
+
+def test_it_says_what_is_heard_and_ends_by_itself(peer, capfd):  # noqa: F811
+    """The first source is heard and the others are not, and it says so; levels and meters are lines of text."""
+    ended = run(*LIVE, "--for", 2.5)
+    said = capfd.readouterr()
+    assert (ended, said.err) == (0, "")
+    assert "peer to peer, 48000 Hz\noutput channels: mix 1-2\nyou hear: voice; muted: fan" in said.out
+    assert "latency: 21.3 ms = 1024 samples" in said.out
+    assert re.search(r"\d s  voice -\d+ dB  fan -\d+ dB  in -\d+ dB  out -\d+ dB  load \d+ %", said.out)
+    assert re.search(r"sounded for 2\.\d s; latency .*algorithm 21\.3\)", said.out)
+    assert re.search(r"load \d+ %, updates 5, late \d+, lost \d+, xruns \d+, errors 0, ", said.out)
+
+
+def test_mono_stems_and_devices_by_number(peer, capfd):  # noqa: F811
+    """Devices may be given by their numbers in `rtnmf devices`, and each stem goes to a channel of its own."""
+    assert run("devices") == 0
+    number = re.search(r"^ *(\d+) +peer ", capfd.readouterr().out, re.MULTILINE)[1]
+    options = ("--outputs", "mono-stems", "--latency-ms", 3, "--for", 0.5)
+    assert run("live", "desk.safetensors", "--input", number, "--output", number, *options) == 0
+    said = capfd.readouterr()
+    assert "peer to peer, 48000 Hz\noutput channels: voice 1, fan 2\nyou hear: voice, fan\n" in said.out
+    cost = r"note: desk.safetensors was learned for 21 ms and is used at 3.0 ms: that costs about 1.1 dB of separation"
+    assert cost in said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_with_the_recordings_closed(peer, tmp_path, number):  # noqa: F811
+    """Ctrl-C, kill and a closed terminal end it, with recordings of all that was heard."""
+    command = started(*LIVE, "--record", "take")
+    time.sleep(1)
+    command.send_signal(number)
+    out, err = command.communicate(timeout=10)
+    assert (command.returncode, err) == (0, "")
+    assert out.endswith("take/input.wav\ntake/voice.wav\ntake/fan.wav\n")
+    x, voice, fan = recorded(tmp_path / "take")
+    assert len(x) == len(voice) == len(fan) > 40_000
+    np.testing.assert_allclose(voice + fan, x, atol=1e-6)
+
+
+def test_second_ctrl_c_costs_no_recording(peer, tmp_path):  # noqa: F811
+    """A second Ctrl-C, while the first is being obeyed, costs nothing of the recordings, the flushed end included."""
+    command = started(*LIVE, "--record", "take")
+    time.sleep(0.5)
+    for _ in range(3):
+        command.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    command.communicate(timeout=10)
+    x, voice, fan = recorded(tmp_path / "take")
+    np.testing.assert_allclose(voice + fan, x, atol=1e-6)
+
+
+def test_a_closed_terminal_ends_it(peer, tmp_path):  # noqa: F811
+    """A terminal has keys and meters, and closing it ends the command with whole recordings."""
+    arguments = [*RTNMF, *LIVE, "--record", "take"]
+    number, terminal_end = pty.fork()
+    if number == 0:
+        os.environ["TERM"] = "xterm"
+        os.execv(arguments[0], arguments)  # noqa: S606  # in a terminal of its own
+    seen = read_until(terminal_end, "quit")
+    os.write(terminal_end, b"2")
+    os.write(terminal_end, b"s")
+    seen += read_until(terminal_end, "solo", count=3)
+    assert "█" in seen
+    os.close(terminal_end)
+    _, status = os.waitpid(number, 0)
+    assert os.waitstatus_to_exitcode(status) in (0, 2)
+    assert len({len(x) for x in recorded(tmp_path / "take")}) == 1
+
+
+def read_until(terminal_end, word, count=1, seconds=20):
+    """Return what a terminal shows until a word has come up often enough."""
+    seen, end = "", time.monotonic() + seconds
+    while seen.count(word) < count:
+        assert time.monotonic() < end, seen
+        if select.select([terminal_end], [], [], 0.2)[0]:
+            seen += os.read(terminal_end, 65536).decode(errors="replace")
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("live speech", "speech has one source only"),
+        ("live desk.safetensors --solo drum", "'drum'"),
+        ("live desk.safetensors --gain drum=0", "names no source"),
+        ("live desk.safetensors --input nothing", "no input device is called 'nothing': choose one of: "),
+        ("live desk.safetensors --rate 44100", "refuses 44100 Hz, it prefers 48000 Hz"),
+        ("live desk.safetensors --input peer --channels 2", "'peer' has 1 input channels, 2 were asked for"),
+        ("live desk.safetensors --latency-ms 0.1", "--latency-ms is 0.1, expected"),
+        ("live desk.safetensors --block 100000", "--block is 100000, expected"),
+        ("live desk.safetensors --outputs mono-stems --channels 2", "outputs is 'mono-stems' with --channels 2"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(peer, capfd, line, message):  # noqa: F811
+    """What cannot be done is one line on stderr that names a device, a source or a flag, and exit code 2."""
+    assert_refused(line.split(), message, capfd)
+
+
+@pytest.mark.parametrize(
+    ("line", "soloed", "gains"),
+    [
+        ("", ("voice",), (1, 1)),
+        ("--solo fan", ("fan",), (1, 1)),
+        ("--gain fan=-20", (), (1, pytest.approx(0.1))),
+        ("--solo fan --gain fan=-inf", ("fan",), (1, 0)),
+        ("--outputs mix", ("voice",), (1, 1)),
+        ("--outputs stems", (), (1, 1)),
+        ("--outputs mono-stems", (), (1, 1)),
+    ],
+)
+def test_the_first_source_is_heard_unless_something_else_is_asked_for(line, soloed, gains):
+    """Without --solo, --gain or stems the first source is heard alone."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    mixer = command._mixer(parser.parse_args(["d", *line.split()]), ("voice", "fan"))
+    assert (mixer.soloed, tuple(mixer.gains.values())) == (soloed, gains)
