@@ -11,7 +11,8 @@ import rtnmf
 # A source takes the name of its file; several recordings of it may be given as a list.
 recordings = {clip.stem: clip for clip in clips}
 
-# Each recording becomes a magnitude spectrogram V; KL-NMF finds W and H with V ~ W H, and W is kept.
+# Each recording becomes a magnitude spectrogram V; KL-NMF finds W and H with V ~ W H, and W is kept. Columns of the
+# same number are then trained on mixtures of the recordings, to separate them better.
 dictionary = rtnmf.learn(recordings, n_components=32, seed=0)
 
 # One file holds the components, whose they are, the sample rate and the STFT they belong to.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LEARNING",
     "SEPARATION",
+    "add_block",
     "add_device",
     "add_learning",
     "add_separation",
@@ -76,6 +77,11 @@ def add_separation(parser: argparse.ArgumentParser) -> None:
     option(parser, "--updates", "n_iter", whole(1), "N", text)
     text = "exponent of the masks: a larger one decides more sharply (default: 1)"
     option(parser, "--power", "mask_power", float, "P", text)
+
+
+def add_block(parser: argparse.ArgumentParser) -> None:
+    """Add the option of how many samples a block has, where no device chooses it."""
+    option(parser, "--block", "block_length", whole(1), "N", "samples per block (default: 512)", 512)
 
 
 def add_device(parser: argparse.ArgumentParser, flag: str, what: str) -> None:

@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole, positive, option = arguments.whole, arguments.positive, arguments.option
     text = "dictionary files and presets (default: speech+keyboard)"
     parser.add_argument("dictionary", nargs="?", default="speech+keyboard", metavar="DICT[+DICT...]", help=text)
-    option(parser, "--block", "block_length", whole(1), "N", "samples per block (default: 512)", 512)
+    arguments.add_block(parser)
     option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: the dictionary's)")
     text = "upper limit on the latency of the separation (default: the dictionary's)"
     option(parser, "--latency-ms", "latency_ms", positive("milliseconds"), "MS", text)
-    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the stream (default: 1)", 1)
+    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the stream (default: 1)")
     arguments.add_separation(parser)
     option(parser, "--seconds", "duration_s", positive("seconds"), "S", "length of the noise (default: 20)", 20.0)
     parser.add_argument("--json", action="store_true", help="print JSON")

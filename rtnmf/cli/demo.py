@@ -25,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     text = "folder for the files (default: rtnmf-demo)"
     parser.add_argument("output", nargs="?", default="rtnmf-demo", metavar="DIR", help=text)
-    arguments.option(
-        parser, "--block", "block_length", arguments.whole(1), "N", "samples per block (default: 512)", 512
-    )
+    arguments.add_block(parser)
 
 
 def run(options: argparse.Namespace) -> None:
