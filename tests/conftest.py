@@ -1,9 +1,12 @@
 """Sounds and dictionaries that several tests use."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jack_server import ENVIRONMENT, Peer, Server
+from sounding import sounding_processes
 
 from rtnmf import STFT, Dictionary
 from rtnmf.audio import files
@@ -37,3 +40,27 @@ def random_dictionary(stft, sources=("a", "b"), n_each=4, sample_rate=16000, tra
 def dictionary(stft, request):
     """Return a dictionary of two random sources for each window pair, also trained."""
     return random_dictionary(stft, trained=request.param)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """Run an audio server for all tests that leave it as it was."""
+    with contextlib.closing(Server()) as server:
+        yield server
+
+
+@pytest.fixture
+def on_server(monkeypatch):
+    """Point PortAudio at the tests' audio server, and see that no sounding process outlives the test."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    yield
+    assert not sounding_processes()
+
+
+@pytest.fixture
+def peer(server, on_server, tmp_path):
+    """Run a peer, a microphone and two loudspeakers, on the audio server."""
+    server.ensure()
+    with contextlib.closing(Peer(tmp_path)) as peer:
+        yield peer

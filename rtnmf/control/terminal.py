@@ -1,4 +1,4 @@
-"""What moves in a terminal: progress bars, and a running separation with its keys; plain lines without a terminal."""
+"""A running separation in a terminal: a panel of strips with keys to play them, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from rtnmf.live import Live, Stats
 
-__all__ = ["key_pressed", "latency_text", "lines", "panel", "progress_bar", "show"]
+__all__ = ["key_pressed", "latency_text", "lines", "panel", "show"]
 
 _FRAME_S = 1 / 15
 _LINE_S = 2.0
@@ -25,12 +26,13 @@ _LOWEST_DB = -60.0
 _NOTHING_DB = -120.0
 _SILENCE = "nothing comes in from {!r}: is it muted? Choose another with --input, see: rtnmf devices"
 _GAIN_STEP_DB = 1.0
+_LOWEST_GAIN, _HIGHEST_GAIN = 0.001, 10.0  # within the reach of keys
 _KEY = re.compile(r"\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Z]|.", re.DOTALL)
 _ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down"}
 
 
 def show(live: Live, seconds: float | None) -> None:
-    """Show what goes on, and obey the keys, until q is pressed, the time is over, or it is closed."""
+    """Show a panel and act on keys until q is pressed, the time is over, or the separation is closed."""
     from rich.console import Console
     from rich.live import Live as Screen
 
@@ -46,24 +48,21 @@ def show(live: Live, seconds: float | None) -> None:
 
 
 def lines(live: Live, seconds: float | None) -> None:
-    """Print a line now and then, and whenever the state changes."""
+    """Print a line every two seconds and when the state changes, and on stderr what goes wrong, once."""
     end = math.inf if seconds is None else time.monotonic() + seconds
-    told, next_s, failure = "sounding", time.monotonic() + _LINE_S, ""
-    is_told = False
+    shown, next_s, noted = "sounding", time.monotonic() + _LINE_S, ""
     while time.monotonic() < end and not live.wait(min(0.1, max(0.0, end - time.monotonic()))):
         stats = live.stats
-        state = stats.state if stats.state == "sounding" else f"{stats.state}: {stats.reason}"
-        if live.recording_failure and live.recording_failure != failure:
-            failure = live.recording_failure
-            print(f"note: {failure}", file=sys.stderr)
-        if state != told or time.monotonic() >= next_s:
-            if state != told and state == "sounding":
+        state = _state_text(stats)
+        trouble = _trouble(live, stats)
+        if trouble and trouble != noted:
+            print(f"note: {trouble}", file=sys.stderr, flush=True)
+            noted = trouble
+        if state != shown or time.monotonic() >= next_s:
+            if state != shown and state == "sounding":
                 print("sounding again", flush=True)
-            print(_line(stats) if stats.state == "sounding" else state, flush=True)
-            if _is_silent(stats) and not is_told:
-                is_told = True
-                print(f"note: {_SILENCE.format(live.facts['input'])}", file=sys.stderr, flush=True)
-            told, next_s = state, time.monotonic() + _LINE_S
+            print(_line(stats) if state == "sounding" else state, flush=True)
+            shown, next_s = state, time.monotonic() + _LINE_S
 
 
 def _line(stats: Stats) -> str:
@@ -72,12 +71,20 @@ def _line(stats: Stats) -> str:
     return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_meters(stats)}"
 
 
-def _is_silent(stats: Stats) -> bool:
-    return stats.state == "sounding" and stats.seconds > _LINE_S and stats.input_db < _NOTHING_DB
+def _state_text(stats: Stats) -> str:
+    return stats.state if stats.state == "sounding" else f"{stats.state}: {stats.reason}"
+
+
+def _trouble(live: Live, stats: Stats) -> str:
+    """Return what keeps a stream that sounds from being heard or recorded, in one sentence; empty if nothing."""
+    if live.recording_failure or stats.state != "sounding":
+        return live.recording_failure
+    is_silent = stats.seconds > _LINE_S and stats.input_db < _NOTHING_DB
+    return stats.warning or (_SILENCE.format(live.facts["input"]) if is_silent else "")
 
 
 def key_pressed(live: Live, key: str, chosen: int) -> int:
-    """Do what a key asks for, with the source of number `chosen`, and return the number that is chosen now."""
+    """Do what a key asks for, with source number `chosen` (from 0), and return the number that is chosen now."""
     n_sources = len(live.sources)
     if key.isascii() and key.isdecimal() and 1 <= int(key) <= n_sources:
         return int(key) - 1
@@ -92,52 +99,57 @@ def key_pressed(live: Live, key: str, chosen: int) -> int:
         live.bypass = not live.bypass
     elif key in ("+", "=", "-"):
         step_db = _GAIN_STEP_DB if key != "-" else -_GAIN_STEP_DB
-        live.gains = {source: min(10.0, max(0.001, live.gains[source]) * 10 ** (step_db / 20))}
+        live.gains = {source: min(_HIGHEST_GAIN, max(_LOWEST_GAIN, live.gains[source]) * 10 ** (step_db / 20))}
     return chosen
 
 
 def panel(live: Live, chosen: int) -> Table:
-    """Return the picture of this moment."""
+    """Return the picture of this moment, with source number `chosen` (from 0) marked."""
     from rich.table import Table
     from rich.text import Text
 
     stats = live.stats
-    table = Table.grid(padding=(0, 1))
+    strips = Table.grid(padding=(0, 1))
     for i, source in enumerate(live.sources):
-        is_heard = source in live.heard and not live.bypass
-        style = "bold" if i == chosen else ""
-        states = (("solo", source in live.soloed), ("muted", source in live.muted), ("not heard", not is_heard))
-        marks = [word for word, is_on in states if is_on]
-        gain_db = 20 * math.log10(live.gains[source]) if live.gains[source] > 0 else -math.inf
-        table.add_row(
-            Text(f"{'>' if i == chosen else ' '} {i + 1}", style),
-            Text(source, style),
-            Text(_bar(stats.levels_db[source]), "green" if is_heard else "bright_black"),
-            Text(_db_text(stats.levels_db[source]), justify="right"),
-            Text(f"gain {gain_db:+.0f} dB", "" if is_heard else "bright_black"),
-            Text(" ".join(marks)),
-        )
-    outer = Table.grid()
-    outer.add_row(
-        Text(f"{live.facts['input']} to {live.facts['output']}, {live.sample_rate} Hz, {stats.seconds:.0f} s")
-    )
-    if stats.state != "sounding":
-        outer.add_row(Text(f"{stats.state}: {stats.reason}", "bold red"))
-    elif _is_silent(stats):
-        outer.add_row(Text(_SILENCE.format(live.facts["input"]), "bold red"))
-    elif live.recording_failure:
-        outer.add_row(Text(live.recording_failure, "bold red"))
-    outer.add_row(table)
+        strips.add_row(*_strip(live, source, stats.levels_db[source], number=i + 1, is_chosen=i == chosen))
+    trouble = _trouble(live, stats) if stats.state == "sounding" else _state_text(stats)
     bypass = "   BYPASS" if live.bypass else ""
-    outer.add_row(Text(f"in {_db_text(stats.input_db)}   out {_db_text(stats.output_db)}{bypass}"))
-    outer.add_row(Text(f"latency {latency_text(stats)}"))
-    outer.add_row(Text(_meters(stats)))
-    outer.add_row(Text("1-9 or arrows choose   s solo   m mute   + - gain   b bypass   q quit", "bright_black"))
+    rows: list[Table | Text] = [
+        Text(f"{live.facts['input']} to {live.facts['output']}, {live.sample_rate} Hz, {stats.seconds:.0f} s"),
+        *([Text(trouble, "bold red")] if trouble else []),
+        strips,
+        Text(f"in {_db_text(stats.input_db)}   out {_db_text(stats.output_db)}{bypass}"),
+        Text(f"latency {latency_text(stats)}"),
+        Text(_meters(stats)),
+        Text("1-9 or arrows choose   s solo   m mute   + - gain   b bypass   q quit", "bright_black"),
+    ]
+    outer = Table.grid()
+    for row in rows:
+        outer.add_row(row)
     return outer
 
 
+def _strip(live: Live, source: str, level_db: float, *, number: int, is_chosen: bool) -> list[Text]:
+    """Return the cells of a source: number, name, meter, level, gain, output channels and state."""
+    from rich.text import Text
+
+    is_heard = source in live.heard and not live.bypass
+    name_style, style = "bold" if is_chosen else "", "" if is_heard else "bright_black"
+    states = (("solo", source in live.soloed), ("muted", source in live.muted), ("not heard", not is_heard))
+    gain_db = 20 * math.log10(abs(live.gains[source])) if live.gains[source] else -math.inf
+    return [
+        Text(f"{'>' if is_chosen else ' '} {number}", name_style),
+        Text(source, name_style),
+        Text(_bar(level_db), "green" if is_heard else "bright_black"),
+        Text(_db_text(level_db), justify="right"),
+        Text(f"gain {gain_db:+.0f} dB", style),
+        Text(f"to {'+'.join(map(str, live.routes[source]))}" if source in live.routes else "", style),
+        Text(" ".join(word for word, is_on in states if is_on)),
+    ]
+
+
 def latency_text(stats: Stats) -> str:
-    """Return the latency and where it comes from."""
+    """Return the latency in ms and what it is made of."""
     parts = {name: ms for name, ms in stats.latency_ms.items() if ms or name == "algorithm"}
     return f"{sum(parts.values()):.1f} ms ({', '.join(f'{name} {ms:.1f}' for name, ms in parts.items())})"
 
@@ -163,7 +175,7 @@ def _db_text(level_db: float) -> str:
 
 @contextlib.contextmanager
 def _keys() -> Iterator[Any]:
-    """Give a function that waits so many seconds for a key, and returns it, or "" for none."""
+    """Give a function that waits at most some seconds for a key, and returns it, or "" for none."""
     if not sys.stdin.isatty():
         yield _no_key
     elif os.name == "nt":
@@ -188,7 +200,7 @@ def _no_key(seconds: float) -> str:
 
 
 class _UnixKeys:
-    """The keys that were pressed in a terminal, one by one, however many come at once."""
+    """Return the keys pressed in a terminal one by one, however many come at once."""
 
     def __init__(self) -> None:
         self._waiting: list[str] = []
@@ -215,20 +227,3 @@ def _windows_key(seconds: float) -> str:
     if typed in ("\x00", "\xe0"):
         return {"H": "up", "P": "down"}.get(msvcrt.getwch(), "")  # type: ignore[attr-defined]
     return typed
-
-
-@contextlib.contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar on a terminal, and give the function that moves it."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(title)
-
-        def advance(what: str, done: int, total: int) -> None:
-            from rich.markup import escape
-
-            bar.update(task, description=escape(f"{title} {what}"), completed=done, total=total)
-
-        yield advance

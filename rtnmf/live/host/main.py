@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from rtnmf.live.host.callback import Shared
-from rtnmf.live.host.opening import Opened, opened, warm_up
+from rtnmf.live.host.opening import Opened, opened, planned, warm_up
 from rtnmf.live.host.portaudio import leave, portaudio, restart
 from rtnmf.live.link.memory import attach
 from rtnmf.live.link.protocol import Layout, Settings
@@ -59,6 +59,8 @@ def _wait_for_the_end(pipe: BinaryIO, ended: threading.Event) -> None:
 
 
 def _sound(settings: Settings, say: Callable[..., None], ended: threading.Event) -> None:
+    if not settings.keep_trying:
+        _check_devices(settings)
     say(state="warming")
     warm_up(settings)
     shared = Layout(settings).views(attach(settings.handle))
@@ -74,6 +76,16 @@ def _sound(settings: Settings, say: Callable[..., None], ended: threading.Event)
     say(state="closed")
     if sounding.ports is not None:
         sounding.ports.close()
+
+
+def _check_devices(settings: Settings) -> None:
+    """Raise what is wrong with the devices before the long work of warming up."""
+    sounddevice = portaudio()
+    try:
+        planned(sounddevice, settings)
+    except ValueError as error:
+        if not isinstance(error.__cause__, sounddevice.PortAudioError):  # which may be over in a moment
+            raise
 
 
 def _opened_when_possible(

@@ -18,11 +18,21 @@ from rtnmf.live.host.resampling import Resampling
 from rtnmf.live.link.memory import Mailbox
 from rtnmf.live.link.protocol import Settings, routes
 
-__all__ = ["Opened", "opened", "warm_up"]
+__all__ = ["Opened", "Plan", "opened", "planned", "warm_up"]
 
 _RESAMPLING_BLOCK = 512
 _REHEARSAL = 4
 _INVALID_RATE = -9997
+
+
+class Plan(NamedTuple):
+    """What a stream is opened with."""
+
+    pair: Pair
+    n_outputs: int
+    device_rate: int
+    rate: int
+    """Of the separation."""
 
 
 class Opened(NamedTuple):
@@ -69,8 +79,8 @@ def _rehearsed(separator: Separator, wanted: int) -> Deadline:
     return deadline
 
 
-def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
-    """Open and start the stream that the settings ask for.
+def planned(sounddevice: Any, settings: Settings) -> Plan:
+    """Return the devices, channels and rates that the settings ask for.
 
     Raises
     ------
@@ -79,7 +89,13 @@ def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
     """
     pair = chosen(settings.input, settings.output, allow_feedback=settings.allow_feedback)
     n_outputs = _n_outputs(settings, pair)
-    device_rate, rate = _sample_rates(sounddevice, settings, pair, n_outputs)
+    return Plan(pair, n_outputs, *_sample_rates(sounddevice, settings, pair, n_outputs))
+
+
+def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
+    """Open and start the stream that the settings ask for; raises as `planned` does."""
+    plan = planned(sounddevice, settings)
+    pair, n_outputs, device_rate, rate = plan
     block_length, resampling = settings.block_length, None
     if device_rate != rate:
         block_length = block_length or _RESAMPLING_BLOCK
@@ -97,12 +113,11 @@ def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
         "labels": engine.separator.dictionary.labels,
         "n_outputs": n_outputs,
     }
-    options = {"samplerate": device_rate, "blocksize": block_length, "callback": callback}
     gc.collect()
     gc.freeze()
     gc.disable()
     try:
-        stream, watched = _started(sounddevice, settings, pair, n_outputs, options)
+        stream, watched = _started(sounddevice, settings, plan, blocksize=block_length, callback=callback)
     except sounddevice.PortAudioError as error:
         gc.unfreeze()
         gc.enable()
@@ -110,25 +125,27 @@ def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
     return Opened(stream, callback, facts, watched)
 
 
-def _started(
-    sounddevice: Any, settings: Settings, pair: Pair, n_outputs: int, options: dict[str, Any]
-) -> tuple[Any, ports.Ports | None]:
+def _started(sounddevice: Any, settings: Settings, plan: Plan, **options: Any) -> tuple[Any, ports.Ports | None]:
     """Open the stream, name its ports in JACK, and start it; close it when it does not start."""
     stream = sounddevice.Stream(
-        device=pair.numbers,
-        channels=(settings.n_channels, n_outputs),
+        device=plan.pair.numbers,
+        channels=(settings.n_channels, plan.n_outputs),
+        samplerate=plan.device_rate,
         latency="low",
         dtype="float32",
         **options,
     )
+    watched = None
     try:
-        watched = ports.opened() if "JACK" in pair.input.host else None
+        watched = ports.opened() if "JACK" in plan.pair.input.host else None
         if watched is not None:
             inputs = ports.input_names(settings.n_channels)
-            watched.rename(inputs, ports.output_names(routes(settings, n_outputs), inputs))
+            watched.rename(inputs, ports.output_names(routes(settings, plan.n_outputs), inputs))
         stream.start()
     except BaseException:
         stream.close()
+        if watched is not None:
+            watched.close()
         raise
     return stream, watched
 

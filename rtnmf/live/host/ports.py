@@ -54,6 +54,7 @@ class Ports:
         }
         self._links: dict[int, dict[str, _Identity]] = {port.uuid: {} for port in ordered}
         self._doubtful: set[tuple[int, str]] = set()
+        self._said = ""
 
     def rename(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
         """Give the ports other names, in their order; where the server refuses, they keep theirs."""
@@ -64,12 +65,11 @@ class Ports:
 
     def look(self) -> str:
         """Mend connections, and return what keeps the sound from passing through, in one sentence; empty if nothing."""
-        try:
+        with contextlib.suppress(self._refusal):  # a port has just gone, or the server has, which is told otherwise
             for port in (*self._ports["input"], *self._ports["outputs"]):
                 self._mend(port)
-            return self._sentence()
-        except self._refusal:  # the server is gone, which is told otherwise
-            return ""
+            self._said = self._sentence()
+        return self._said
 
     def close(self) -> None:
         """Close the client that asks."""

@@ -2,8 +2,10 @@
 
 import pytest
 
-from rtnmf.live import devices
-from rtnmf.live.devices import Device, chosen, chosen_input, listed
+from rtnmf.live.host import choosing, portaudio
+from rtnmf.live.host.choosing import chosen, chosen_input
+from rtnmf.live.host.portaudio import listed
+from rtnmf.live.link.device import Device
 
 CARDS = [
     ("USB Audio: - (hw:1,0)", 0, 1, 2),
@@ -52,7 +54,11 @@ class PortAudio:
             return every[self.default.device[kind == "output"]]
         if isinstance(name, int):
             return every[name]
-        found = [one for one in every if name.lower() in one["name"].lower() and one[f"max_{kind}_channels"]]
+        names = [f"{card['name']}, {self.query_hostapis(card['hostapi'])['name']}".lower() for card in every]
+        able = [card[f"max_{kind}_channels"] > 0 for card in every]
+        found = [
+            card for card, full, is_able in zip(every, names, able, strict=True) if is_able and name.lower() in full
+        ]
         if len(found) != 1:
             raise ValueError("Multiple devices" if found else "No device")
         return found[0]
@@ -69,23 +75,32 @@ class PortAudio:
 def machine(monkeypatch):
     """Be on a machine with these cards."""
     fake = PortAudio()
-    monkeypatch.setattr(devices, "portaudio", lambda: fake)
+    for module in (choosing, portaudio):
+        monkeypatch.setattr(module, "portaudio", lambda: fake)
     return fake
 
 
 def test_list_has_channels_rates_and_defaults():
-    """The list has channels, rates and defaults."""
+    """Each device has its number, channels, the rates that it takes, and whether it is a default."""
     found = listed(with_rates=True)
-    assert found[2] == Device("default", "ALSA", 32, 32, 44100, (44100, 48000), True, True)
+    assert found[2] == Device(2, "default", "ALSA", 32, 32, 44100, (44100, 48000), True, True)
     assert [device.n_outputs for device in found] == [2, 2, 32, 0, 2, 2]
 
 
 @pytest.mark.parametrize(
     ("names", "numbers"),
-    [((None, None), (2, 2)), (("usb", "usb"), (0, 0)), ((None, "headphones"), (3, 5)), (("usb", None), (0, 2))],
+    [
+        ((None, None), (2, 2)),
+        (("usb", "usb"), (0, 0)),
+        ((None, "headphones"), (3, 5)),
+        (("usb", None), (0, 2)),
+        ((0, "2"), (0, 2)),
+        ((None, 5), (3, 5)),
+        (("HDA Intel: ALC (hw:0,0), ALSA", "1"), (1, 1)),
+    ],
 )
-def test_devices_are_found_by_a_part_of_their_name(names, numbers):
-    """Devices are found by a part of their name; what is not named is the default of the same host."""
+def test_devices_are_found_by_name_and_by_number(names, numbers):
+    """A part of a name or a number stands for a device; one that is not given is the default of the same host."""
     assert chosen(*names).numbers == numbers
 
 
@@ -95,38 +110,42 @@ def test_devices_are_found_by_a_part_of_their_name(names, numbers):
         (("usb", "intel"), "two sound cards with two clocks, which drift apart: use one card for both, or"),
         (("macbook", "speakers"), "'MacBook Microphone' would hear 'MacBook Speakers', and howl: use headphones"),
         (("usb", "headphones"), "is reached by ALSA, 'External Headphones' by Core Audio: choose two of one kind"),
-        (("nothing", None), "no input device is called 'nothing': choose one of: USB"),
-        (("a", None), "more than one input device is called 'a': choose one of: USB"),
+        (("nothing", None), "no input device is called 'nothing': choose one of: 0 USB"),
+        (("a", None), "more than one input device is called 'a': choose one of: 0 USB"),
+        ((6, None), "there is no input device of number 6: choose one of: 0 USB .*, 3 MacBook Microphone$"),
+        (("²", None), "no input device is called '²'"),
+        ((4, None), "'MacBook Speakers' has no input: choose one of: 0 USB"),
     ],
 )
-def test_what_does_not_go_together_is_refused(names, message):
-    """What does not go together is refused, with the remedy."""
+def test_devices_that_cannot_be_used_are_refused(names, message):
+    """Devices that do not exist, or do not go together, are refused with what there is, or the remedy."""
     with pytest.raises(ValueError, match=message):
         chosen(*names)
 
 
-def test_feedback_is_taken_when_asked_for():
-    """A microphone and loudspeakers are taken when asked for."""
+def test_feedback_is_accepted_when_asked_for():
+    """With `allow_feedback` a microphone and loudspeakers go together."""
     assert chosen("macbook", "speakers", allow_feedback=True).numbers == (3, 4)
 
 
 def test_input_alone_has_its_channels_checked():
-    """An input alone is found, and its channels are checked."""
-    assert chosen_input("intel", 2)[0] == 1
+    """An input without an output is found, and refused when it has too few channels."""
+    assert chosen_input("intel", 2).number == 1
     with pytest.raises(ValueError, match="1 input channels, 2 were asked for: use --channels 1"):
         chosen_input("usb", 2)
 
 
 def test_machine_without_devices(monkeypatch, machine):
-    """A machine without devices, or without a default one, is told what to do."""
+    """Without devices, or without a default, the error says what to do."""
     monkeypatch.setattr(PortAudio, "query_devices", lambda *_: [])
     with pytest.raises(ValueError, match="there is no sound device: plug one in"):
         chosen(None, None)
     monkeypatch.undo()
-    monkeypatch.setattr(devices, "portaudio", lambda: machine)
+    for module in (choosing, portaudio):
+        monkeypatch.setattr(module, "portaudio", lambda: machine)
     monkeypatch.setattr(PortAudio.default, "device", (-1, 2))
     monkeypatch.setattr(PortAudio, "query_devices", _without_default(PortAudio.query_devices))
-    with pytest.raises(ValueError, match="there is no default input device: choose one of these with --input: USB"):
+    with pytest.raises(ValueError, match="there is no default input device: choose one of these with --input: 0 USB"):
         chosen(None, None)
 
 

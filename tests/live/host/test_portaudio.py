@@ -1,0 +1,45 @@
+"""PortAudio in a process, and what becomes of it when sounddevice changes."""
+
+import ctypes
+import sys
+import types
+
+import pytest
+
+from rtnmf.live.host import portaudio
+
+
+def test_sounddevice_still_has_the_private_names_that_are_used():
+    """The names with which PortAudio is started anew are there, as sounddevice has no public way.
+
+    When this fails, a new sounddevice has renamed `_initialize` or `_terminate`: look for a public way first, else use
+    the new names in `portaudio.restart` and `portaudio.leave`, the only places. Until then `restart` returns False,
+    and a device that comes back is found by starting another process, a second or two later.
+    """
+    import sounddevice
+
+    assert callable(sounddevice._initialize)
+    assert callable(sounddevice._terminate)
+
+
+def test_sounddevice_without_private_names_is_not_restarted(monkeypatch):
+    """Where sounddevice cannot start PortAudio anew, `restart` says so and does nothing."""
+    monkeypatch.setitem(sys.modules, "sounddevice", types.ModuleType("sounddevice"))
+    assert portaudio.restart() is False
+
+
+def test_portaudio_still_takes_a_name_for_jack():
+    """PortAudio takes the name of its client in JACK before it is started.
+
+    When this fails, PortAudio has another name for `PaJack_SetClientName`, or was built without JACK: then
+    `portaudio._set_client_name` does nothing, and the client is called PortAudio.
+    """
+    assert ctypes.CDLL(portaudio._LIBRARY).PaJack_SetClientName
+
+
+@pytest.mark.parametrize("library", ["libno-such-library.so", "libc.so.6"])
+def test_portaudio_without_jack_has_no_name(monkeypatch, library):
+    """Without PortAudio's own JACK functions nothing is named, and nothing fails."""
+    monkeypatch.setattr(portaudio, "_LIBRARY", library)
+    portaudio._set_client_name()
+    assert portaudio.client_name() == ""

@@ -1,0 +1,173 @@
+"""`Live` on a real audio server when things go wrong: servers, devices and processes that die, hang, or are missing."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import random_dictionary
+from jack_server import PERIOD, Peer
+from sounding import PIECE, delay_of, eventually, found_at, noise, recorded, sounding_processes
+
+from rtnmf import STFT
+from rtnmf.audio import files
+from rtnmf.live import Live
+
+pytestmark = pytest.mark.timeout(100)
+DICTIONARY = random_dictionary(STFT(1024, 256), ("voice", "fan"), sample_rate=48000)
+
+
+def test_without_a_server_there_is_no_device(monkeypatch):
+    """Without a server there is no device, and the error says what to do."""
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "nowhere")
+    with pytest.raises(ValueError, match=r"there is no sound device: plug one in, .* rtnmf doctor"):
+        Live(DICTIONARY).__enter__()
+
+
+def test_without_portaudio_the_error_says_how_to_install_it(monkeypatch, tmp_path):
+    """Without PortAudio the error is the command that installs it."""
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"PortAudio is missing .*sudo apt-get install libportaudio2"):
+        Live(DICTIONARY).__enter__()
+
+
+def test_sound_comes_back_after_the_server_did(server, on_server, tmp_path, caplog):
+    """After the server was killed and has come back there is sound within three seconds, with the mixer set meanwhile.
+
+    Why another process was started is logged.
+    """
+    server.ensure()
+    peer = Peer(tmp_path)
+    live = Live(DICTIONARY, input="peer", output="peer", record=tmp_path / "take")
+    live.solo("fan")
+    with live:
+        eventually(lambda: live.stats.n_blocks > 20)
+        blocks = live.stats.n_blocks
+        server.stop()
+        peer.stop()
+        eventually(lambda: live.stats.state == "waiting")
+        eventually(lambda: "there is no sound device" in live.stats.reason)
+        live.gains = {"fan": 0.5}
+        server.start()
+        with contextlib.closing(Peer(tmp_path)) as peer:
+            eventually(lambda: live.stats.state == "sounding", 3)
+            peer.play(x := noise(1))
+            heard = peer.heard()[0]
+        stats = live.stats
+    assert stats.n_restarts >= 1
+    assert stats.n_blocks > blocks
+    assert "another sound process is started: " in caplog.text
+    got = recorded(live)
+    assert len({len(stem) for stem in got.values()}) == 1
+    delay_of(heard, np.float32(0.5) * got["fan"][delay_of(got["input"], x) :][: len(x)])
+
+
+def test_device_that_was_unplugged_is_waited_for(server, on_server, tmp_path):
+    """A device that goes away is missed and waited for, and sounds again when it is back."""
+    server.ensure()
+    peer = Peer(tmp_path)
+    with Live(DICTIONARY, input="peer", output="peer") as live:
+        live.bypass = True
+        peer.play(noise(0.2))
+        peer.heard()
+        peer.stop()
+        eventually(lambda: live.stats.state == "waiting", 15)
+        assert "peer" in live.stats.reason
+        with contextlib.closing(Peer(tmp_path)) as peer:
+            eventually(lambda: live.stats.state == "sounding", 3)
+            peer.play(x := noise(0.5, seed=1))
+            delay_of(peer.heard()[0], x)
+
+
+def test_frozen_process_is_replaced(peer):
+    """A process that hangs is replaced, with the same mixer; a short stall is survived, and its blocks are counted."""
+    with Live(DICTIONARY, input="peer", output="peer") as live:
+        live.bypass = True
+        eventually(lambda: live.stats.seconds > 2.2)
+        (number,) = sounding_processes()
+        before = live.stats.n_lost
+        os.kill(number, signal.SIGSTOP)
+        time.sleep(0.6)
+        os.kill(number, signal.SIGCONT)
+        eventually(lambda: 40 <= live.stats.n_lost - before <= 90)
+        assert sounding_processes() == [number]
+        os.kill(number, signal.SIGSTOP)
+        eventually(lambda: live.stats.n_restarts == 1 and live.stats.state == "sounding")
+        assert sounding_processes() != [number]
+        peer.play(x := noise(0.5))
+        delay_of(peer.heard()[0], x)
+
+
+def test_killed_process_is_replaced_and_the_recording_goes_on(peer, tmp_path):
+    """A process that is killed is replaced, what it recorded is there, and the outage is silence in all files."""
+    with Live(DICTIONARY, input="peer", output="peer", record=tmp_path / "take") as live:
+        peer.play(first := noise(0.5, seed=1))
+        peer.heard()
+        os.kill(sounding_processes()[0], signal.SIGKILL)
+        began = time.monotonic()
+        eventually(lambda: live.stats.n_restarts == 1 and live.stats.state == "sounding")
+        outage_s = time.monotonic() - began
+        peer.play(second := noise(0.5, seed=2))
+        peer.heard()
+    got = recorded(live)
+    assert len({len(stem) for stem in got.values()}) == 1
+    start = delay_of(got["input"], first)
+    assert delay_of(got["input"], second) - start > 48000 * (0.5 + 0.9 * outage_s)
+    np.testing.assert_allclose((got["voice"] + got["fan"])[start:][PIECE], first[PIECE], atol=1e-6)
+
+
+def test_recordings_survive_when_everything_is_killed(peer, tmp_path):
+    """When the parent is killed the recordings are playable, and the process that sounds ends by itself."""
+    code = (
+        "from rtnmf import Dictionary; from rtnmf.live import Live\n"
+        f"with Live(Dictionary.load({str(tmp_path / 'd.safetensors')!r}), input='peer', output='peer',"
+        f" record={str(tmp_path / 'take')!r}) as live: print('open', flush=True); live.wait()"
+    )
+    DICTIONARY.save(tmp_path / "d.safetensors")
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    parent.stdout.readline()
+    peer.play(x := noise(1))
+    peer.heard()
+    time.sleep(0.3)
+    parent.kill()
+    parent.communicate()
+    got = {path.stem: files.read(path)[0][:, 0] for path in (tmp_path / "take").iterdir()}
+    start = delay_of(got["input"], x)
+    np.testing.assert_allclose((got["voice"] + got["fan"])[start:][PIECE], x[PIECE], atol=1e-6)
+    eventually(lambda: not sounding_processes(), 3)
+
+
+def test_exception_in_the_processing_lets_the_aligned_input_out(peer, tmp_path, monkeypatch):
+    """An exception in the processing is counted, the aligned input goes out, and the separation comes back."""
+    broken = (
+        "from rtnmf.engine import separator as s; good = s.Separator.process; state = [0]\n"
+        "def process(self, block):\n"
+        "    state[0] += 1\n"
+        "    if 200 < state[0] <= 250: raise RuntimeError('on purpose')\n"
+        "    return good(self, block)\n"
+        "s.Separator.process = process\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(broken)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    x = noise(4)
+    with Live(DICTIONARY, input="peer", output="peer", record=tmp_path / "take") as live:
+        live.solo("fan")
+        peer.play(x)
+        heard = peer.heard()[0]
+        stats = live.stats
+    assert (stats.n_errors, stats.error) == (50, "RuntimeError('on purpose')")
+    assert 50 < stats.n_unseparated < 60
+    assert stats.n_restarts == 0
+    got = recorded(live)
+    start = found_at(got["input"], x[1000:2000])
+    delay = found_at(heard, got["fan"][start : start + 1000]) - 1000
+    same = heard[delay : delay + len(x)] == x
+    assert 45 * PERIOD < same.sum() < 65 * PERIOD
+    again = slice(3 * 48000, 4 * 48000 - 2048)
+    stem = got["fan"][start - 1000 :][: len(x)]
+    assert np.array_equal(heard[delay : delay + len(x)][again], stem[again])
