@@ -26,6 +26,7 @@ __all__ = [
     "option",
     "positive",
     "recordings",
+    "refuse",
     "translated",
     "whole",
 ]
@@ -94,6 +95,13 @@ def given(options: argparse.Namespace, *parameters: str) -> dict[str, Any]:
     """Return those of the parameters that were given on the command line, by name."""
     values = {parameter: getattr(options, parameter) for parameter in parameters}
     return {parameter: value for parameter, value in values.items() if value is not None}
+
+
+def refuse(options: argparse.Namespace, reason: str, *parameters: str) -> None:
+    """Raise ValueError if any of these was given on the command line, where it would be ignored."""
+    flags = [options.flags.get(parameter, f"--{parameter}") for parameter in given(options, *parameters)]
+    if flags:
+        raise ValueError(f"{', '.join(flags)}: {reason}, leave it out")
 
 
 def translated(message: str, flags: Mapping[str, str]) -> str:

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--description", metavar="TEXT", help="what it is, kept in the dictionary")
     parser.add_argument("--licence", metavar="TEXT", help="licence of the recordings, kept in the dictionary")
     arguments.add_device(parser, "--input", "microphone")
-    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the microphone (default: 1)", 1)
+    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the microphone (default: 1)")
     parser.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was learned")
 
 
@@ -46,9 +46,10 @@ def run(options: argparse.Namespace) -> None:
     pages.check_page(options.report)
     recordings = arguments.recordings(options.recordings)
     _check_output(options.output)
-    recordings = microphone_takes.recorded(
-        recordings, Path(options.output).with_suffix(""), device=options.input, n_channels=options.n_channels
-    )
+    if not microphone_takes.asked_for(recordings):
+        arguments.refuse(options, "no recording is mic:SECONDS", "input", "n_channels")
+    beside = Path(options.output).with_suffix("")
+    recordings = microphone_takes.recorded(recordings, beside, device=options.input, n_channels=options.n_channels or 1)
     dictionary = _learned(recordings, options)
     dictionary.save(options.output)
     print(f"{options.output}: {_described(dictionary)}")

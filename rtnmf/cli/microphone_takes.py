@@ -12,7 +12,7 @@ from typing import Any
 from rtnmf.cli.arguments import microphone_s
 from rtnmf.cli.progress_bar import progress_bar
 
-__all__ = ["recorded", "trimmed"]
+__all__ = ["asked_for", "recorded", "trimmed"]
 
 _COUNTDOWN_S = 3
 _FULL_SCALE = 0.999
@@ -22,13 +22,26 @@ _LEAST_CUT_S = 0.05
 _MARGIN_S = 0.1  # around what is kept, for soft beginnings and endings
 
 
+def asked_for(recordings: Any) -> bool:
+    """Return whether there is a `mic:SECONDS` among recordings.
+
+    Raises
+    ------
+    ValueError
+        If one begins like that and has no such number.
+    """
+    lists = [[recordings]] if isinstance(recordings, str) else recordings.values()
+    seconds = [microphone_s(word) for word in itertools.chain(*lists)]
+    return any(seconds)
+
+
 def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_channels: int) -> Any:
     """Record each `mic:SECONDS` among the recordings, and return them with the paths of the new files instead.
 
     Parameters
     ----------
     recordings : {source: list of str}, or str
-        As `arguments.recordings` returns them.
+        As `arguments.recordings` returns them, checked by `asked_for`.
     beside : path
         The names of the files begin like it; they replace none.
     device : str or int, optional
@@ -38,14 +51,12 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
     Raises
     ------
     ValueError
-        Before anything is recorded, if one is not usable; or if a take is nothing but silence.
+        If the device cannot be used, or a take is nothing but silence.
     """
     from rtnmf.audio import files
 
     if isinstance(recordings, str):
         return recorded({"clip": [recordings]}, beside, device=device, n_channels=n_channels)["clip"][0]
-    for word in itertools.chain(*recordings.values()):
-        microphone_s(word)
     names = dict(zip(recordings, files.safe_names(list(recordings)), strict=True))
 
     def path_of(source: str, word: str) -> str:

@@ -68,7 +68,7 @@ def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
     from rtnmf.audio import files
     from rtnmf.dictionary import load
 
-    _check_unused(options, "nothing is learned with a dictionary", *_LEARNING)
+    arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
     with files.open_audio(mix) as file:
         dictionary = load(name, file.samplerate)
     x, facts = pages.shown(mix, dictionary.sample_rate, options.seconds or pages.SHOWN_S)
@@ -79,12 +79,12 @@ def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
 def _report_dictionary(options: argparse.Namespace, name: str) -> None:
     from rtnmf.dictionary import load
 
-    _check_unused(options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "truth")
+    arguments.refuse(options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "truth")
     _write(options, name, load(name))
 
 
 def _report_clip(options: argparse.Namespace, clip: str) -> None:
-    _check_unused(options, "needs a mix and a dictionary", "truth")
+    arguments.refuse(options, "needs a mix and a dictionary", "truth")
     began = time.perf_counter()
     dictionary = _learned(options, clip)
     learned = {"Time to learn": f"{time.perf_counter() - began:.1f} s"}
@@ -94,12 +94,6 @@ def _report_clip(options: argparse.Namespace, clip: str) -> None:
 
 def _write(options: argparse.Namespace, title: str, dictionary: Dictionary, *shown: Any, **measured: Any) -> None:
     pages.write_report(options.output, title, dictionary, *shown, axis=options.axis, **measured)
-
-
-def _check_unused(options: argparse.Namespace, reason: str, *names: str) -> None:
-    flags = {name: options.flags.get(name, f"--{name}") for name in arguments.given(options, *names)}
-    if flags:
-        raise ValueError(f"{', '.join(flags.values())}: {reason}, leave it out")
 
 
 def _learned(options: argparse.Namespace, clip: str) -> Dictionary:

@@ -99,6 +99,8 @@ def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
         "voice=mix.wav --steps 5": f"--steps is 5, {trained}",
         "mix.wav --steps 5": f"--steps is 5, {trained}",
         "a=mic b=mic:3": "write mic:10 for ten seconds",
+        "a=mix.wav --input USB": "--input: no recording is mic:SECONDS, leave it out",
+        "mix.wav --channels 2": "--channels: no recording is mic:SECONDS, leave it out",
     }
     for line, message in requests.items():
         assert_refused(["learn", *line.split(), "-o", "o.safetensors"], message, capsys)
