@@ -46,9 +46,13 @@ except SystemExit:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_version():
-    """`python -m rtnmf --version` prints the version."""
+def test_version(capsys):
+    """`--version` prints the version and ends with code 0, also as `python -m rtnmf`."""
     assert run_process("--version").stdout.startswith("rtnmf 0.")
+    with pytest.raises(SystemExit) as ended:
+        run("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("rtnmf 0.")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from rtnmf import Dictionary
 from rtnmf.audio import files
 
 
-def test_demo_learns_streams_and_measures(tmp_path, capsys):
+def test_demo_learns_streams_and_measures(tmp_path, monkeypatch, capsys):
     """The demo writes mixture, stems that sum to it and the dictionary, and prints latency, speed and quality."""
+    monkeypatch.setattr("rtnmf.learning.learn.N_STEPS", 20)  # of which the demo has more, that take longer
     folder = tmp_path / "demo"
     assert run("demo", folder, "--block", 441) == 0
     out = capsys.readouterr().out

@@ -39,8 +39,7 @@ def test_several_cases_have_an_interval():
     assert command._comparison(single).split() == ["3", "7.00", "2.00", "0.50", "14.00", "25", "%"]
 
 
-@pytest.mark.parametrize("flag", ["--learn-latency-ms", "--latency-ms"])
-def test_learning_and_separating_have_latencies_of_their_own(flag, monkeypatch, capsys):
+def test_learning_and_separating_have_latencies_of_their_own(monkeypatch, capsys):
     """`--learn-latency-ms` is what dictionaries are learned for, `--latency-ms` what they are used at."""
     given = {}
     evaluate = evaluation.evaluate
@@ -50,8 +49,8 @@ def test_learning_and_separating_have_latencies_of_their_own(flag, monkeypatch, 
         return evaluate(*arguments, **options)
 
     monkeypatch.setattr("rtnmf.measure.evaluation.evaluate", noted)
-    assert run("evaluate", DEMO, *QUICK, flag, 12) == 0
-    assert given.get(flag[2:].replace("-", "_")) == 12
+    assert run("evaluate", DEMO, *QUICK, "--learn-latency-ms", 24, "--latency-ms", 12) == 0
+    assert (given["learn_latency_ms"], given["latency_ms"]) == (24, 12)
     assert "Cases: 1" in capsys.readouterr().out
 
 

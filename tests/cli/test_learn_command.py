@@ -1,7 +1,6 @@
 """`rtnmf learn`."""
 
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -123,9 +122,14 @@ def test_report_shows_what_was_learned_and_the_clip(tmp_path, capsys):
         assert ("the clip" in page.read_text(encoding="utf-8")) == is_shown
 
 
-def test_the_learning_script_learns(tmp_path):
+def test_the_learning_script_learns(tmp_path, monkeypatch, capsys):
     """`scripts/learn.py`, the commented example in Python, learns a dictionary of the files that it is given."""
-    script = Path(__file__).parent.parent.parent / "scripts" / "learn.py"
     clips = [sound(tmp_path / f"{name}.wav") for name in ("voice", "fan")]
-    subprocess.run([sys.executable, script, *clips, tmp_path / "d.safetensors"], check=True, capture_output=True)
-    assert Dictionary.load(tmp_path / "d.safetensors").sources == ("voice", "fan")
+    output = tmp_path / "d.safetensors"
+    monkeypatch.setattr("rtnmf.learning.learn.N_STEPS", 5)
+    monkeypatch.setattr("sys.argv", ["learn.py", *map(str, clips), str(output)])
+    runpy.run_path(str(Path(__file__).parent.parent.parent / "scripts" / "learn.py"))
+    assert capsys.readouterr().out == f"{output}: voice, fan, 64 components\n"
+    learned = Dictionary.load(output)
+    assert learned.sources == ("voice", "fan")
+    assert learned.is_trained

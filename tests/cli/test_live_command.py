@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from command_line import assert_refused, run
+from command_line import assert_refused, run, save_desk
 from jack_desk import peer, server  # noqa: F401
 
 from rtnmf.audio import files
@@ -38,8 +39,8 @@ def recorded(folder):
 
 
 def test_it_says_what_is_heard_and_ends_by_itself(peer, capfd):  # noqa: F811
-    """The first source is heard and the others are not, and it says so; levels and meters are lines of text."""
-    ended = run(*LIVE, "--for", 2.5)
+    """What is heard, levels, meters and in the end the recordings are lines of text."""
+    ended = run(*LIVE, "--for", 2.5, "--record", "take")
     said = capfd.readouterr()
     assert (ended, said.err) == (0, "")
     assert "peer to peer, 48000 Hz\noutput channels: mix 1-2\nyou hear: voice; muted: fan" in said.out
@@ -47,18 +48,20 @@ def test_it_says_what_is_heard_and_ends_by_itself(peer, capfd):  # noqa: F811
     assert re.search(r"\d s  voice -\d+ dB  fan -\d+ dB  in -\d+ dB  out -\d+ dB  load \d+ %", said.out)
     assert re.search(r"sounded for 2\.\d s; latency .*algorithm 21\.3\)", said.out)
     assert re.search(r"load \d+ %, updates 5, late \d+, lost \d+, xruns \d+, errors 0, ", said.out)
+    assert said.out.endswith("take/input.wav\ntake/voice.wav\ntake/fan.wav\n")
 
 
-def test_mono_stems_and_devices_by_number(peer, capfd):  # noqa: F811
+def test_mono_stems_and_devices_by_number(peer, tmp_path, capfd):  # noqa: F811
     """Devices may be given by their numbers in `rtnmf devices`, and each stem goes to a channel of its own."""
     assert run("devices") == 0
     number = re.search(r"^ *(\d+) +peer ", capfd.readouterr().out, re.MULTILINE)[1]
+    save_desk(tmp_path, 44100)
     options = ("--outputs", "mono-stems", "--latency-ms", 3, "--for", 0.5)
     assert run("live", "desk.safetensors", "--input", number, "--output", number, *options) == 0
     said = capfd.readouterr()
     assert "peer to peer, 48000 Hz\noutput channels: voice 1, fan 2\nyou hear: voice, fan\n" in said.out
-    cost = r"note: desk.safetensors was learned for 21 ms and is used at 3.0 ms: that costs about 1.1 dB of separation"
-    assert cost in said.err
+    assert "note: desk.safetensors was learned at 44100 Hz and is converted to 48000 Hz\n" in said.err
+    assert "note: desk.safetensors was learned for 23 ms and is used at 3.0 ms: that costs about 1.1 dB" in said.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -132,6 +135,39 @@ def read_until(terminal_end, word, count=1, seconds=20):
 def test_what_cannot_be_done_is_one_line(peer, capfd, line, message):  # noqa: F811
     """What cannot be done is one line on stderr that names a device, a source or a flag, and exit code 2."""
     assert_refused(line.split(), message, capfd)
+
+
+@pytest.mark.parametrize(
+    ("faults", "notes"),
+    [
+        ({}, []),
+        ({"n_errors": 2, "error": "division by zero"}, ["2 blocks failed, the first with: division by zero"]),
+        ({"n_lost": 3}, ["3 blocks were lost: larger blocks (--block)"]),
+        ({"n_lost": 3, "n_restarts": 1}, []),
+        ({"n_unrecorded": 5}, ["5 samples came too fast to be recorded"]),
+    ],
+)
+def test_what_went_wrong_is_noted_in_the_end(faults, notes):
+    """Blocks that failed or were lost, and samples not recorded, each have a note; a restart explains lost ones."""
+    counts = {"n_errors": 0, "n_lost": 0, "n_restarts": 0, "n_unrecorded": 0, "error": ""}
+    live = SimpleNamespace(stats=SimpleNamespace(**counts | faults))
+    said = command._notes_on_faults(live)
+    assert len(said) == len(notes)
+    assert all(note in text for note, text in zip(notes, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_noted"),
+    [
+        ({"host": "ALSA", "input": "Built-in", "output": "Built-in"}, True),
+        ({"host": "ALSA", "input": "USB", "output": "default"}, True),
+        ({"host": "ALSA", "input": "USB", "output": "Headphones"}, False),
+        ({"host": "JACK Audio Connection Kit", "input": "peer", "output": "peer"}, False),
+    ],
+)
+def test_headphones_are_advised_where_sound_may_feed_back(facts, is_noted):
+    """One device for both ends, or the default output, may feed back; on JACK nothing is known of it."""
+    assert command._note_on_feedback(SimpleNamespace(facts=facts)).startswith("use headphones") == is_noted
 
 
 @pytest.mark.parametrize(
