@@ -1,6 +1,6 @@
 """What tests of live audio share: signals, where they are found again, and the processes that sound."""
 
-import os
+import re
 import time
 from pathlib import Path
 
@@ -68,6 +68,7 @@ def speech_at(rate, seconds):
     return np.tile(voice[: len(keys)] + keys[: len(voice)], 20)[: int(seconds * rate)]
 
 
-def resident_bytes(number):
-    """Return the memory that a process holds."""
-    return int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def private_bytes(number):
+    """Return the memory that a process holds for itself, without what it shares or has read from files."""
+    status = Path(f"/proc/{number}/status").read_text()
+    return 1024 * int(re.search(r"RssAnon:\s+(\d+) kB", status)[1])

@@ -41,6 +41,14 @@ def test_a_room_imports_only_itself_and_rooms_below(module):
             assert FLOOR[parts[1]] < FLOOR[module[0]], f"{'/'.join(module)} imports {name}"
 
 
+@pytest.mark.parametrize("module", [m for m in MODULES if m[0] == "live"], ids="/".join)
+def test_what_runs_in_the_sounding_process_is_imported_there_only(module):
+    """Of `live`, `link` imports itself only, `host` these two, and nothing else imports `host`."""
+    allowed = {"link": {"link"}, "host": {"link", "host"}}.get(module[1])
+    rooms = {name.split(".")[2] for name in imported(module) if name.startswith("rtnmf.live.")}
+    assert rooms <= allowed if allowed else "host" not in rooms
+
+
 @pytest.mark.parametrize("module", [m for m in MODULES if m[0] == "kernels"], ids="/".join)
 def test_kernels_need_only_numpy_and_numba(module):
     """Whatever another engine must port depends on numpy and numba only."""

@@ -1,45 +1,82 @@
-"""The terminal: keys, and what they do."""
+"""The terminal: keys and what they do, and what is shown of a separation that sounds."""
 
+import contextlib
+import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import random_dictionary
+from jack_server import ENVIRONMENT, Peer
+from rich.console import Console
+from sounding import eventually, noise
 
+from rtnmf import STFT
 from rtnmf.control import terminal
+from rtnmf.live import Live
+
+DICTIONARY = random_dictionary(STFT(1024, 256), ("voice", "fan"), sample_rate=48000)
 
 
-class Desk:
-    """What the keys of the display work on."""
-
-    def __init__(self):
-        self.sources, self.gains = ("voice", "fan"), {"voice": 1.0, "fan": 0.0}
-        self.soloed = self.muted = ()
-        self.bypass = False
-
-    def solo(self, *sources):
-        """Take note."""
-        self.soloed = sources
-
-    def mute(self, *sources):
-        """Take note."""
-        self.muted = sources
+@pytest.mark.parametrize(
+    ("keys", "chosen"),
+    [("2", 1), (["down"], 1), (["up"], 1), ("7", 0), ("x", 0), ("0", 0), ("\u00b2", 0), ("\u0662", 0), ("", 0)],
+)
+def test_numbers_and_arrows_choose_a_source(keys, chosen):
+    """A number of a source chooses it, arrows the next one, round about; other keys, digits of any script, nothing."""
+    now = 0
+    for key in keys:
+        now = terminal.key_pressed(Live(DICTIONARY), key, now)
+    assert now == chosen
 
 
-def test_keys():
-    """Keys choose a source, solo and mute it, change its gain, and bypass."""
-    desk = Desk()
-    assert [terminal.key_pressed(desk, key, 0) for key in ("2", "down", "up", "7", "x")] == [1, 1, 1, 0, 0]
-    terminal.key_pressed(desk, "s", 1)
-    terminal.key_pressed(desk, "m", 0)
-    assert (desk.soloed, desk.muted) == (("fan",), ("voice",))
-    terminal.key_pressed(desk, "s", 0)
-    terminal.key_pressed(desk, "s", 1)
-    assert desk.soloed == ("voice",)
-    terminal.key_pressed(desk, "-", 0)
-    assert desk.gains == {"voice": pytest.approx(10 ** (-1 / 20))}
-    terminal.key_pressed(desk, "b", 0)
-    assert desk.bypass
+def test_letters_and_signs_change_the_mixer():
+    """Keys solo and mute the chosen source, or undo that, change its gain by 1 dB, and switch the bypass."""
+    live = Live(DICTIONARY)
+    for key, chosen in (("s", 1), ("m", 0), ("s", 0), ("s", 1), ("b", 0), ("-", 0), ("+", 1)):
+        terminal.key_pressed(live, key, chosen)
+    assert (live.soloed, live.muted, live.bypass) == (("voice",), ("voice",), True)
+    assert live.gains == {"voice": pytest.approx(10 ** (-1 / 20)), "fan": pytest.approx(10 ** (1 / 20))}
+    for _ in range(100):
+        terminal.key_pressed(live, "+", 0)
+    assert live.gains["voice"] == 10
+
+
+def shown(live):
+    """Return the panel as text."""
+    console = Console(file=io.StringIO(), width=200)
+    console.print(terminal.panel(live, 1))
+    return console.file.getvalue()
+
+
+@pytest.mark.timeout(60)
+def test_panel_and_lines_say_where_sound_goes_and_that_nothing_is_connected(server, on_server, tmp_path, capsys):
+    """Each source has its state and output channels; that nothing is connected is said, by lines once, on stderr."""
+    server.ensure()
+    with (
+        contextlib.closing(Peer(tmp_path, n_loudspeakers=4)) as peer,
+        Live(DICTIONARY, input="peer", output="peer", outputs="stems") as live,
+    ):
+        live.solo("fan")
+        peer.play(noise(20))
+        eventually(lambda: live.stats.levels_db["fan"] > -60)
+        strips = [line.split() for line in shown(live).splitlines()[1:3]]
+        assert [strip[:2] for strip in strips] == [["1", "voice"], [">", "2"]]
+        assert [" ".join(strip[-5:]) for strip in strips] == ["dB to 1+2 not heard", "+0 dB to 3+4 solo"]
+        assert "late 0" in shown(live)
+        for i in range(4):
+            ends = [f"rtnmf:{'voice' if i < 2 else 'fan'}_{i % 2 + 1}", f"peer:spk_{i + 1}"]
+            subprocess.run(["jack_disconnect", *ends], env=os.environ | ENVIRONMENT, check=True)
+        eventually(lambda: live.stats.warning)
+        warning = live.stats.warning
+        assert "connect a program or a device" in warning
+        assert warning in shown(live)
+        terminal.lines(live, 2.5)
+    said = capsys.readouterr()
+    assert said.err == f"note: {warning}\n"
+    assert "fan -" in said.out
 
 
 def test_keys_of_a_terminal(monkeypatch):
@@ -58,7 +95,7 @@ def test_keys_of_a_terminal(monkeypatch):
 
 
 def test_without_a_terminal_there_are_no_keys(monkeypatch):
-    """Without a terminal there are no keys."""
+    """Without a terminal no key is ever read, and waiting for one takes its time."""
     with Path(os.devnull).open() as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         with terminal._keys() as read_key:

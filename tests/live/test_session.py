@@ -15,8 +15,8 @@ from sounding import (
     eventually,
     found_at,
     noise,
+    private_bytes,
     recorded,
-    resident_bytes,
     sounding_processes,
     speech_at,
 )
@@ -44,9 +44,9 @@ def test_long_sound_loses_no_block_and_takes_no_memory(server, on_server, tmp_pa
             with peer.freewheeling():
                 peer.play(np.tile(minute, minutes))
                 eventually(lambda: live.stats.seconds > 10 * minutes, 120)
-                before = [resident_bytes(number) for number in processes]
+                before = [private_bytes(number) for number in processes]
                 peer.ask("wait")
-                grown = [resident_bytes(number) - b for number, b in zip(processes, before, strict=True)]
+                grown = [private_bytes(number) - b for number, b in zip(processes, before, strict=True)]
             stats = live.stats
         heard = peer.so_far()[0]
     assert stats.seconds > 60 * minutes

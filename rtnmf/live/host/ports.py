@@ -54,6 +54,7 @@ class Ports:
         }
         self._links: dict[int, dict[str, _Identity]] = {port.uuid: {} for port in ordered}
         self._doubtful: set[tuple[int, str]] = set()
+        self._absent: set[str] = set()
         self._said = ""
 
     def rename(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
@@ -66,6 +67,7 @@ class Ports:
     def look(self) -> str:
         """Mend connections, and return what keeps the sound from passing through, in one sentence; empty if nothing."""
         with contextlib.suppress(self._refusal):  # a port has just gone, or the server has, which is told otherwise
+            self._absent.clear()
             for port in (*self._ports["input"], *self._ports["outputs"]):
                 self._mend(port)
             self._said = self._sentence()
@@ -90,8 +92,9 @@ class Ports:
         try:
             other = self._client.get_port_by_name(name)
             now = self._identity(other)
-        except self._refusal:
-            return identity  # it is gone, and may come back
+        except self._refusal:  # it is gone, and may come back
+            self._absent.add(name)
+            return identity
         if now != identity:
             return now if self._connect(port, other) else identity
         if was_doubtful:
@@ -104,6 +107,7 @@ class Ports:
         try:
             self._client.connect(*ends)
         except self._refusal:  # not active yet: the next look tries again
+            self._absent.add(other.name)
             return False
         _log.info("connected %s to %s again", *(end.name for end in ends))
         return True
@@ -116,7 +120,8 @@ class Ports:
         if not cut_off:
             return ""
         ports = [port for kind in cut_off for port in self._ports[kind]]
-        gone = sorted({name.rpartition(":")[0] for port in ports for name in self._links[port.uuid]})
+        links = {name for port in ports for name in self._links[port.uuid]}
+        gone = sorted({name.rpartition(":")[0] for name in links & self._absent})
         what = f"nothing is connected to the {' and the '.join(cut_off)} of {self._name!r} in JACK"
         if gone:
             return f"{what}: {', '.join(map(repr, gone))} is gone, and is connected again when it is back"
