@@ -125,8 +125,11 @@ def read_until(terminal_end, word, count=1, seconds=20):
         ("live desk.safetensors --solo drum", "'drum'"),
         ("live desk.safetensors --gain drum=0", "names no source"),
         ("live desk.safetensors --input nothing", "no input device is called 'nothing': choose one of: "),
-        ("live desk.safetensors --rate 44100", "refuses 44100 Hz, it prefers 48000 Hz"),
-        ("live desk.safetensors --input peer --channels 2", "'peer' has 1 input channels, 2 were asked for"),
+        ("live desk.safetensors --rate 44100", "it prefers 48000 Hz: leave --rate out, or pass --resample to convert"),
+        (
+            "live desk.safetensors --input peer --channels 2",
+            "'peer' has 1 input channels, 2 were asked for: pass --channels 1, or",
+        ),
         ("live desk.safetensors --latency-ms 0.1", "--latency-ms is 0.1, expected"),
         ("live desk.safetensors --block 100000", "--block is 100000, expected"),
         ("live desk.safetensors --outputs mono-stems --channels 2", "outputs is 'mono-stems' with --channels 2"),

@@ -1,5 +1,7 @@
 """`rtnmf report`; what is on a page is tested with `rtnmf.report`."""
 
+import re
+
 import pytest
 from command_line import assert_refused, run, save_desk
 
@@ -54,12 +56,11 @@ def test_only_the_beginning_of_a_long_clip_is_shown(folder):
 def test_seed_and_axis_change_the_page(folder):
     """`--seed` changes what is learned from a clip, `--axis` how pictures are drawn."""
     clip, dictionary = ("clip.wav", *QUICK), ("desk.safetensors",)
-    pages = {}
-    for arguments in ((*clip,), (*clip, "--seed", 1), dictionary, (*dictionary, "--axis", "note")):
+    pages = set()
+    for arguments in (clip, clip, (*clip, "--seed", 1), dictionary, (*dictionary, "--axis", "note")):
         assert run("report", *arguments, "-o", "out.html") == 0
-        pages[arguments] = (folder / "out.html").read_text(encoding="utf-8").partition("Time to learn")[2]
-        pages[arguments] = pages[arguments] or (folder / "out.html").read_text(encoding="utf-8")
-    assert len(set(pages.values())) == 4
+        pages.add(re.sub(r"[\d.]+ s\b", "", (folder / "out.html").read_text(encoding="utf-8")))  # but for the time
+    assert len(pages) == 4
 
 
 def test_a_page_of_twenty_seconds_is_small(tmp_path):
