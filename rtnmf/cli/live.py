@@ -52,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", type=positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
     text = "accept loudspeakers that the microphone may hear"
     parser.add_argument("--allow-feedback", action="store_true", help=text)
+    switches = {"resample=True": "--resample", "allow_feedback=True": "--allow-feedback"}
+    parser.set_defaults(flags=parser.get_default("flags") | switches)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -128,7 +128,7 @@ def read_until(terminal_end, word, count=1, seconds=20):
         ("live desk.safetensors --rate 44100", "it prefers 48000 Hz: leave --rate out, or pass --resample to convert"),
         (
             "live desk.safetensors --input peer --channels 2",
-            "'peer' has 1 input channels, 2 were asked for: pass --channels 1, or",
+            "2 were asked for: pass --channels 1, or",
         ),
         ("live desk.safetensors --latency-ms 0.1", "--latency-ms is 0.1, expected"),
         ("live desk.safetensors --block 100000", "--block is 100000, expected"),

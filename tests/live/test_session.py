@@ -265,7 +265,7 @@ def test_devices_that_cannot_be_used_are_an_error_with_its_remedy(peer):
     for options, message in (
         ({"input": "nothing"}, r"no input device is called 'nothing': choose one of: .*\d peer"),
         ({"output": 99}, r"there is no output device of number 99: choose one of: .*\d peer"),
-        ({"sample_rate": 44100}, "refuses 44100 Hz, it prefers 48000 Hz: leave --rate out, or add --resample"),
+        ({"sample_rate": 44100}, "refuses 44100 Hz, it prefers 48000 Hz: leave sample_rate out, or pass resample=True"),
         ({"input": "peer", "n_channels": 3}, "'peer' has 1 input channels, 3 were asked for"),
         ({"input": "peer", "output": "peer", "outputs": "stems"}, "2 stems need 4: use another device, or mono-stems"),
     ):

@@ -68,7 +68,7 @@ def check_inputs(device: Device, n_channels: int) -> None:
     if device.n_inputs < n_channels:
         raise ValueError(
             f"{device.name!r} has {device.n_inputs} input channels, {n_channels} were asked for:"
-            f" use --channels {device.n_inputs} or another device"
+            f" pass n_channels={device.n_inputs}, or use another device"
         )
 
 
@@ -88,7 +88,7 @@ def _check_pair(pair: Pair, *, allow_feedback: bool) -> None:
     if _MICROPHONE.search(pair.input.name) and _LOUDSPEAKER.search(pair.output.name) and not allow_feedback:
         raise ValueError(
             f"{pair.input.name!r} would hear {pair.output.name!r}, and howl: use headphones or another output, or"
-            " --allow-feedback if they cannot hear each other"
+            " pass allow_feedback=True if they cannot hear each other"
         )
 
 
@@ -128,7 +128,7 @@ def _named(devices: list[Device], kind: str, name: str | None, beside: Device | 
     try:
         return devices[sounddevice.query_devices(name, kind)["index"]]
     except sounddevice.PortAudioError as error:
-        raise ValueError(f"there is no default {kind} device: choose one of these with --{kind}: {names}") from error
+        raise ValueError(f"there is no default {kind} device: choose one of: {names}") from error
     except ValueError as error:
         what = "more than one" if "Multiple" in str(error) else "no"
         raise ValueError(f"{what} {kind} device is called {name!r}: choose one of: {names}") from error

@@ -208,7 +208,8 @@ def _sample_rates(sounddevice: Any, settings: Settings, pair: Pair, n_outputs: i
     if settings.sample_rate and not settings.resample:
         raise ValueError(
             f"{pair.input.name!r} to {pair.output.name!r} refuses {settings.sample_rate} Hz, it prefers"
-            f" {pair.input.sample_rate} Hz: leave --rate out, or add --resample to convert (which adds latency)"
+            f" {pair.input.sample_rate} Hz: leave sample_rate out, or pass resample=True to convert, which adds"
+            " latency"
         )
     raise ValueError(
         f"{pair.input.name!r} and {pair.output.name!r} have no sample rate in common: set both to the same one in the"
