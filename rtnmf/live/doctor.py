@@ -1,4 +1,4 @@
-"""What live sound needs on this machine, what is there, and the command that mends what is not."""
+"""What live audio needs on this machine, what is there, and how to get what is missing."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["Finding", "examined"]
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at."""
+    """One thing that was examined."""
 
     what: str
     is_well: bool
     text: str
     remedy: str = ""
-    """What to type or do; empty when all is well."""
+    """What to type or do; empty if all is well."""
     is_needed: bool = False
-    """Whether nothing sounds without it."""
+    """Whether nothing can sound without it."""
 
 
 def examined() -> list[Finding]:
-    """Return what was found, in the order in which to mend it."""
+    """Return the findings, in the order in which to deal with them."""
     findings = []
     try:
         devices = listing()
@@ -87,7 +87,7 @@ def _exists(path: Path) -> bool:
 
 
 def _realtime() -> Finding:
-    """Try it, in a thread that ends at once."""
+    """Find out by trying, in a thread that ends at once."""
     permitted: list[bool] = []
 
     def attempt() -> None:

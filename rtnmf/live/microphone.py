@@ -1,4 +1,4 @@
-"""A microphone to learn from: its samples, block by block, from a process of its own that can be given up."""
+"""A microphone to learn from: its samples, block by block, from a process of its own that can be killed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Microphone:
     Attributes
     ----------
     name : str
-        Of the device, in full.
+        Full name of the device.
     sample_rate : int
 
     Raises

@@ -1,4 +1,4 @@
-"""Recordings of a running stream: the input and every stem, in files that are whole and playable at every moment."""
+"""Recordings of a running stream: the input and every stem, in files that can be played at every moment."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _LARGEST_FILE = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
 
 
 class Recorder:
-    """Write what the engine process leaves in its ring to WAV files of 32-bit floats, all equally long.
+    """Write the samples in the ring of a sounding process to WAV files of 32-bit floats, all equally long.
 
-    Stems are aligned with the input. Each file is closed after each write, so what was written is safe whatever
-    happens to this process. A time without sound in between is silence in the files. When a file would grow beyond
-    what WAV can hold, or the sample rate changes, all go on in new files.
+    Stems are aligned with the input. Each file is closed after each write, so that what was written is safe
+    whatever happens to this process. An outage is silence in the files. When a file would grow beyond what WAV can
+    hold, or the sample rate changes, all continue in new files.
 
     Parameters
     ----------
     folder : path
-        Of the files, `new_folder` makes one.
+        For the files; `new_folder` makes one.
     sources : sequence of str
     n_channels : int
 
     Attributes
     ----------
     paths : list of paths
-        Of all files so far.
+        Paths of all files so far.
     n_missed : int
-        Samples that came faster than they could be written; silence stands for them.
+        Samples that came faster than they could be written; they are silent in the files.
     failure : str
-        Why nothing more is written, empty when all is well.
+        Why nothing more is written; empty when all is well.
     """
 
     def __init__(self, folder: str | os.PathLike[str], sources: tuple[str, ...], n_channels: int) -> None:
@@ -58,7 +58,7 @@ class Recorder:
         self.failure = ""
 
     def begin(self, sample_rate: int, latency: int, outage_s: float = 0.0) -> None:
-        """Start on the ring of a new process, after a time without any."""
+        """Start on the ring of a new process, after an outage."""
         if sample_rate != self._sample_rate:
             self._sample_rate, self._n_written = sample_rate, 0
         elif outage_s > 0:
@@ -68,7 +68,7 @@ class Recorder:
         self._waiting = np.empty((0, self._n_channels), np.float32)
 
     def drain(self, ring: Ring, n_recorded: int) -> None:
-        """Write what is new of the first `n_recorded` samples of the ring's stream."""
+        """Write the new ones of the first `n_recorded` samples of the ring's stream."""
         room = ring.length * 3 // 4  # the writer goes on while this reads
         missed = max(0, n_recorded - room - self._position)
         if missed:
@@ -80,7 +80,7 @@ class Recorder:
         self._position = n_recorded
 
     def end(self, *, is_flushed: bool) -> None:
-        """Finish the stream of this ring; when its end was flushed, the input that waits is only what flushed it."""
+        """Finish the stream of this ring; if it was flushed, the input still waiting is the silence that did it."""
         if not is_flushed and len(self._waiting):
             block = np.zeros((len(self._names), *self._waiting.shape), np.float32)
             block[0] = self._waiting
@@ -88,7 +88,7 @@ class Recorder:
         self._waiting = self._waiting[:0]
 
     def _silence(self, n_samples: int) -> Iterator[Array]:
-        """Yield so much silence in pieces, as it may be hours."""
+        """Yield silence in pieces, as it may last for hours."""
         piece = 10 * self._sample_rate
         for start in range(0, n_samples, piece):
             yield np.zeros((len(self._names), min(piece, n_samples - start), self._n_channels), np.float32)
@@ -127,12 +127,12 @@ class Recorder:
 
 
 def new_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a folder that is empty: `path`, or `path-2`, `path-3`, ... when there is something already.
+    """Make an empty folder and return its path: `path`, or `path-2`, `path-3`, ... where there is something in it.
 
     Raises
     ------
     ValueError
-        If it cannot be made, or not be written to.
+        If it cannot be made, or cannot be written to.
     """
     wish = Path(path)
     for i in itertools.count(2):

@@ -118,8 +118,6 @@ class Live:
             resample=resample,
             allow_feedback=allow_feedback,
             is_recorded=record is not None,
-            handle=None,
-            keep_trying=False,
         )
         _check(self._settings)
         used = dictionary.model.used_updates(n_iter, is_trained=dictionary.is_trained)

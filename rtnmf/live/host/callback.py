@@ -27,7 +27,7 @@ _FALL_S = 0.3
 
 
 class Callback:
-    """What runs for each block: the engine, the clock, and the shared memory."""
+    """Process each block of a stream: read parameters, separate, meter, record, count."""
 
     def __init__(
         self,
@@ -102,18 +102,18 @@ class Callback:
         return heard.output
 
     def _meter(self, heard: Heard) -> None:
-        """Keep levels that rise at once and fall slowly."""
+        """Update the levels, which rise at once and fall slowly."""
         state, block_s = self._state, len(heard.samples) / self._rate
         fall = np.exp(-block_s / _FALL_S)
-        of_input = _mean_square(heard.samples)
-        state["input"] = max(of_input, state["input"] * fall)
+        input_power = _mean_square(heard.samples)
+        state["input"] = max(input_power, state["input"] * fall)
         state["output"] = max(_mean_square(heard.output), state["output"] * fall)
-        of_stems = np.einsum("snc,snc->s", heard.stems, heard.stems) / heard.samples.size
-        state["levels"] = np.maximum(of_stems, state["levels"] * fall)
-        state["silent_s"] = 0.0 if of_input > 0 else state["silent_s"] + block_s
+        stem_powers = np.einsum("snc,snc->s", heard.stems, heard.stems) / heard.samples.size
+        state["levels"] = np.maximum(stem_powers, state["levels"] * fall)
+        state["silent_s"] = 0.0 if input_power > 0 else state["silent_s"] + block_s
 
     def _record(self, heard: Heard) -> None:
-        """Put a block into the ring, for the parent to write to files: the input and the stems, channel by channel."""
+        """Put the input and the stems of a block into the ring, channel by channel, for the parent to write."""
         block = np.concatenate([heard.samples[None], heard.stems])
         n_signals, n_samples, n_channels = block.shape
         rows = block.transpose(0, 2, 1).reshape(n_signals * n_channels, n_samples)
@@ -132,7 +132,7 @@ class Callback:
         state["n_xruns"] += bool(status)
         self._lost.update(began, block_s)
         now = time.perf_counter()
-        if not state["silent_s"]:  # silence costs next to nothing, and tells nothing of what sound will cost
+        if not state["silent_s"]:  # silence costs next to nothing, and says nothing about the cost of sound
             self._deadline.update((now - began) / block_s, block_s)
         state["times"][int(state["n_blocks"]) % N_TIMES] = now - began
         state["n_late"] += now - began > block_s

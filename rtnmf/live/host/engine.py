@@ -1,7 +1,7 @@
-"""What happens to a block between microphone and loudspeaker. Nothing here knows a sound card, a clock or a process.
+"""What happens to a block between microphone and loudspeaker.
 
-Stems are mixed after the separator: so they can be metered, recorded and sent to outputs of their own whatever is
-heard.
+Nothing here knows a sound card, a clock or a process. Stems are mixed after the separator, so that they can be metered,
+recorded and sent to outputs of their own whatever is heard.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ Array = NDArray[np.float32]
 
 
 class Heard(NamedTuple):
-    """A block that came in, and what became of it `latency` samples late."""
+    """A block of input, and the stems and the output of `latency` samples ago."""
 
     samples: Array
-    """The input, silence where it was not finite, shape (n_samples, n_channels)."""
+    """The input, with silence where it was not finite, shape (n_samples, n_channels)."""
     stems: Array
-    """Of all sources, shape (n_sources, n_samples, n_channels); equal parts of the aligned input if not separated."""
+    """Shape (n_sources, n_samples, n_channels); equal parts of the aligned input if it was not separated."""
     output: Array
     """What goes out, shape (n_samples, n_output_channels)."""
     is_separated: bool
 
 
 class Engine:
-    """Separate and weigh a stream, block by block, and go on whatever happens.
+    """Separate and mix a stream, block by block, and go on whatever happens.
 
     State
-        That of the separator, the last `latency` samples of input, the weights on their way to new ones.
+        That of the separator, the last `latency` samples of input, and weights on their way to new ones.
     Latency
         `separator.latency` samples for everything that goes out, separated or not.
     Thread safety
@@ -80,11 +80,11 @@ class Engine:
         self._weights = np.array(weights, np.float32)
 
     def process(self, block: Array, *, separate: bool = True) -> Heard:
-        """Take a block, shape (n_samples, n_channels), and return what becomes of it.
+        """Take a block of input, shape (n_samples, n_channels), and return what goes out.
 
-        With `separate=False` nearly all of the work is saved, once the weights have turned to where that makes no
-        step. Then, after an exception in the separation, and until the separator has heard `latency` samples again,
-        the aligned input goes out with the weight of the loudest.
+        `separate=False` saves nearly all of the work, once the weights are where that makes no step. Then, and after
+        an exception in the separation until the separator has seen `latency` samples again, the aligned input goes
+        out with the weight of the loudest source.
         """
         samples = usable(block)
         aligned = self._mix.align(samples)

@@ -1,8 +1,8 @@
 """The life of the sounding process: one PortAudio stream and one engine, until the parent closes its end of the pipe.
 
 It has an interpreter lock of its own, so that nothing which the parent does can make a callback late. It reads
-parameters from shared memory and writes telemetry, and samples to record, there; what it has to say in words goes
-to the parent as one line of JSON each.
+parameters from shared memory, and writes telemetry and samples to record there; messages in words go to the parent as
+lines of JSON.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _TRIES = 4
 
 
 def main() -> None:
-    """Sound until standard input ends; the settings are the first thing in it."""
+    """Separate until standard input ends; the settings are the first thing in it."""
     lines = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is not for the parent
 
     def say(**message: Any) -> None:
-        with contextlib.suppress(OSError):  # nobody listens any more
+        with contextlib.suppress(OSError):  # the parent is gone
             print(json.dumps(message), file=lines, flush=True)
 
     settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the parent
@@ -91,7 +91,7 @@ def _check_devices(settings: Settings) -> None:
 def _opened_when_possible(
     settings: Settings, say: Callable[..., None], ended: threading.Event, shared: Shared
 ) -> Opened | None:
-    """Return a stream that runs, or None when all was to end before there was one."""
+    """Return a running stream, or None when the parent ended everything before there was one."""
     sounddevice = portaudio()
     n_tries = 0
     while not ended.is_set():
@@ -111,7 +111,7 @@ def _opened_when_possible(
 
 
 def _followed(sounding: Opened, say: Callable[..., None], ended: threading.Event) -> bool:
-    """Say what goes wrong until all is to end; return False when the stream has ended by itself."""
+    """Report what goes wrong until the parent ends it; return False when the stream has ended by itself."""
     said, next_look_s = {"error": "", "warning": ""}, 0.0
     while not ended.wait(_LOOK_S):
         news = said | {"error": sounding.callback.error}

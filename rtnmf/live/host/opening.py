@@ -47,7 +47,7 @@ class Opened(NamedTuple):
 
 
 def warm_up(settings: Settings) -> None:
-    """Compile and touch everything once, so that the first callback is like any other."""
+    """Compile and touch everything once, so that the first callback takes no longer than any other."""
     separator = Separator(settings.dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
     weights = np.ones(len(separator.sources) + 1, np.float32)
     engine = Engine(separator, settings.n_channels, weights)
@@ -58,7 +58,7 @@ def warm_up(settings: Settings) -> None:
 
 
 def _rehearsed(separator: Separator, wanted: int) -> Deadline:
-    """Begin with as many updates as there is time for, as far as a try without a device can tell."""
+    """Return a deadline that starts with as many updates as a trial without a device has time for."""
     hop_length = separator.dictionary.stft.hop_length
     frame_s = hop_length / separator.sample_rate
     noise = np.random.default_rng(0).uniform(-1, 1, (hop_length, separator.n_channels)).astype(np.float32)
@@ -151,10 +151,10 @@ def _started(sounddevice: Any, settings: Settings, plan: Plan, **options: Any) -
 
 
 def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outputs: int) -> tuple[Engine, Deadline]:
-    """Make the engine for a sample rate, and find out what it has time for."""
+    """Make the engine for a sample rate, and find out how many updates it has time for."""
     wished = parameters.read()
     if wished is None:
-        raise ValueError("the parent has set no parameters")
+        raise ValueError("the parent has sent no parameters")
     dictionary = settings.dictionary.at_rate(sample_rate)
     if settings.latency_ms is not None:
         dictionary = dictionary.at_latency(settings.latency_ms)

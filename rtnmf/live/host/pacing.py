@@ -1,6 +1,6 @@
-"""What the clock says of a running stream: blocks that were lost, and how much work there is time for.
+"""What the clock says about a running stream: which blocks were lost, and how much work there is time for.
 
-Nothing here reads a clock: times are handed in.
+Nothing here reads a clock: times are arguments.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import deque
 __all__ = ["NEAR", "Deadline", "LostBlocks"]
 
 NEAR = 0.7
-"""The load from which there is too little room."""
+"""The load above which there is too little time to spare."""
 
 _RECENT = 8
 _PATIENCE_S = 1.0
@@ -18,10 +18,10 @@ _LONGEST_REST_S = 8.0
 
 
 class LostBlocks:
-    """Find blocks that never came, by comparing the clock with the samples that did.
+    """Count blocks that never came, by comparing the clock with the samples that did.
 
-    A late block is made up for by the next ones, a lost one never is: of each second only the moment counts at
-    which the samples were least behind the clock. When the stream outruns the clock, nothing is lost.
+    The blocks after a late one catch up with the clock, those after a lost one never do: so of each second only the
+    moment counts at which the samples were least behind. When the stream outruns the clock, nothing is lost.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class LostBlocks:
         self._least = self._usual = float("inf")
 
     def update(self, now_s: float, block_s: float) -> None:
-        """Take the time at which a block of length `block_s` came, in seconds of any steady clock."""
+        """Take the time at which a block of duration `block_s` came, in seconds of any steady clock."""
         behind = now_s - self._samples_s
         self._samples_s += block_s
         self._least = min(self._least, behind)
@@ -52,11 +52,11 @@ class LostBlocks:
 class Deadline:
     """Decide how many updates a frame gets, so that blocks are ready in time.
 
-    Load is the time that a block took as a part of the time that it lasts; of each stretch of a frame the slowest
-    block counts. When most of the recent ones come near 1 there are fewer updates, down to one; after a second in
-    which one more would have done no harm, one more. When most are late with one update, there is a rest without
-    any separation, each rest twice as long as the last. A single late block, which is nearly always another
-    program's doing, changes nothing.
+    The load of a block is the time that it took divided by its duration; of the blocks of one frame the slowest
+    counts. When most of the recent loads are near 1, updates are reduced, down to one; after a second in which one
+    more would have done no harm, one is added. When most blocks are late even with one update, the separation rests,
+    each time twice as long as before. A single late block, which is nearly always another program's doing, changes
+    nothing.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Deadline:
     Attributes
     ----------
     wanted, n_iter : int
-        Updates per frame as asked for, and now.
+        Updates per frame that are wanted, and that there is time for.
     is_resting : bool
         Whether to leave the separation out.
     """
@@ -84,11 +84,11 @@ class Deadline:
 
     @property
     def is_resting(self) -> bool:
-        """Whether the separation is to be left out for now."""
+        """Whether the separation rests now."""
         return self._rest_left_s > 0
 
     def update(self, load: float, block_s: float) -> None:
-        """Take the load of a block of length `block_s`."""
+        """Take the load of a block of duration `block_s`."""
         self._since_s += block_s
         if self.is_resting:
             self._rest_left_s -= block_s

@@ -22,7 +22,7 @@ Route = dict[str, tuple[int, ...]]
 
 
 class _Identity(NamedTuple):
-    """What tells a port from another one that had the same name before: JACK 2 gives port numbers out again."""
+    """What distinguishes a port from an earlier one of the same name: JACK 2 reuses the numbers of ports."""
 
     client: str
     port: int
@@ -58,7 +58,7 @@ class Ports:
         self._said = ""
 
     def rename(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
-        """Give the ports other names, in their order; where the server refuses, they keep theirs."""
+        """Rename the ports, in their order; where the server refuses, they keep their names."""
         for kind, names in (("input", inputs), ("outputs", outputs)):
             for port, name in zip(self._ports[kind], names, strict=False):
                 with contextlib.suppress(self._refusal):
@@ -99,7 +99,7 @@ class Ports:
             return now if self._connect(port, other) else identity
         if was_doubtful:
             return None  # the user has removed it
-        self._doubtful.add(doubt)  # it may be about to go away
+        self._doubtful.add(doubt)  # or it is about to go away: the next look will tell
         return identity
 
     def _connect(self, port: Any, other: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A processor run at another sample rate than the device's, with a delay that is known and constant."""
+"""A processor at another sample rate than the device's, with a delay that is known and constant."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _SPARE = 128
 
 
 class Resampling:
-    """Convert blocks to another rate, hand them to a processor, and convert back what comes.
+    """Convert blocks to another rate, pass them to a processor, and convert its output back.
 
-    soxr gives samples in portions of its own; a queue that starts with silence evens that out.
+    soxr returns samples in portions of its own; a queue that starts with silence evens that out.
 
     State
-        That of the two converters, and the queue.
+        The state of the two converters, and the queue.
     Latency
-        `delay` samples at the device's rate, and what the processor adds.
+        `delay` samples at the device's rate, plus the latency of the processor.
     Thread safety
         None.
 
     Parameters
     ----------
     outer_rate, inner_rate : int
-        Of the device and of the processor, in Hz.
+        Sample rates of the device and of the processor, in Hz.
     n_inputs, n_outputs : int
         Channels.
     block_length : int
@@ -49,7 +49,7 @@ class Resampling:
         self._n_inputs, self._n_outputs = n_inputs, n_outputs
         self.delay = self._tried(block_length, outer_rate)
         self._queue = np.zeros((self.delay, n_outputs), np.float32)
-        self._owed = 0  # samples of silence that went out because the real ones came too late: these are left out
+        self._owed = 0  # samples of silence that stood in for late ones: when those come, they are left out
 
     def process(self, block: Array, processor: Callable[[Array], Array]) -> Array:
         """Return a block of the same length, shape (n_samples, n_outputs), `delay` samples late."""
@@ -63,7 +63,7 @@ class Resampling:
         return np.pad(queue[: len(block)], ((0, missing), (0, 0)))
 
     def _tried(self, block_length: int, outer_rate: int) -> int:
-        """Return how many samples the two converters have kept back at most, and clear them."""
+        """Return the most samples that the two converters hold back in a trial, and clear them."""
         silence = np.zeros((block_length, self._n_inputs), np.float32)
         most = taken = given = 0
         for _ in range(int(_TRIAL_S * outer_rate / block_length) + 1):

@@ -1,6 +1,6 @@
-"""Memory that two processes share: a mailbox for the latest of something, a ring for a stream of samples.
+"""Memory that two processes share: a mailbox for the latest state, a ring for a stream of samples.
 
-Neither side ever waits for the other, and neither can harm the other by dying in the middle of a write.
+Neither side ever waits for the other, and neither is harmed when the other dies in the middle of a write.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEADER = np.dtype([("number", "<u8"), ("checksum", "<u8")])
 
 
 def share(size: int) -> tuple[mmap.mmap, Any, tuple[int, ...]]:
-    """Make shared memory that is gone with the last process that has it.
+    """Make shared memory that exists as long as a process has it.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def share(size: int) -> tuple[mmap.mmap, Any, tuple[int, ...]]:
 
 
 def attach(handle: Any) -> mmap.mmap:
-    """Return the shared memory that another process made."""
+    """Return the shared memory that another process made, given its handle."""
     where, size = handle
     if sys.platform == "win32":
         return mmap.mmap(-1, size, tagname=where)
@@ -51,10 +51,10 @@ def attach(handle: Any) -> mmap.mmap:
 
 
 class Mailbox:
-    """The latest state of something, from one writer to any readers.
+    """Pass the latest state from one writer to any number of readers.
 
-    Two slots are written in turn, each with a number and a checksum: a reader takes the newest slot that is whole,
-    so it never sees half a state, also when the writer is killed in the middle of one.
+    Two slots are written in turn, each with a number and a checksum. A reader takes the newest slot that is whole, so
+    it never sees half a state, even if the writer was killed while writing.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Mailbox:
         return 2 * (_HEADER.itemsize + dtype.itemsize)
 
     def write(self, state: NDArray[Any]) -> None:
-        """Put a state in, shape () and of the mailbox's dtype."""
+        """Write a state, shape () and of the mailbox's dtype."""
         self._number += 1
         slot = self._slots[self._number % 2]
         slot["state"] = state
@@ -92,10 +92,10 @@ class Mailbox:
 
 
 class Ring:
-    """The last samples of a stream of several rows, from one writer to one reader.
+    """Pass a stream of samples, in several rows, from one writer to one reader.
 
-    The writer never waits: a reader that comes too late is told how much it has missed. The count of samples
-    written goes to the reader by another way, such as a `Mailbox`.
+    The writer never waits and overwrites the oldest samples. The reader must know the number of samples written from
+    elsewhere, such as a `Mailbox`, and so knows which ones it missed.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Ring:
         self.length = self._rows.shape[1]
 
     def write(self, position: int, rows: Array) -> None:
-        """Put samples in, shape (n_rows, n_samples), the first being sample `position` of the stream."""
+        """Write samples, shape (n_rows, n_samples), the first of which is sample `position` of the stream."""
         for start in range(0, rows.shape[1], self.length):
             part = rows[:, start : start + self.length]
             here = (position + start) % self.length
@@ -124,7 +124,7 @@ class Ring:
 
 
 def _take_room(descriptor: int, size: int) -> None:
-    """Make a file so large; where it can be done, for certain: memory that is not there would kill who touches it."""
+    """Give a file its size, and the room for it where that can be had: touching memory without any would kill us."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, size)
     else:

@@ -98,7 +98,7 @@ class SoundProcess:
         return bool(self.message["state"] == "open")
 
     def telemetry(self) -> NDArray[Any] | None:
-        """Return what the callbacks report, None before the first."""
+        """Return the cells that the callbacks write, None before the first."""
         return self._telemetry.read()
 
     def count(self, name: str) -> int:
@@ -119,7 +119,7 @@ class SoundProcess:
             if state["n_blocks"] != self._n_blocks:
                 self._n_blocks, self.heard_s = int(state["n_blocks"]), time.monotonic()
         if time.monotonic() - self.heard_s > patience_s:
-            return str(self.message.get("reason") or "the sound process was stuck: is the sound server well?")
+            return str(self.message.get("reason") or "the sound process was stuck: is the sound server running?")
         return self._gone
 
     def end(self) -> None:
@@ -148,7 +148,7 @@ class SoundProcess:
                 self.changed.set()
 
     def _look_after_silence(self, silent_s: float) -> None:
-        """Find out whether devices that have gone perfectly silent are still there, where PortAudio does not say."""
+        """Find out whether a device that has gone perfectly silent is still there, where PortAudio does not tell."""
         if silent_s < _SILENT_S:
             self._next_check_s = _SILENT_S
         elif silent_s > self._next_check_s and "JACK" in self.message.get("host", ""):

@@ -37,9 +37,9 @@ class Settings(NamedTuple):
     resample: bool
     allow_feedback: bool
     is_recorded: bool
-    handle: Any
+    handle: Any = None
     """To `attach` the shared memory with."""
-    keep_trying: bool
+    keep_trying: bool = False
     """Wait for the devices when they cannot be opened, instead of giving up."""
 
     @property
