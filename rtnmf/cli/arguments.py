@@ -27,6 +27,7 @@ __all__ = [
     "positive",
     "recordings",
     "refuse",
+    "switch",
     "translated",
     "whole",
 ]
@@ -61,6 +62,16 @@ def option(
         As for `ArgumentParser.add_argument`. None leaves the default to the library.
     """
     parser.add_argument(flag, dest=parameter, type=type, metavar=metavar, help=help, default=default)
+    _note_flag(parser, parameter, flag)
+
+
+def switch(parser: argparse.ArgumentParser, flag: str, parameter: str, help: str) -> None:
+    """Add an option without a value for a parameter of the library that is True or False, as `option` does."""
+    parser.add_argument(flag, dest=parameter, action="store_true", help=help)
+    _note_flag(parser, f"{parameter}=True", flag)
+
+
+def _note_flag(parser: argparse.ArgumentParser, parameter: str, flag: str) -> None:
     parser.set_defaults(flags={**(parser.get_default("flags") or {}), parameter: flag})
 
 

@@ -45,15 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--latency-ms", "latency_ms", positive("milliseconds"), "MS", text)
     option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: chosen by the device)")
     text = "convert the sample rate when the device refuses it, which adds latency"
-    parser.add_argument("--resample", action="store_true", help=text)
+    arguments.switch(parser, "--resample", "resample", text)
     arguments.add_separation(parser)
     parser.add_argument("--record", metavar="DIR", help="write the input and every stem to this folder")
     text = "stop after this time (default: when interrupted)"
     parser.add_argument("--for", type=positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
     text = "accept loudspeakers that the microphone may hear"
-    parser.add_argument("--allow-feedback", action="store_true", help=text)
-    switches = {"resample=True": "--resample", "allow_feedback=True": "--allow-feedback"}
-    parser.set_defaults(flags=parser.get_default("flags") | switches)
+    arguments.switch(parser, "--allow-feedback", "allow_feedback", text)
 
 
 def run(options: argparse.Namespace) -> None:

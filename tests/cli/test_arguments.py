@@ -64,9 +64,12 @@ def test_options_are_called_as_in_the_library():
     """An option is returned by its parameter's name if it was given, and its flag stands in translated messages."""
     parser = argparse.ArgumentParser()
     arguments.add_separation(parser)
-    options = parser.parse_args(["--updates", "7"])
-    assert arguments.given(options, *arguments.SEPARATION) == {"n_iter": 7}
-    assert options.flags == {"n_iter": "--updates", "mask_power": "--power"}
+    arguments.switch(parser, "--resample", "resample", "convert")
+    options = parser.parse_args(["--updates", "7", "--resample"])
+    assert arguments.given(options, *arguments.SEPARATION, "resample") == {"n_iter": 7, "resample": True}
+    assert options.flags == {"n_iter": "--updates", "mask_power": "--power", "resample=True": "--resample"}
+    said = arguments.translated("no resample rate: pass resample=True, not n_iter=7", options.flags)
+    assert said == "no resample rate: pass --resample, not --updates 7"
 
 
 @pytest.mark.parametrize(
