@@ -7,6 +7,7 @@ Names are loaded when they are first used, so that importing the package costs n
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ _MODULES = {
     "nmf": "nmf",
     "report": "report",
 }
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing on stderr unless the application asks for it
 
 
 def __getattr__(name: str) -> Any:

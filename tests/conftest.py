@@ -64,3 +64,9 @@ def peer(server, on_server, tmp_path):
     server.ensure()
     with contextlib.closing(Peer(tmp_path)) as peer:
         yield peer
+
+
+def noise(n_samples, n_channels=None, seed=0):
+    """Return full-scale white noise."""
+    shape = n_samples if n_channels is None else (n_samples, n_channels)
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)

@@ -7,7 +7,6 @@ they are first used, as the sounding process needs few of them.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from rtnmf.live.session import Live
 
 __all__ = ["Live", "Stats"]
-
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # nothing on stderr unless the application asks for it
 
 
 def __getattr__(name: str) -> Any:

@@ -6,20 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import DEMO, random_dictionary
+from conftest import DEMO, noise, random_dictionary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_engine import PlainSeparator
 
-from rtnmf import STFT, Dictionary, Mixer, Model, Separator, learn, separate
+from rtnmf import STFT, Dictionary, Model, Separator, learn, separate
 from rtnmf.measure.benchmark import measured_latency
 from rtnmf.measure.evaluation import load_case, si_sdr
-
-
-def noise(n_samples, n_channels=None, seed=0):
-    """Return full-scale white noise."""
-    shape = n_samples if n_channels is None else (n_samples, n_channels)
-    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
 def in_blocks(separator, x, lengths):
@@ -271,36 +265,6 @@ def test_blocks_are_not_changed_and_stems_are_the_callers_own(dictionary):
     assert separator.flush().any()
 
 
-def test_gains_remix(dictionary, speech):
-    """Each output is the sum of the stems times its row of gains."""
-    x = speech[:12000]
-    stems = separate(x, dictionary)
-    remix = separate(x, dictionary, gains=[[1, 0.1], [0, 1], [1, 1]])
-    np.testing.assert_allclose(remix[0], stems[0] + 0.1 * stems[1], atol=1e-6)
-    np.testing.assert_allclose(remix[1], stems[1], atol=1e-6)
-    np.testing.assert_allclose(remix[2], x, atol=1e-6)
-
-
-def test_gains_change_without_a_click(dictionary):
-    """A source that is faded out makes no step in a tone, and is silent afterwards."""
-    separator = Separator(dictionary, gains=[[1, 1]])
-    hz = 200
-    x = 0.5 * np.sin(2 * np.pi * hz * np.arange(16000) / 16000).astype(np.float32)
-    first = separator.process(x[:8000])
-    separator.gains = np.zeros((1, 2))
-    heard = np.concatenate([first, separator.process(x[8000:])], axis=1)[0]
-    steepest = 0.5 * 2 * np.pi * hz / 16000 + 1 / dictionary.stft.latency * np.pi
-    assert np.abs(np.diff(heard)).max() < 1.05 * steepest
-    assert not heard[8000 + 2 * dictionary.stft.n_fft :].any()
-
-
-def test_gains_are_copies():
-    """Writing into the array that `gains` returns changes nothing."""
-    separator = Separator(random_dictionary(STFT(64, 16)))
-    separator.gains[:] = 5
-    np.testing.assert_array_equal(separator.gains, np.eye(2))
-
-
 def test_samples_that_are_no_numbers_count_as_silence(dictionary):
     """NaN, infinite and huge samples give exactly the stems that silence in their place gives."""
     x = noise(9000)
@@ -359,17 +323,6 @@ def test_order_of_the_columns_does_not_matter(dictionary, speech):
     np.testing.assert_array_equal(separate(speech[:5000], mixed), separate(speech[:5000], dictionary))
 
 
-def test_another_rate_is_converted_with_a_warning():
-    """A `sample_rate` that is not the dictionary's converts it and says so; its own rate does neither."""
-    dictionary = random_dictionary(STFT(1024, 256))
-    with pytest.warns(UserWarning, match="learned at 16000 Hz and is converted to 44100 Hz"):
-        separator = Separator(dictionary, sample_rate=44100)
-    assert (separator.sample_rate, separator.latency) == (44100, 2048)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert Separator(dictionary, sample_rate=16000).sample_rate == 16000
-
-
 def test_bins_above_the_dictionary_follow_the_broadband_mask():
     """A tone above the dictionary's range is shared as the frame as a whole is."""
     components = np.zeros((513, 2))
@@ -381,48 +334,6 @@ def test_bins_above_the_dictionary_follow_the_broadband_mask():
         stems = separate(sum(tones), dictionary, sample_rate=rate)[:, 10000:20000]
     share = np.array([np.abs(stem @ np.exp(2j * np.pi * 15000 * t[10000:20000])) for stem in stems])
     np.testing.assert_allclose(share / share.sum(), [0.75, 0.25], atol=0.03)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"n_channels": 0}, ValueError, "n_channels is 0"),
-        ({"n_channels": 1.0}, TypeError, "n_channels is 1.0"),
-        ({"n_channels": 441000}, ValueError, "pass x.T if yours is the other way round"),
-        ({"n_iter": 2.5}, TypeError, "n_iter is 2.5, expected a whole number"),
-        ({"sample_rate": 0}, ValueError, "sample_rate is 0"),
-        ({"n_iter": 0}, ValueError, "n_iter is 0"),
-        ({"mask_power": 0}, ValueError, "mask_power is 0"),
-        ({"mask_power": float("nan")}, ValueError, "mask_power is nan"),
-        ({"gains": [1, 1]}, ValueError, r"gains have shape \(2,\), expected \(n_outputs, 2\)"),
-        ({"gains": [[1, 1, 1]]}, ValueError, "gains have shape"),
-        ({"gains": [[1, np.inf]]}, ValueError, "non-finite"),
-    ],
-)
-def test_bad_settings_are_refused(options, error, message):
-    """Every setting that is out of range raises, naming the argument and what it got."""
-    with pytest.raises(error, match=message):
-        Separator(random_dictionary(STFT(64, 16)), **options)
-
-
-def test_bad_blocks_and_gains_are_refused():
-    """Blocks and gains of the wrong shape or type raise, with the remedy."""
-    separator = Separator(random_dictionary(STFT(64, 16)))
-    with pytest.raises(ValueError, match="block has 2 channels, separator was made for 1: pass n_channels=2"):
-        separator.process(noise(5, 2))
-    with pytest.raises(ValueError, match=r"block has shape \(1, 5, 1\)"):
-        separator.process(noise(5).reshape(1, 5, 1))
-    with pytest.raises(TypeError, match="type int64, expected floats"):
-        separator.process(np.ones(5, int))
-    with pytest.raises(ValueError, match="gains are for 1 outputs, expected 2: make a new Separator"):
-        separator.gains = [[1, 1]]
-    separator = Separator(random_dictionary(STFT(64, 16)), gains=[[1, 0], [0, 1]])
-    with pytest.raises(ValueError, match="gains are for 4 outputs, expected 2"):
-        separator.gains = np.ones((4, 2))
-    with pytest.raises(ValueError, match=r"the mixer is for \('a',\), expected the sources \('a', 'b'\)"):
-        separator.gains = Mixer(("a",))
-    with pytest.raises(TypeError, match="dictionary is str"):
-        Separator("speech")
 
 
 @pytest.mark.parametrize("mask_power", [1, 2])
