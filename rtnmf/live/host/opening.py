@@ -142,6 +142,8 @@ def _started(sounddevice: Any, settings: Settings, plan: Plan, **options: Any) -
             inputs = ports.input_names(settings.n_channels)
             watched.rename(inputs, ports.output_names(routes(settings, plan.n_outputs), inputs))
         stream.start()
+        if watched is not None:
+            watched.look()  # what PortAudio has connected is to be known before any of it can go
     except BaseException:
         stream.close()
         if watched is not None:

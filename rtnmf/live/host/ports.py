@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from rtnmf.live.host.portaudio import CLIENT_NAME, client_name
@@ -18,7 +18,7 @@ __all__ = ["Ports", "input_names", "opened", "output_names"]
 
 _log = logging.getLogger(__name__)
 
-Route = dict[str, tuple[int, ...]]
+_Link = tuple[int, str]  # our port's number, the other's name
 
 
 class _Identity(NamedTuple):
@@ -53,8 +53,9 @@ class Ports:
             "outputs": [port for port in ordered if port.is_output],
         }
         self._links: dict[int, dict[str, _Identity]] = {port.uuid: {} for port in ordered}
-        self._doubtful: set[tuple[int, str]] = set()
-        self._absent: set[str] = set()
+        self._doubted: set[_Link] = set()  # lost at the last look, both ends being there
+        self._in_doubt: set[_Link] = set()  # the same now
+        self._absent: set[_Link] = set()  # waiting for their other end
         self._said = ""
 
     def rename(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
@@ -67,7 +68,7 @@ class Ports:
     def look(self) -> str:
         """Mend connections, and return what keeps the sound from passing through, in one sentence; empty if nothing."""
         with contextlib.suppress(self._refusal):  # a port has just gone, or the server has, which is told otherwise
-            self._absent.clear()
+            self._doubted, self._in_doubt, self._absent = self._in_doubt, set(), set()
             for port in (*self._ports["input"], *self._ports["outputs"]):
                 self._mend(port)
             self._said = self._sentence()
@@ -86,49 +87,39 @@ class Ports:
 
     def _kept(self, port: Any, name: str, identity: _Identity) -> _Identity | None:
         """Return the identity of the other end of a lost connection, None when it is to be forgotten."""
-        doubt = port.uuid, name
-        was_doubtful = doubt in self._doubtful
-        self._doubtful.discard(doubt)
+        link = port.uuid, name
         try:
             other = self._client.get_port_by_name(name)
             now = self._identity(other)
-        except self._refusal:  # it is gone, and may come back
-            self._absent.add(name)
+            if now != identity:
+                self._client.connect(*((other, port) if port.is_input else (port, other)))
+                _log.info("connected %s and %s again", port.name, name)
+                return now
+        except self._refusal:  # it is gone, or not active yet: a later look tries again
+            self._absent.add(link)
             return identity
-        if now != identity:
-            return now if self._connect(port, other) else identity
-        if was_doubtful:
+        if link in self._doubted:
             return None  # the user has removed it
-        self._doubtful.add(doubt)  # or it is about to go away: the next look will tell
+        self._in_doubt.add(link)  # or it is about to go away: the next look will tell
         return identity
-
-    def _connect(self, port: Any, other: Any) -> bool:
-        ends = (other, port) if port.is_input else (port, other)
-        try:
-            self._client.connect(*ends)
-        except self._refusal:  # not active yet: the next look tries again
-            self._absent.add(other.name)
-            return False
-        _log.info("connected %s to %s again", *(end.name for end in ends))
-        return True
 
     def _identity(self, port: Any) -> _Identity:
         return _Identity(self._client.get_uuid_for_client_name(port.name.rpartition(":")[0]), port.uuid)
 
     def _sentence(self) -> str:
-        cut_off = [kind for kind, ports in self._ports.items() if ports and not any(map(self._is_connected, ports))]
+        cut_off = [kind for kind, ports in self._ports.items() if ports and all(map(self._is_cut_off, ports))]
         if not cut_off:
             return ""
-        ports = [port for kind in cut_off for port in self._ports[kind]]
-        links = {name for port in ports for name in self._links[port.uuid]}
-        gone = sorted({name.rpartition(":")[0] for name in links & self._absent})
         what = f"nothing is connected to the {' and the '.join(cut_off)} of {self._name!r} in JACK"
+        ours = {port.uuid for kind in cut_off for port in self._ports[kind]}
+        gone = sorted({name.rpartition(":")[0] for uuid, name in self._absent if uuid in ours})
         if gone:
             return f"{what}: {', '.join(map(repr, gone))} is gone, and is connected again when it is back"
         return f"{what}: connect a program or a device in a patchbay, such as qjackctl or qpwgraph"
 
-    def _is_connected(self, port: Any) -> bool:
-        return bool(self._client.get_all_connections(port))
+    def _is_cut_off(self, port: Any) -> bool:
+        """Return whether a port has no connection but such as wait for their other end."""
+        return all((port.uuid, name) in self._absent for name in self._links[port.uuid])
 
 
 def opened() -> Ports | None:
@@ -150,7 +141,7 @@ def input_names(n_channels: int) -> list[str]:
     return _numbered("in", n_channels)
 
 
-def output_names(routes: Route, taken: Iterable[str] = ()) -> list[str]:
+def output_names(routes: Mapping[str, tuple[int, ...]], taken: Iterable[str] = ()) -> list[str]:
     """Return the names of the output ports: those of the sources, numbered when each has several channels.
 
     JACK wants them unique within a client, inputs included (`taken`), and without a colon.
