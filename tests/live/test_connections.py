@@ -110,7 +110,7 @@ def test_connection_that_was_removed_by_hand_stays_removed(peer):
 
 
 def test_without_the_jack_library_nothing_is_watched(peer, tmp_path, monkeypatch):
-    """Without the JACK library all sounds as before, under PortAudio's names."""
+    """Without the JACK library there is sound, on ports with PortAudio's names."""
     (tmp_path / "jack.py").write_text("raise OSError('JACK library not found')")
     monkeypatch.syspath_prepend(tmp_path)
     with Live(DICTIONARY, input="peer", output="peer") as live:

@@ -65,11 +65,11 @@ def stats_beside_a_busy_parent(peer, seconds):
 
 
 def test_busy_parent_makes_no_block_late(peer, busy):
-    """While the parent computes and shows what goes on, fewer than one block in a hundred is late or lost."""
+    """While the parent computes and shows what goes on, fewer than 1 % of the blocks are late and 2 % lost."""
     stats = stats_beside_a_busy_parent(peer, 8)
     assert stats.n_blocks > 600
     assert stats.n_late < 0.01 * stats.n_blocks
-    assert stats.n_lost < 0.01 * stats.n_blocks
+    assert stats.n_lost < 0.02 * stats.n_blocks
 
 
 @pytest.mark.long

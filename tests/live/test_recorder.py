@@ -25,12 +25,12 @@ def ring_of(length):
 
 
 def written(made):
-    """Return what is in the files, in their order."""
+    """Return the samples in the files, in their order."""
     return [soundfile.read(path, dtype="float32")[0] for path in made.paths]
 
 
 def recording(folder, pieces, length=4000, rate=16000, *, is_flushed=True):
-    """Record a stream of which pieces of so many samples come at a time."""
+    """Record a stream that comes in pieces of these lengths."""
     made, ring, position = Recorder(folder, ("a", "b"), 1), ring_of(length), 0
     rows = stream(sum(pieces))
     made.begin(rate, LATENCY)
@@ -43,7 +43,7 @@ def recording(folder, pieces, length=4000, rate=16000, *, is_flushed=True):
 
 
 def test_stems_are_aligned_with_the_input_and_as_long(tmp_path):
-    """Stems are aligned with the input and as long, whatever comes at a time."""
+    """Stems are aligned with the input and as long, however many samples come at a time."""
     made = recording(tmp_path, [3, 4, 0, 500, 1, 992])
     got = written(made)
     assert [path.name for path in made.paths] == ["input.wav", "a.wav", "b.wav"]
@@ -53,7 +53,7 @@ def test_stems_are_aligned_with_the_input_and_as_long(tmp_path):
 
 
 def test_without_a_flush_the_last_input_is_kept(tmp_path):
-    """When the stream broke off, the last input is kept, and its stems are silent."""
+    """When the stream breaks off, the last input is in its file, and its stems are silent."""
     got = written(recording(tmp_path, [200, 300], is_flushed=False))
     assert [len(samples) for samples in got] == [500, 500, 500]
     assert got[0][-1] == 500
@@ -61,7 +61,7 @@ def test_without_a_flush_the_last_input_is_kept(tmp_path):
 
 
 def test_files_are_playable_at_every_moment(tmp_path):
-    """Files can be read while they grow."""
+    """A file can be read after every write, with all that was written."""
     made, ring, rows = Recorder(tmp_path, ("a", "b"), 1), ring_of(1000), stream(900)
     made.begin(16000, LATENCY)
     for stop in (300, 600, 900):
@@ -83,7 +83,7 @@ def test_samples_that_came_too_fast_are_silence_and_counted(tmp_path):
 
 
 def test_outage_is_silence_of_the_same_length(tmp_path):
-    """A time without sound is silence in all files, and then it goes on."""
+    """An outage is as much silence in all files, followed by what came after it."""
     made = recording(tmp_path, [400])
     ring, rows = ring_of(800), stream(400)
     made.begin(16000, LATENCY, outage_s=0.5)
@@ -97,7 +97,7 @@ def test_outage_is_silence_of_the_same_length(tmp_path):
 
 
 def test_a_new_rate_and_a_full_file_go_on_in_new_files(tmp_path, monkeypatch):
-    """When the rate changes, or WAV can hold no more, all go on in new files."""
+    """When the rate changes, or WAV can hold no more, all continue in new files."""
     monkeypatch.setattr(recorder, "_LARGEST_FILE", 4 * 1000)
     made = recording(tmp_path, [600, 600])
     assert [path.name for path in made.paths[3:]] == ["input.part2.wav", "a.part2.wav", "b.part2.wav"]
@@ -110,7 +110,7 @@ def test_a_new_rate_and_a_full_file_go_on_in_new_files(tmp_path, monkeypatch):
 
 
 def test_failure_ends_the_recording_not_the_sound(tmp_path):
-    """When a file cannot be written, it says so, and takes everything that comes."""
+    """When a file cannot be written, `failure` says so, and further samples are dropped without an error."""
     made = recording(tmp_path, [100])
     for path in made.paths:
         path.unlink()
@@ -121,7 +121,7 @@ def test_failure_ends_the_recording_not_the_sound(tmp_path):
 
 
 def test_source_called_input_has_a_file_of_its_own(tmp_path):
-    """A source called input has a file of its own."""
+    """The stem of a source called `input` does not take the place of the input's file."""
     made = Recorder(tmp_path, ("input", "../b"), 1)
     made.begin(16000, LATENCY)
     ring = ring_of(100)
@@ -131,7 +131,7 @@ def test_source_called_input_has_a_file_of_its_own(tmp_path):
 
 
 def test_new_folder_is_empty(tmp_path):
-    """A folder in which there is something is left alone, and another one is made."""
+    """A folder that is not empty is left alone, and another is made beside it."""
     first = new_folder(tmp_path / "take")
     assert new_folder(tmp_path / "take") == first
     (first / "x").touch()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import random_dictionary
 
 from rtnmf import Separator, separate
 from rtnmf.live.host.engine import Engine
@@ -25,13 +26,13 @@ def blocks(x, length):
 
 
 def played(engine, x, length=0):
-    """Return all that comes out, shape (n_outputs, n_samples)."""
+    """Return the whole output, shape (n_outputs, n_samples)."""
     return np.concatenate([engine.process(block).output for block in blocks(x, length)]).T
 
 
 @pytest.mark.parametrize("length", [0, 1000])
 def test_a_gain_of_one_changes_no_bit(engine, dictionary, speech, length):
-    """What goes out of a source that alone is heard is its stem, to the bit, on both channels."""
+    """A source that alone is heard goes out as its stem, to the bit, on both channels."""
     x = speech[:16000]
     out = played(engine, x, length)
     latency = engine.separator.latency
@@ -41,14 +42,14 @@ def test_a_gain_of_one_changes_no_bit(engine, dictionary, speech, length):
 
 
 def test_flush_gives_the_rest_of_the_stems(engine, dictionary, speech):
-    """After a flush the stems are complete."""
+    """The stems of all blocks and of the flush are those of `separate`."""
     x = speech[:5000]
     stems = np.hstack([engine.process(x[:, None]).stems[:, :, 0], engine.flush().stems[:, :, 0]])
     assert np.array_equal(stems[:, engine.separator.latency :], separate(x, dictionary))
 
 
 def test_bypass_is_the_input_as_late_as_the_stems(engine, speech):
-    """With all weight on the input, it goes out late, to the bit."""
+    """With all weight on the input, it goes out `latency` samples late, to the bit."""
     engine.weigh([0, 0, 1])
     played(engine, np.zeros(engine.separator.latency, np.float32))
     latency = engine.separator.latency
@@ -84,7 +85,7 @@ def test_stems_go_to_channels_of_their_own(dictionary, speech):
 
 
 def test_stereo_keeps_its_sides(dictionary, speech):
-    """A stereo mix keeps its sides, and stereo stems follow each other."""
+    """In a stereo mix left stays left, and stereo stems lie side by side, each left and right."""
     x = np.column_stack([speech[:8000], -0.5 * speech[:8000]])
     stems = separate(x, dictionary)
     mix = Engine(Separator(dictionary, n_channels=2), 2, [1, 0, 0]).process(x).output
@@ -95,7 +96,7 @@ def test_stereo_keeps_its_sides(dictionary, speech):
 
 
 def test_exception_lets_the_aligned_input_out_and_the_stems_come_back(engine, dictionary, speech, monkeypatch):
-    """An exception lets the aligned input out, in all bits, until the stems are whole again."""
+    """After an exception the aligned input goes out until the stems are whole again, then the stems, to the bit."""
     x, latency = speech, engine.separator.latency
     first = played(engine, x[:8000], 500)
     monkeypatch.setattr(Separator, "process", lambda *_: 1 / 0)
@@ -127,13 +128,13 @@ def test_rest_keeps_the_weight_of_the_loudest(engine, speech):
 
 @pytest.mark.parametrize("level", [np.nan, np.inf, 1e30, 0.0, 1.0])
 def test_hostile_input_gives_finite_output(engine, level):
-    """Whatever comes in, what goes out is finite."""
+    """NaN, infinity and absurd levels in the input leave the output finite."""
     heard = engine.process(np.full((5000, 1), level, np.float32))
     assert all(np.isfinite(part).all() for part in heard[:3])
 
 
 def test_giving_way_makes_no_step(dictionary):
-    """When the separation gives way to the input, and comes back, a tone goes on without a step."""
+    """A tone goes through without a step when the separation rests and when it comes back."""
     engine = Engine(Separator(dictionary), 1, [1, 0, 0])
     tone = 0.5 * np.sin(2 * np.pi * 50 * np.arange(48000) / 16000).astype(np.float32)
     outputs = [engine.process(block, separate=not 40 < i < 80).output for i, block in enumerate(blocks(tone, 400))]
@@ -141,8 +142,24 @@ def test_giving_way_makes_no_step(dictionary):
 
 
 def test_negative_weight_is_kept_without_separation(engine, speech):
-    """A source that is heard upside down is so without separation too."""
+    """A source with a negative weight is inverted without separation, too."""
     engine.weigh([-1, 0, 0])
     latency = engine.separator.latency
     outputs = [engine.process(block, separate=False).output for block in blocks(speech[:16000], 500)]
     np.testing.assert_allclose(np.concatenate(outputs)[8000:, 0], -speech[8000 - latency : 16000 - latency], atol=1e-7)
+
+
+def test_dry_signal_is_shared_out_among_stems(dictionary, speech):
+    """With stems on outputs of their own, the dry signal is shared out evenly, so that all outputs sum to it."""
+    engine = Engine(Separator(dictionary), 2, [0, 0, 1], as_stems=True)
+    out = played(engine, speech[:8000])
+    latency = engine.separator.latency
+    assert np.array_equal(out[0], out[1])
+    np.testing.assert_allclose(out.sum(axis=0)[latency:], speech[: 8000 - latency], atol=1e-7)
+
+
+def test_dictionary_of_one_component_lets_everything_through(stft, speech):
+    """A dictionary of one component, and so of one source, gives the aligned input."""
+    engine = Engine(Separator(random_dictionary(stft, ("a",), n_each=1)), 1, [1, 0])
+    latency = engine.separator.latency
+    np.testing.assert_allclose(played(engine, speech[:8000])[0, latency:], speech[: 8000 - latency], atol=1e-6)

@@ -9,7 +9,7 @@ BLOCK_S = 0.01
 
 
 def lost(times):
-    """Return how many blocks are found lost when blocks come at these times."""
+    """Return how many blocks are counted as lost when blocks come at these times."""
     blocks = LostBlocks()
     for time in times:
         blocks.update(time, BLOCK_S)
@@ -24,7 +24,7 @@ def test_steady_blocks_lose_nothing():
 
 
 def test_late_blocks_that_are_made_up_for_are_not_lost():
-    """Blocks that come late all at once are not lost, nor are those that come in bursts."""
+    """Blocks that come all at once after a delay are not lost, nor are those that always come in bursts."""
     times = np.arange(1000) * BLOCK_S
     times[500:560] = times[560]
     assert lost(times) == 0
@@ -32,14 +32,14 @@ def test_late_blocks_that_are_made_up_for_are_not_lost():
 
 
 def test_a_stall_is_counted_in_blocks():
-    """A stall of 600 ms after which the stream goes on as if nothing had been is sixty blocks."""
+    """A stall of 600 ms that the stream never catches up with counts as the sixty blocks that it lasted."""
     times = np.arange(1000) * BLOCK_S
     times[400:] += 0.6
     assert lost(times) == 60
 
 
 def test_a_stream_that_outruns_the_clock_loses_nothing():
-    """A stream that outruns the clock for a while loses nothing, and is watched again afterwards."""
+    """A stream that outruns the clock for a while loses nothing, and blocks that it loses afterwards are counted."""
     fast = np.arange(100_000) * BLOCK_S / 50
     after = fast[-1] + np.arange(1, 1001) * BLOCK_S
     assert lost([*fast, *after]) == 0
@@ -48,7 +48,7 @@ def test_a_stream_that_outruns_the_clock_loses_nothing():
 
 
 def run(deadline, n_blocks, work):
-    """Let blocks pass whose load depends on the updates, and return the updates of each."""
+    """Pass blocks whose load depends on the updates, and return the updates of each."""
     taken = []
     for _ in range(n_blocks):
         taken.append(0 if deadline.is_resting else deadline.n_iter)
@@ -57,20 +57,20 @@ def run(deadline, n_blocks, work):
 
 
 def test_light_work_gets_all_updates():
-    """Light work gets all updates, also when single blocks are very late."""
+    """With light loads all updates are made, even when every fifth block is very late."""
     slow = iter([100.0 if i % 5 == 0 else 0.1 for i in range(1000)])
     assert set(run(Deadline(5, BLOCK_S), 1000, lambda _: next(slow))) == {5}
 
 
 def test_work_near_the_limit_gets_fewer_updates_and_more_when_there_is_room():
-    """Work near the limit gets as many updates as there is time for, and all again when there is room."""
+    """With loads near the limit there are as many updates as there is time for, and all again when there is room."""
     deadline = Deadline(10, BLOCK_S)
     assert run(deadline, 2000, lambda n: 0.2 + 0.1 * n)[-1] in (4, 5)
     assert run(deadline, 2000, lambda n: 0.05 * n)[-1] == 10
 
 
 def test_hopeless_work_rests_longer_and_longer():
-    """Work that is late with one update rests, each time twice as long, up to eight seconds."""
+    """When one update is too many, the separation rests, each time twice as long, up to eight seconds."""
     taken = np.array(run(Deadline(5, BLOCK_S), 20_000, lambda n: 0.5 + n))
     rests = np.diff(np.flatnonzero(np.diff(np.concatenate([[1], taken, [1]])) != 0))[::2]
     assert (taken == 0).mean() > 0.9
@@ -78,7 +78,7 @@ def test_hopeless_work_rests_longer_and_longer():
 
 
 def test_of_blocks_shorter_than_a_frame_the_slowest_counts():
-    """Of blocks shorter than a frame the one with the frame counts."""
+    """When a frame spans several blocks, the load of the one that does the work counts."""
     deadline = Deadline(5, 4 * BLOCK_S)
     loads = iter([0.0, 0.0, 0.0, 0.9] * 100)
     run(deadline, 40, lambda _: next(loads))
@@ -87,7 +87,7 @@ def test_of_blocks_shorter_than_a_frame_the_slowest_counts():
 
 @pytest.mark.parametrize("wanted", [1, 3])
 def test_wish_for_fewer_is_granted_at_once(wanted):
-    """A wish for fewer updates is granted at once."""
+    """Fewer updates than before take effect with the next block."""
     deadline = Deadline(10, BLOCK_S)
     deadline.wanted = wanted
     deadline.update(0.1, BLOCK_S)

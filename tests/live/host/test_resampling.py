@@ -39,14 +39,14 @@ def lateness(converter, outer, length, seconds):
 
 @pytest.mark.parametrize(("outer", "inner", "length"), [(48000, 44100, 512), (44100, 48000, 512), (48000, 44100, 128)])
 def test_delay_stays_for_minutes(outer, inner, length):
-    """A click every second comes out after `delay` samples, for two minutes, as soxr keeps back more now and then."""
+    """A click every second comes out after `delay` samples for two minutes, though soxr holds back more at times."""
     late, n_clicks = lateness(Resampling(outer, inner, 1, 1, length), outer, length, 120)
     assert late <= {-1, 0, 1}
     assert n_clicks >= 119
 
 
 def test_samples_that_come_too_late_cost_no_delay(monkeypatch):
-    """When soxr keeps back more than was found out, silence goes out, and the delay stays."""
+    """When soxr holds back more than in the trial, silence goes out, and the delay stays."""
     monkeypatch.setattr(resampling, "_TRIAL_S", 1.0)
     monkeypatch.setattr(resampling, "_SPARE", 0)
     short = Resampling(48000, 44100, 1, 1, 512)

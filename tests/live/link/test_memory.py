@@ -20,7 +20,7 @@ def state(number):
 
 
 def test_mailbox_gives_the_last_state():
-    """A mailbox gives the last state, and none before the first."""
+    """Reading a mailbox returns the state written last, and None before the first."""
     memory = bytearray(Mailbox.size(STATE))
     reader, writer = Mailbox(memoryview(memory), STATE), Mailbox(memoryview(memory), STATE)
     assert reader.read() is None
@@ -30,7 +30,7 @@ def test_mailbox_gives_the_last_state():
 
 
 def test_writer_that_died_in_the_middle_leaves_the_state_before():
-    """A writer that died in the middle of a state leaves the one before, and its successor goes on."""
+    """When a writer dies in the middle of a state, readers get the one before, and another writer can go on."""
     memory = bytearray(Mailbox.size(STATE))
     writer = Mailbox(memoryview(memory), STATE)
     writer.write(state(1))
@@ -53,7 +53,7 @@ def test_no_torn_read_while_another_process_writes():
     writer = subprocess.Popen([sys.executable, "-c", code], pass_fds=descriptors)
     reader = Mailbox(memoryview(memory), STATE)
     seen = set()
-    end = time.monotonic() + 3
+    end = time.monotonic() + 1
     while time.monotonic() < end:
         got = reader.read()
         if got is not None:
@@ -65,14 +65,14 @@ def test_no_torn_read_while_another_process_writes():
 
 
 def test_attached_memory_is_the_same():
-    """Memory that is attached is the memory that was shared."""
+    """What is written to attached memory is read in the memory that was shared."""
     memory, handle, _ = share(4096)
     attach(handle)[:5] = b"hello"
     assert memory[:5] == b"hello"
 
 
 def test_too_little_room_is_said():
-    """Memory that is not there is refused, as touching it would kill the process."""
+    """More memory than there is is refused when it is made, as touching it later would kill the process."""
     with pytest.raises(ValueError, match=r"no room for .* MiB of shared memory"):
         share(1 << 50)
 
