@@ -148,7 +148,6 @@ class Supervision:
             if getattr(self._settings, kind) is not None
         }
         self._settings = self._settings._replace(keep_trying=True, **named)
-        _log.info("%s to %s opened at %d Hz", facts["input"], facts["output"], facts["device_rate"])
 
     def _supervise(self) -> None:
         try:
@@ -181,6 +180,7 @@ class Supervision:
             if message["state"] == "open" and not was_open:
                 was_open, self._reason = True, ""
                 self._opened(message)
+                _log.info("%s to %s opened at %d Hz", message["input"], message["output"], message["device_rate"])
                 if self.recorder is not None:
                     outage_s = 0.0 if silent_since is None else time.monotonic() - silent_since
                     self.recorder.begin(message["sample_rate"], message["latency"], outage_s)
