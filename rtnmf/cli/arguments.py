@@ -130,7 +130,7 @@ def whole(least: int) -> Callable[[str], int]:
     def parsed(text: str) -> int:
         is_number = re.fullmatch(r"\d{1,10}", text, re.ASCII)
         if not is_number or not least <= int(text) <= _LARGEST_WHOLE:
-            raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number, expected {least} or more")
+            raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number of {least} or more")
         return int(text)
 
     return parsed

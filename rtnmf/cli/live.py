@@ -94,7 +94,10 @@ def _announce(live: Live, name: str, learned: Dictionary) -> None:
     print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
     print(f"output channels: {', '.join(f'{what} {_channels(numbers)}' for what, numbers in live.routes.items())}")
     print(f"you hear: {_heard(live.mixer)}")
-    print(f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, and the device's blocks", flush=True)
+    print(
+        f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, plus the blocks of the device",
+        flush=True,
+    )
 
 
 def _note_on_rate(live: Live, name: str, learned: Dictionary) -> str:

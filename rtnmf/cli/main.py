@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         If the arguments cannot be parsed, or ask for help or the version.
     """
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        options.fail(f"unrecognized arguments: {' '.join(unknown)}")
     flags = options.flags
     with _notes(flags), _ended_like_ctrl_c():
         try:
@@ -80,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         command = importlib.import_module(f"rtnmf.cli.{name}")
         sub = subparsers.add_parser(name, help=command.SUMMARY, **_texts(command.SUMMARY, command.EXAMPLES))
         sub.error = _usage_error(sub.prog)  # type: ignore[assignment,method-assign]  # one line
-        sub.set_defaults(run=command.run, flags={})
+        sub.set_defaults(run=command.run, fail=sub.error, flags={})
         command.add_arguments(sub)
     return parser
 

@@ -73,6 +73,8 @@ def _recorded(source: str, seconds: float, beside: str, device: str | int | None
 
     with Microphone(device, n_channels) as microphone:
         x = _take(microphone, source, seconds)
+    if not x.any():
+        raise ValueError(f"{source}: the microphone gave nothing but silence: is it muted, or the wrong --input?")
     x = _without_silence(source, x, microphone.sample_rate)
     path = _free_path(beside)
     files.write(path, x, microphone.sample_rate, "FLOAT")
@@ -131,11 +133,9 @@ def trimmed(x: Any, sample_rate: int) -> Any:
 
 
 def _judge(source: str, x: Any) -> None:
-    """Say how loud a take is; warn of one that is not worth learning from, and refuse silence."""
+    """Say how loud a take is; warn of one that is not worth learning from."""
     import numpy as np
 
-    if not x.any():
-        raise ValueError(f"{source}: the microphone gave nothing but silence: is it muted, or the wrong --input?")
     n_clipped, level_db = int((np.abs(x) >= _FULL_SCALE).sum()), _level_db(x)
     print(f"{source}: mean level {level_db:.0f} dB, peak {20 * math.log10(np.abs(x).max()):.0f} dB")
     if n_clipped:

@@ -205,7 +205,10 @@ class Dictionary:
         merged = (self, *others)
         for name, n_same in Counter(source for part in merged for source in part.sources).items():
             if n_same > 1:
-                raise ValueError(f"source {name!r} is in more than one of the dictionaries: use .rename() on one first")
+                raise ValueError(
+                    f"source {name!r} is in more than one of the dictionaries: leave one out, or rename it in one of"
+                    " them with Dictionary.rename"
+                )
         return replace(
             self.untrained(),
             components=np.hstack([part.components for part in merged]),

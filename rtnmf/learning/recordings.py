@@ -97,8 +97,8 @@ def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int
     for path, rate in rates.items():
         if rate < common:
             warnings.warn(
-                f"{path} ends at {rate // 2} Hz and the dictionary reaches {common // 2}: what this source has above"
-                f" goes to the others; learn at {min(rates.values())} Hz if that hurts",
+                f"{path} has nothing above {rate // 2} Hz, but the dictionary reaches {common // 2} Hz: what its source"
+                f" has in between will go to the others; if that hurts, learn with sample_rate={min(rates.values())}",
                 stacklevel=3,
             )
     return common

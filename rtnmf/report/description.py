@@ -288,7 +288,8 @@ def _facts(dictionary: Dictionary, n_iter: int) -> dict[str, str]:
     facts = {
         "Description": dictionary.description,
         "Sample rate": f"{rate} Hz",
-        "STFT": f"window {stft.n_fft}, hop {stft.hop_length}, {dictionary.n_components} components",
+        "STFT": f"window {stft.n_fft}, hop {stft.hop_length}",
+        "Components": f"{dictionary.n_components}",
         "Latency": f"{stft.latency} samples, {1000 * stft.latency / rate:.1f} ms",
         "Discriminative training": "yes" if dictionary.is_trained else "no",
         "Updates per frame": f"{n_iter}" if n_iter == model.n_iter else f"{n_iter}, learned for {model.n_iter}",
@@ -307,7 +308,7 @@ def _facts_of_learning(dictionary: Dictionary) -> dict[str, str]:
         if curve:
             (_, before), (n_iter, after) = curve[0], curve[-1]
             facts[f"KL of {source}" if source else "KL"] = (
-                f"{100 * before:.1f} % of the sum of V before, {100 * after:.1f} % after {n_iter} iterations"
+                f"{100 * before:.1f} % of the sum of V at the start, {100 * after:.1f} % after {n_iter} iterations"
             )
     return facts
 

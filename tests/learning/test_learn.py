@@ -47,7 +47,7 @@ def test_files_of_any_rate_and_channels_are_learned_at_the_highest_rate(tmp_path
     files.write(tmp_path / "a.wav", np.stack([tone(440, rate=8000)] * 2, axis=1), 8000)
     files.write(tmp_path / "b.flac", tone(440, rate=22050), 22050)
     with pytest.warns(
-        UserWarning, match=r"a.wav ends at 4000 Hz and the dictionary reaches 11025: .* learn at 8000 Hz"
+        UserWarning, match=r"a.wav has nothing above 4000 Hz, but .* reaches 11025 Hz: .* learn with sample_rate=8000"
     ):
         learned = learn({"tone": [tmp_path / "a.wav", str(tmp_path / "b.flac")]}, n_components=2)
     assert learned.sample_rate == 22050
