@@ -54,7 +54,6 @@ def shown(live):
 @pytest.mark.timeout(60)
 def test_panel_and_lines_say_where_sound_goes_and_that_nothing_is_connected(server, on_server, tmp_path, capsys):
     """Each source has its state and output channels; that nothing is connected is said, by lines once, on stderr."""
-    server.ensure()
     with (
         contextlib.closing(Peer(tmp_path, n_loudspeakers=4)) as peer,
         Live(DICTIONARY, input="peer", output="peer", outputs="stems") as live,

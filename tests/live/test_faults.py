@@ -41,7 +41,6 @@ def test_sound_comes_back_after_the_server_did(server, on_server, tmp_path, capl
 
     Why another process was started is logged.
     """
-    server.ensure()
     peer = Peer(tmp_path)
     live = Live(DICTIONARY, input="peer", output="peer", record=tmp_path / "take")
     live.solo("fan")
@@ -69,7 +68,6 @@ def test_sound_comes_back_after_the_server_did(server, on_server, tmp_path, capl
 
 def test_device_that_was_unplugged_is_waited_for(server, on_server, tmp_path):
     """A device that goes away is missed and waited for, and sounds again when it is back."""
-    server.ensure()
     peer = Peer(tmp_path)
     with Live(DICTIONARY, input="peer", output="peer") as live:
         live.bypass = True
