@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_device(parser, "--output", "output device")
     text = "sources to hear (default: the first; all with --gain, and with stems)"
     parser.add_argument("--solo", nargs="+", metavar="NAME", help=text)
-    parser.add_argument("--gain", nargs="+", metavar="NAME=DB", help="gains in dB; sources not mentioned: 0")
+    parser.add_argument("--gain", nargs="+", metavar="NAME=DB", help="gains in dB (default: 0)")
     option(parser, "--channels", "n_channels", whole(1), "N", "channels of the input and of each output (default: 1)")
     text = "one mix (default), a pair of output channels per source, or a single channel per source"
     parser.add_argument("--outputs", choices=["mix", "stems", "mono-stems"], help=text)

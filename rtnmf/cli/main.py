@@ -40,7 +40,7 @@ _EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 2 after an error, 130 after Ctrl-C.
+    """Run a command and return its exit code: 0, 2 after an error or without a command, 130 after Ctrl-C.
 
     Parameters
     ----------
@@ -52,7 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         If the arguments cannot be parsed, or ask for help or the version.
     """
-    options, unknown = _parser().parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(words)
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
+    options, unknown = parser.parse_known_args(words)
     if unknown:
         options.fail(f"unrecognized arguments: {' '.join(unknown)}")
     flags = options.flags
@@ -72,16 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     description = "Teach a computer sounds from a few seconds of audio, then separate them."
     parser = argparse.ArgumentParser("rtnmf", **_texts(description, _EXAMPLES))
-    parser.error = _usage_error("rtnmf")  # type: ignore[assignment,method-assign]
+    parser.error = _usage_error(parser, words)  # type: ignore[assignment,method-assign]
     parser.add_argument("--version", action=_Version)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         command = importlib.import_module(f"rtnmf.cli.{name}")
         sub = subparsers.add_parser(name, help=command.SUMMARY, **_texts(command.SUMMARY, command.EXAMPLES))
-        sub.error = _usage_error(sub.prog)  # type: ignore[assignment,method-assign]  # one line
+        sub.error = _usage_error(sub, words)  # type: ignore[assignment,method-assign]  # one line
         sub.set_defaults(run=command.run, fail=sub.error, flags={})
         command.add_arguments(sub)
     return parser
@@ -96,9 +101,13 @@ def _texts(description: str, examples: str) -> dict[str, Any]:
     }
 
 
-def _usage_error(prog: str) -> Callable[[str], NoReturn]:
+def _usage_error(parser: argparse.ArgumentParser, words: Sequence[str]) -> Callable[[str], NoReturn]:
     def fail(message: str) -> NoReturn:
-        print(f"rtnmf: {message}: see {prog} --help", file=sys.stderr)
+        several = [flag for action in parser._actions if action.nargs == "+" for flag in action.option_strings]
+        taken = " and ".join(flag for flag in several if flag in words)
+        if "required" in message and taken:
+            message = f"{message}: write them before {taken}, which takes all words that follow"
+        print(f"rtnmf: {message}: see {parser.prog} --help", file=sys.stderr)
         raise SystemExit(2)
 
     return fail

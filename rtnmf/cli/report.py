@@ -28,7 +28,8 @@ _LEARNING = ("n_components", "n_iter", "sample_rate", "seed", "n_fft", "hop_leng
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     whole, option = arguments.whole, arguments.option
-    parser.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help="audio, dictionary, or both")
+    text = "a recording, a dictionary, or a recording and the dictionary to separate it with"
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help=text)
     text = "page to write (default: report.html)"
     parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help=text)
     option(parser, "--components", "n_components", whole(1), "N", "components to learn, blind (default: 3)")
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     pages.check_page(options.output)
     if len(options.inputs) > 2:
         raise ValueError(
-            f"{len(options.inputs)} inputs are too many: give a clip, a dictionary, or a mix and a dictionary"
+            f"{len(options.inputs)} inputs are too many: give a recording, a dictionary, or a recording and a dictionary"
         )
     if len(options.inputs) == 2:
         _report_mix(options, *options.inputs)

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("mix", metavar="MIX", help="audio file")
     parser.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder for the files (default: MIX-stems, beside MIX)")
-    text = "write one remix instead, with these gains; sources not mentioned: 0 dB"
+    text = "write one remix instead, with these gains, dB; sources that are not mentioned keep their level"
     parser.add_argument("--gain", nargs="+", metavar="NAME=DB", help=text)
     arguments.add_separation(parser)
     parser.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")

@@ -60,6 +60,7 @@ def test_version(capsys):
     [
         ("sing", "argument COMMAND: invalid choice: 'sing'"),
         ("separate x", "the following arguments are required: DICT[+DICT...]: see rtnmf separate --help"),
+        ("separate --gain a=0 x y", "required: MIX, DICT[+DICT...]: write them before --gain, which takes all words"),
         ("learn x -o x --components 0", "argument --components: 0 is not a whole number of 1 or more: see"),
         ("learn x -o x --rate -1", "argument --rate: -1 is not a whole number of 1 or more: see"),
         ("learn x -o x --steps -1", "argument --steps: -1 is not a whole number of 0 or more: see"),
@@ -82,6 +83,12 @@ def test_a_line_that_cannot_be_parsed_is_one_line_on_stderr(line, message, capsy
     assert said.startswith("rtnmf: ")
     assert said.count("\n") == 1
     assert message in said
+
+
+def test_no_command_shows_what_there_is(capsys):
+    """Without a command the help is shown, as an error."""
+    assert run() == 2
+    assert "usage: rtnmf" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
