@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import re
 import warnings
@@ -20,6 +21,7 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.audio.replacing import not_written, replacing
+from rtnmf.checks import check_number, whole_hz
 
 __all__ = [
     "AudioWriter",
@@ -62,6 +64,9 @@ def read(
     ValueError
         If there is no such file, it is not audio, holds no samples, or a sample is not a number.
     """
+    wanted = None if sample_rate is None else whole_hz(sample_rate)
+    if seconds is not None and not 0 < check_number("seconds", seconds) < math.inf:
+        raise ValueError(f"seconds is {seconds}, expected a positive number")
     with open_audio(path) as file:
         try:
             n_samples = -1 if seconds is None else max(1, int(seconds * file.samplerate))
@@ -70,9 +75,9 @@ def read(
             raise ValueError(f"{path}: cannot be read to its end ({_reason(error)}): make a new copy of it") from error
         rate = file.samplerate
     _check_samples(path, x)
-    if sample_rate is None or sample_rate == rate:
+    if wanted is None or wanted == rate:
         return x, rate
-    return resample(x, rate, sample_rate), sample_rate
+    return resample(x, rate, wanted), wanted
 
 
 def open_audio(path: str | os.PathLike[str]) -> soundfile.SoundFile:
@@ -83,7 +88,7 @@ def open_audio(path: str | os.PathLike[str]) -> soundfile.SoundFile:
     ValueError
         If there is no such file, it is not audio, or holds no samples.
     """
-    if not Path(path).exists():
+    if not _exists(path):
         raise ValueError(f"{path}: no such file")
     if not Path(path).is_file():
         raise ValueError(f"{path}: not a file, expected an audio file")
@@ -153,12 +158,19 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
     ValueError
         If the file cannot be written, or a sample is not a number.
     """
-    samples = np.asarray(x, np.float32)
-    samples = samples[:, None] if samples.ndim == 1 else samples
+    rate = whole_hz(sample_rate)
+    given = np.asarray(x)
+    if given.ndim not in (1, 2) or not np.issubdtype(given.dtype, np.floating):
+        raise ValueError(
+            f"x is an array of {given.dtype} of shape {given.shape},"
+            " expected floats with full scale 1, (n_samples,) or (n_samples, n_channels)"
+        )
+    with np.errstate(over="ignore"):  # what is too loud for float32 is reported as infinite
+        samples = (given[:, None] if given.ndim == 1 else given).astype(np.float32)
     container = Path(path).suffix[1:].upper()
     if not np.isfinite(samples).all():
         raise ValueError(f"{path}: not written, the signal holds samples that are NaN or infinite")
-    with AudioWriter([path], sample_rate, samples.shape[1], container, subtype) as writer:
+    with AudioWriter([path], rate, samples.shape[1], container, subtype) as writer:
         writer.write([samples])
     if writer.n_clipped[0]:
         warnings.warn(
@@ -283,6 +295,13 @@ def _open_for_writing(
         return soundfile.SoundFile(temporary, "w", sample_rate, n_channels, subtype, format=container)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
         raise not_written(path, f"{_reason(error)}: choose .wav or .flac") from error
+
+
+def _exists(path: str | os.PathLike[str]) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # the system cannot look it up, such as too long a name
+        return False
 
 
 def _check_samples(path: str | os.PathLike[str], x: Array) -> None:
