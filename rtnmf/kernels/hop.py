@@ -27,6 +27,7 @@ LOUDEST = np.float32(1e9)
 _TILE = np.uintp(TILE)
 _0 = np.uintp(0)
 _QUIETEST = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
+_FAINTEST = np.float32(1e-37)
 _ALONG = np.array([1])
 _N_REMEMBERED = 5
 
@@ -154,6 +155,8 @@ def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: 
                 r[:] = plan.reach / np.float32(n_bins) * h[e, begin:end].sum()
                 add_model(plan.M[e].reshape(-1), first, h[e], begin, end, r)
                 multiply(shares[s], r, plan.weights[e])
+        for i in range(_TILE):
+            shares[s, i] += _FAINTEST  # or explanations that contradict each other leave no share of a bin
     if plan.mask_power != 1:
         sharpen(shares, r, plan.mask_power)
     r[:] = 0
