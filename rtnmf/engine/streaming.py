@@ -87,6 +87,8 @@ def separate_file(
         If the mixture cannot be read, an output cannot be written, or the dictionary has one source only.
     """
     path = Path(path)
+    if not isinstance(dictionary, Dictionary):
+        raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
     if len(dictionary.sources) == 1:
         raise ValueError(
             f"the dictionary has one source only, {dictionary.sources[0]!r}: add what it is to be told from,"
@@ -121,7 +123,7 @@ def _output_paths(mix: Path, folder: str | os.PathLike[str] | None, sources: tup
     )
     paths = {source: folder / f"{name}{mix.suffix}" for source, name in names.items()}
     for path in paths.values():
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             if path.samefile(mix):
                 raise ValueError(f"{path}: is the mixture itself: choose another folder")
     return paths

@@ -79,3 +79,17 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(mix, tmp_path):
     with pytest.raises(ValueError, match=r"a.wav: is the mixture itself: choose another folder"):
         separate_file(tmp_path / "a.wav", DICTIONARY, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_mixture_whose_remix_would_have_too_long_a_name_is_refused_by_name(tmp_path, speech):
+    """The error is that of any output that cannot be written."""
+    mix = tmp_path / f"{'m' * 250}.wav"
+    files.write(mix, speech[:5000], 16000)
+    with pytest.raises(ValueError, match=r"-remix\.wav: cannot be written"):
+        separate_file(mix, DICTIONARY, tmp_path / "out", gains={"a": 0.5})
+
+
+def test_only_a_dictionary_is_taken_for_one(mix):
+    """The name of a preset is no dictionary: the error says to load it."""
+    with pytest.raises(TypeError, match="dictionary is str, expected a Dictionary: load or learn one"):
+        separate_file(mix[0], "speech")
