@@ -98,6 +98,8 @@ class STFT:
         check_single(latency=latency, latency_ms=latency_ms)
         if latency == "low":
             latency = n_fft // 16
+        elif latency is not None:
+            latency = check_whole("latency", latency, 2)
         elif latency_ms is not None:
             latency = min(n_fft, latency_samples(latency_ms, rate))
         return cls(n_fft, max(1, min(n_fft, latency or n_fft) // 4), latency=latency)  # type: ignore[arg-type]
@@ -139,10 +141,12 @@ class STFT:
             As many frames as it takes for the inverse to return every sample,
             `(n_samples + latency - 1) // hop_length`, none for an empty signal.
         """
+        if np.iscomplexobj(x):
+            raise TypeError("x is complex, expected real samples: transform its real and its imaginary part each")
         x = np.asarray(x, np.float32)
         if x.ndim != 1:
             raise ValueError(f"x has shape {x.shape}, expected (n_samples,): transform one channel at a time")
-        hop_length = hop_length or self.hop_length
+        hop_length = self.hop_length if hop_length is None else check_whole("hop_length", hop_length, 1)
         n_frames = (len(x) + self.latency - 1) // hop_length if len(x) else 0
         padded = np.zeros(self.n_fft + max(len(x), n_frames * hop_length), np.float32)
         padded[self.n_fft : self.n_fft + len(x)] = x
@@ -164,6 +168,7 @@ class STFT:
         array, shape (n_samples,)
             Equal to the signal up to rounding where the spectrum was not changed.
         """
+        check_whole("n_samples", n_samples, 0)
         if spectrum.ndim != 2 or spectrum.shape[0] != self.n_bins:
             raise ValueError(f"spectrum has shape {spectrum.shape}, expected ({self.n_bins}, n_frames)")
         tails = fft.irfft(spectrum.T, self.n_fft, axis=1)[:, -self.latency :] * self.synthesis_window

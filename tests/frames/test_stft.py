@@ -136,3 +136,23 @@ def test_griffin_lim_finds_a_signal_with_the_spectrogram(stft, speech):
     assert distance(32) < distance(2)
     assert distance(32) < 0.35
     assert np.isfinite(griffin_lim(0 * magnitudes, stft, n_iter=2)).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda stft: stft.forward(np.zeros(9, complex)), TypeError, "x is complex, expected real samples"),
+        (lambda stft: stft.forward(np.zeros(9), 0), ValueError, "hop_length is 0, expected at least 1"),
+        (lambda stft: stft.forward(np.zeros(9), True), TypeError, "hop_length is True"),
+        (
+            lambda stft: stft.inverse(stft.forward(np.zeros(900)), -1),
+            ValueError,
+            "n_samples is -1, expected at least 0",
+        ),
+        (lambda stft: stft.default(8000, latency="lowest"), TypeError, "latency is 'lowest', expected a whole number"),
+    ],
+)
+def test_arguments_that_would_give_something_else_are_refused(stft, call, error, message):
+    """No imaginary part, sign or word is dropped in silence; the error names the argument."""
+    with pytest.raises(error, match=message):
+        call(stft)
