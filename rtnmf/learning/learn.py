@@ -106,6 +106,7 @@ def learn(
         from: no source, no recording, one that is silent, too short or not finite.
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
+    _check_types(stft, model, progress)
     check_single(stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
     n_steps = _steps(n_steps, sources)
@@ -138,6 +139,17 @@ def _check_settings(seed: int, description: str, licence: str, **numbers: int | 
     for name, value in numbers.items():
         if value is not None:
             check_whole(name, value, 1)
+
+
+def _check_types(stft: object, model: object, progress: object) -> None:
+    if stft is not None and not isinstance(stft, STFT):
+        raise TypeError(f"stft is {stft!r:.80}, expected an STFT")
+    if not isinstance(model, Model):
+        raise TypeError(f"model is {model!r:.80}, expected a Model")
+    if progress is not None and not callable(progress):
+        raise TypeError(
+            f"progress is {progress!r:.80}, expected a function of a stage, the steps done and their number"
+        )
 
 
 def _steps(n_steps: int | None, sources: Mapping[str, object]) -> int:
@@ -199,7 +211,7 @@ def _blind_components(
         V,
         n,
         n_iter=N_ITER_BLIND if n_iter is None else n_iter,
-        tolerance=1e-4 if n_iter is None else 0,
+        tolerance=nmf.TOLERANCE if n_iter is None else 0,
         seed=seed,
         progress=_in_stage("components", progress),
     )

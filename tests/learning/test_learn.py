@@ -155,7 +155,7 @@ def test_files_and_arrays_give_the_same(speech, tmp_path):
     [
         ({}, 16000, ValueError, "recordings are empty"),
         ({"a": []}, 16000, ValueError, "source 'a' has no recording"),
-        ({"a": [3]}, 16000, TypeError, "a recording of 'a' is int"),
+        ({"a": [3]}, 16000, TypeError, "a, recording 1 is of type int"),
         ({"a": np.zeros(20000)}, 16000, ValueError, "a, recording 1 is silent"),
         ({"a": [tone(440), np.ones(1)]}, 16000, ValueError, "a, recording 2 has 1 samples, expected at least 1024"),
         ({"a": np.zeros(0)}, 16000, ValueError, "has 0 samples"),
@@ -197,6 +197,9 @@ def test_demo_clips_teach_the_demo():
         ({"sample_rate": 0}, ValueError, "sample_rate is 0"),
         ({"description": "two\nlines"}, ValueError, r"description 'two\\nlines' is not usable"),
         ({"licence": 3}, ValueError, "licence 3 is not usable"),
+        ({"stft": 1024}, TypeError, "stft is 1024, expected an STFT"),
+        ({"model": None}, TypeError, "model is None, expected a Model"),
+        ({"progress": True}, TypeError, "progress is True, expected a function"),
         ({"stft": STFT_16K, "latency": "low"}, ValueError, "stft and latency are given together .* leave all but one"),
     ],
 )
