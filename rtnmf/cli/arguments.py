@@ -87,7 +87,7 @@ def add_separation(parser: argparse.ArgumentParser) -> None:
     """Add the options that every separation has: `SEPARATION`."""
     text = "updates of the activations per frame: more take longer (default: as many as the dictionary was learned for)"
     option(parser, "--updates", "n_iter", whole(1), "N", text)
-    text = "exponent of the masks: above 1 less of the other sources and more artifacts, below 1 the opposite (default: 1)"
+    text = "exponent of the masks: above 1, less of the other sources, more artifacts; below, the opposite (default: 1)"
     option(parser, "--power", "mask_power", float, "P", text)
 
 

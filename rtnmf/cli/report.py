@@ -50,9 +50,7 @@ def run(options: argparse.Namespace) -> None:
     """Write the page of a clip, of a mix, or of a dictionary."""
     pages.check_page(options.output)
     if len(options.inputs) > 2:
-        raise ValueError(
-            f"{len(options.inputs)} inputs are too many: give a recording, a dictionary, or a recording and a dictionary"
-        )
+        raise ValueError(f"{len(options.inputs)} inputs are too many: give a recording, a dictionary, or one of each")
     if len(options.inputs) == 2:
         _report_mix(options, *options.inputs)
     elif _is_dictionary(options.inputs[0]):

@@ -58,7 +58,7 @@ def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording
         if isinstance(recording, np.ndarray):
             _check_array(_title(name, i), recording)
         elif not isinstance(recording, (str, os.PathLike)):
-            raise TypeError(f"a recording of {name!r} is {type(recording).__name__}, expected an array or a path")
+            raise TypeError(f"{_title(name, i)} is of type {type(recording).__name__}, expected an array or a path")
     return recordings
 
 
