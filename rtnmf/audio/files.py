@@ -20,7 +20,8 @@ import soundfile
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.audio.reading import AudioReader, printable
+from rtnmf.audio.names import printable
+from rtnmf.audio.reading import AudioReader, opened
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.audio.sndfile import reason as _reason
 from rtnmf.checks import check_channels
@@ -30,6 +31,7 @@ __all__ = [
     "AudioWriter",
     "duration_s",
     "make_folder",
+    "opened",
     "printable",
     "read",
     "resample",
@@ -46,7 +48,7 @@ _BLOCK_LENGTH = 2**16
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | AudioReader,
     sample_rate: int | None = None,
     seconds: float | None = None,
     *,
@@ -60,7 +62,7 @@ def read(
 
     Parameters
     ----------
-    path : path
+    path : path or AudioReader
         Anything that libsndfile reads (WAV, FLAC, AIFF and more); with the extra `media` also MP3, Ogg, m4a, mp4,
         webm and what else FFmpeg reads. Its content decides, not its name. It may be a pipe, and `-` is the standard
         input.
@@ -83,7 +85,7 @@ def read(
         If there is no such file, it is not audio, holds no samples, its decoder is not installed, it ends before
         `start_s`, or it is damaged and `strict`.
     """
-    with AudioReader(path, strict=strict) as reader:
+    with opened(path, strict=strict) as reader:
         rate = reader.sample_rate
         start = round(start_s * rate)
         x = _joined(reader, start, None if seconds is None else max(1, int(seconds * rate)))
@@ -116,9 +118,9 @@ def warn_of(reader: AudioReader, stacklevel: int = 3) -> None:
         warnings.warn(f"{reader.name}: {note}", stacklevel=stacklevel)
 
 
-def duration_s(path: str | os.PathLike[str]) -> float:
+def duration_s(path: str | os.PathLike[str] | AudioReader) -> float:
     """Return the length of an audio file in seconds; where its header cannot be trusted it is decoded to its end."""
-    with AudioReader(path) as reader:
+    with opened(path) as reader:
         if reader.n_samples is not None:
             return reader.n_samples / reader.sample_rate
         return sum(map(len, reader.blocks(_BLOCK_LENGTH))) / reader.sample_rate

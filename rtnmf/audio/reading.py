@@ -6,6 +6,7 @@ through PyAV (`media`), if that is installed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -19,21 +20,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import headers, media, sndfile
+from rtnmf.audio.names import printable
 from rtnmf.audio.sound import Notes, Sound, clock
-from rtnmf.checks import is_plain
 
-__all__ = ["AudioReader", "printable"]
+__all__ = ["AudioReader", "opened"]
 
 Array = NDArray[np.float32]
 
 _TAGS_BYTES = 4096  # what may stand behind the last frame of a whole MP3 file
-_PIPE = "-"
+_STANDARD_INPUT = "-"
+_SUFFIXES = {  # of lossless files, the usual one first
+    "WAV": (".wav", ".wave"),
+    "WAVEX": (".wav", ".wave"),
+    "RF64": (".wav", ".wave", ".rf64"),
+    "W64": (".w64",),
+    "AIFF": (".aiff", ".aif", ".aifc"),
+    "CAF": (".caf",),
+    "AU": (".au", ".snd"),
+    "FLAC": (".flac",),
+}
 
 
 class AudioReader:
     """Read an audio file, a pipe, or the first audio track of a video in blocks, until its decoder ends.
 
-    A context manager. A pipe is copied to an unnamed temporary file first.
+    A context manager. It can be read several times; a pipe is copied to an unnamed temporary file at first.
 
     Parameters
     ----------
@@ -44,6 +55,8 @@ class AudioReader:
 
     Attributes
     ----------
+    path : Path
+        Of the file; "stdin" or the like in the current folder for what has no name.
     name : str
         The path, fit to be printed.
     sample_rate, n_channels : int
@@ -51,6 +64,8 @@ class AudioReader:
         Length by the header, where headers of this kind can be trusted. A damaged file may be shorter or longer.
     container, subtype : str
         A lossless format to write the like of it in, in libsndfile's words, such as `WAV` and `PCM_24`.
+    suffix : str
+        A usual ending of that format: the file's own, if it is one.
     position : int
         Samples read so far.
 
@@ -61,14 +76,14 @@ class AudioReader:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, strict: bool = False) -> None:
-        self.name = printable(path)
+        self.path, self.name = _named(path)
         self._notes = Notes(self.name, strict)
         self._file = _source(path, self.name)
         try:
             self._n_bytes = self._file.seek(0, os.SEEK_END)
             if not self._n_bytes:
                 raise ValueError(f"{self.name}: the file is empty, expected audio")
-            self._sound = _decoder(self._file, path, self._notes)
+            self._sound = _decoder(self._file, self.path, self._notes)
             if self._sound.n_samples == 0:
                 self._sound.close()
                 raise ValueError(f"{self.name}: the file holds no samples")
@@ -78,7 +93,9 @@ class AudioReader:
         self.sample_rate, self.n_channels = self._sound.sample_rate, self._sound.n_channels
         self.n_samples = self._sound.n_samples
         self.container, self.subtype = self._sound.container, self._sound.subtype
-        self.position = 0
+        usual = _SUFFIXES[self.container]
+        self.suffix = self.path.suffix if self.path.suffix.lower() in usual else usual[0]
+        self.position, self._is_fresh = 0, True
         self._n_invalid, self._first_invalid = 0, 0
 
     def __enter__(self) -> Self:
@@ -112,7 +129,7 @@ class AudioReader:
         return min(self._file.tell(), self._n_bytes), self._n_bytes
 
     def blocks(self, block_length: int, start: int = 0) -> Iterator[Array]:
-        """Yield the sound in blocks; to be called once.
+        """Yield the sound in blocks.
 
         Parameters
         ----------
@@ -131,6 +148,10 @@ class AudioReader:
         ValueError
             If there is no sound at all, or something is damaged and the reader is strict.
         """
+        if not self._is_fresh:
+            self._sound.close()
+            self._sound = _decoder(self._file, self.path, self._notes)
+        self._is_fresh, self._n_invalid = False, 0
         self.position, waiting, n_waiting = start, list[Array](), 0
         for part in self._sound.blocks(start):
             waiting.append(part)
@@ -161,17 +182,27 @@ class AudioReader:
         return block
 
 
-def printable(path: str | os.PathLike[str]) -> str:
-    """Return a path fit to be printed: what is not text in it is replaced."""
-    if os.fspath(path) == _PIPE:
-        return "standard input"
-    text = os.fsencode(path).decode("utf-8", "replace")
-    return "".join(c if is_plain(c) else "_" for c in text)
+@contextlib.contextmanager
+def opened(recording: str | os.PathLike[str] | AudioReader, *, strict: bool = False) -> Iterator[AudioReader]:
+    """Open a file for a while; a reader that is given is used, and left open."""
+    if isinstance(recording, AudioReader):
+        yield recording
+    else:
+        with AudioReader(recording, strict=strict) as reader:
+            yield reader
+
+
+def _named(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """Return a path to name outputs after, and a name to print."""
+    if os.fspath(path) == _STANDARD_INPUT:
+        return Path("stdin"), "standard input"
+    is_device = Path(path).parts[:2] == ("/", "dev")
+    return Path(Path(path).name) if is_device else Path(path), printable(path)
 
 
 def _source(path: str | os.PathLike[str], name: str) -> BinaryIO:
     """Open a file, or copy a pipe, so that it can be searched."""
-    if os.fspath(path) == _PIPE:
+    if os.fspath(path) == _STANDARD_INPUT:
         return _searchable(os.fdopen(os.dup(sys.stdin.fileno()), "rb", 0), name)
     try:
         mode = Path(path).stat().st_mode

@@ -55,5 +55,5 @@ def _dictionary(options: argparse.Namespace) -> Dictionary:
     from rtnmf.audio import files
     from rtnmf.dictionary import load
 
-    with files.open_audio(options.mix) as mix:
-        return load(options.dictionary, mix.samplerate)
+    with files.AudioReader(options.mix) as mix:
+        return load(options.dictionary, mix.sample_rate)

@@ -59,6 +59,7 @@ def learn(
     description: str = "",
     licence: str = "",
     progress: Progress | None = None,
+    strict: bool = False,
 ) -> Dictionary:
     """Learn a dictionary from recordings of each source, or from one recording of unknown sources.
 
@@ -72,7 +73,8 @@ def learn(
     Parameters
     ----------
     recordings : {source name: recording or list of recordings}, or a recording
-        A recording is an array, shape (n_samples,) or (n_samples, n_channels), or the path of an audio file.
+        A recording is an array, shape (n_samples,) or (n_samples, n_channels), the path of an audio file, or an
+        `AudioReader`.
     sample_rate : int, optional
         Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
         without it to the highest rate among them.
@@ -98,6 +100,8 @@ def learn(
         Kept in the dictionary.
     progress : Progress, optional
         Its stages are the names of the sources ("components" when learned blind), then "training".
+    strict : bool
+        Raise where a file is damaged, instead of a warning.
 
     Raises
     ------
@@ -114,7 +118,7 @@ def learn(
     stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
     columns, spectra, divergences = [], [], {}
     for name, given in sources.items():
-        read = frames(name, given, rate, stft)
+        read = frames(name, given, rate, stft, strict=strict)
         W, divergences[name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
         columns.append(W)
         spectra += [read.spectra] if n_steps else []

@@ -133,7 +133,7 @@ def test_ctrl_c_ends_quietly(desk, tmp_path, monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rtnmf.audio.files.stream", interrupted)
+    monkeypatch.setattr("rtnmf.audio.files.AudioReader.blocks", interrupted)
     assert run("separate", sound(tmp_path / "mix.wav"), desk, "-o", tmp_path / "out") == 130
     assert capsys.readouterr().err == "rtnmf: stopped\n"
     assert not list((tmp_path / "out").iterdir())
