@@ -134,19 +134,24 @@ def _frames(
             f"{description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
-    V = np.empty((stft.n_bins, kept.shape[1]), np.float32)
-    for start in range(0, V.shape[1], _CHUNK):
-        chunk = kept[:, start : start + _CHUNK]
-        V[:, start : start + _CHUNK] = np.sum([np.abs(spectra.T) for spectra in chunk], axis=0)
-    levels = V.sum(axis=0)
+    levels = np.concatenate([V.sum(axis=0) for V in _magnitudes(kept)])
     sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     if not sounding.any():
         raise ValueError(f"{description(title, recording)} is silent: record it again, louder")
     level = levels[sounding].mean()
-    V = V[:, sounding]
-    V /= level
+    rows, done = np.empty((int(np.count_nonzero(sounding)), stft.n_bins), np.float32), 0
+    for V, is_heard in zip(_magnitudes(kept), np.split(sounding, range(_CHUNK, len(sounding), _CHUNK)), strict=True):
+        n_heard = int(np.count_nonzero(is_heard))
+        rows[done : done + n_heard] = V.T[is_heard] / level
+        done += n_heard
     kept *= np.float32(len(kept) / level)
-    return Frames(V, kept.reshape(-1, stft.n_bins))
+    return Frames(rows.T, kept.reshape(-1, stft.n_bins))
+
+
+def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:
+    """Yield the magnitudes of frames, summed over the channels, some at a time, shape (n_bins, n_frames)."""
+    for start in range(0, spectra.shape[1], _CHUNK):
+        yield np.sum([np.abs(channel.T) for channel in spectra[:, start : start + _CHUNK]], axis=0)
 
 
 def _kept(
