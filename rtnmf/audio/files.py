@@ -90,7 +90,7 @@ def read(
         start = round(start_s * rate)
         x = _joined(reader, start, None if seconds is None else max(1, int(seconds * rate)))
         if not len(x):
-            raise ValueError(f"{reader.name}: ends at {reader.position / rate:.1f} s, expected more than {start_s:g} s")
+            raise ValueError(f"{reader.name}: ends before start_s, {start_s:g} s")
         warn_of(reader)
     if sample_rate is None or sample_rate == rate:
         return x, rate

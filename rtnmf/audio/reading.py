@@ -247,7 +247,7 @@ def _decoder(file: BinaryIO, path: str | os.PathLike[str], notes: Notes) -> Soun
                 return media.opened(file, notes)
             except media.NotDecodedError:
                 pass
-        elif is_mpeg and not 0 <= (headers.mpeg_excess(file) or -1) < _TAGS_BYTES:
+        elif is_mpeg and headers.mpeg_excess(file) not in range(_TAGS_BYTES):
             raise ValueError(f"{notes.name}: how long this MP3 is only its decoder can say: {media.INSTALL}")
         elif is_ogg and not headers.has_one_ogg_link(file):
             raise ValueError(f"{notes.name}: is several Ogg files joined: to read them, {media.INSTALL}")
