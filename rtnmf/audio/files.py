@@ -21,7 +21,7 @@ import soxr
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.audio.names import printable
-from rtnmf.audio.reading import AudioReader, opened
+from rtnmf.audio.reading import AudioReader, is_pipe, opened
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.audio.sndfile import reason as _reason
 from rtnmf.checks import check_channels
@@ -30,6 +30,7 @@ __all__ = [
     "AudioReader",
     "AudioWriter",
     "duration_s",
+    "is_pipe",
     "make_folder",
     "opened",
     "printable",
@@ -37,7 +38,6 @@ __all__ = [
     "resample",
     "resampled",
     "safe_names",
-    "warn_of",
     "write",
 ]
 
@@ -91,7 +91,7 @@ def read(
         x = _joined(reader, start, None if seconds is None else max(1, int(seconds * rate)))
         if not len(x):
             raise ValueError(f"{reader.name}: ends before start_s, {start_s:g} s")
-        warn_of(reader)
+        reader.warn(stacklevel=3)
     if sample_rate is None or sample_rate == rate:
         return x, rate
     return resample(x, rate, sample_rate), sample_rate
@@ -110,12 +110,6 @@ def _joined(reader: AudioReader, start: int, most: int | None) -> Array:
             break
     x.resize((n, reader.n_channels), refcheck=False)
     return x
-
-
-def warn_of(reader: AudioReader, stacklevel: int = 3) -> None:
-    """Warn of each note of a reader, with the name of the file."""
-    for note in reader.notes:
-        warnings.warn(f"{reader.name}: {note}", stacklevel=stacklevel)
 
 
 def duration_s(path: str | os.PathLike[str] | AudioReader) -> float:

@@ -12,6 +12,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -23,7 +24,7 @@ from rtnmf.audio import headers, media, sndfile
 from rtnmf.audio.names import printable
 from rtnmf.audio.sound import Notes, Sound, clock
 
-__all__ = ["AudioReader", "opened"]
+__all__ = ["AudioReader", "is_pipe", "opened"]
 
 Array = NDArray[np.float32]
 
@@ -97,6 +98,7 @@ class AudioReader:
         self.suffix = self.path.suffix if self.path.suffix.lower() in usual else usual[0]
         self.position, self._is_fresh = 0, True
         self._n_invalid, self._first_invalid = 0, 0
+        self._warned: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -120,6 +122,13 @@ class AudioReader:
             where = clock(self._first_invalid / self.sample_rate)
             texts.append(f"{count} not a number (first at {where}), read as silence")
         return texts
+
+    def warn(self, stacklevel: int = 2) -> None:
+        """Warn of each note that there was no warning of yet, with the name of the file."""
+        for note in self.notes:
+            if note not in self._warned:
+                self._warned.add(note)
+                warnings.warn(f"{self.name}: {note}", stacklevel=stacklevel + 1)
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -190,6 +199,11 @@ def opened(recording: str | os.PathLike[str] | AudioReader, *, strict: bool = Fa
     else:
         with AudioReader(recording, strict=strict) as reader:
             yield reader
+
+
+def is_pipe(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path can be opened only once; an `AudioReader` of it can be read again."""
+    return os.fspath(path) == _STANDARD_INPUT or Path(path).is_fifo()
 
 
 def _named(path: str | os.PathLike[str]) -> tuple[Path, str]:

@@ -111,7 +111,7 @@ def separate_file(
                 writer.write(block)
                 if progress is not None:
                     progress(f"{mix.position / mix.sample_rate:.0f} s", *mix.progress)
-        files.warn_of(mix)
+        mix.warn(stacklevel=3)
     for output, n_clipped in zip(paths, writer.n_clipped, strict=True):
         if n_clipped:
             warnings.warn(f"{printable(output)}: {n_clipped} samples were above full scale and cut off", stacklevel=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from rtnmf.audio.names import printable
 from rtnmf.checks import check_channels, check_source_name, whole_hz
 from rtnmf.frames.stft import STFT
 
-__all__ = ["Frames", "Recording", "common_rate", "description", "frames", "listed"]
+__all__ = ["Frames", "Recording", "common_rate", "description", "frames", "listed", "pipes_read"]
 
 Array = NDArray[np.float32]
 Recording = NDArray[np.floating] | str | os.PathLike[str] | files.AudioReader
@@ -78,6 +79,19 @@ def _check_array(title: str, recording: NDArray[Any]) -> None:
             raise ValueError(f"{title} has shape {recording.shape}: {error}") from error
     if not np.isfinite(recording).all():
         raise ValueError(f"{title} holds samples that are NaN or infinite")
+
+
+def pipes_read(
+    sources: Mapping[str, Sequence[Recording]], stack: contextlib.ExitStack, strict: bool
+) -> dict[str, list[Recording]]:
+    """Return the recordings with readers for those that can be opened only once, which the stack will close."""
+
+    def reopenable(recording: Recording) -> Recording:
+        if isinstance(recording, (str, os.PathLike)) and files.is_pipe(recording):
+            return stack.enter_context(files.AudioReader(recording, strict=strict))
+        return recording
+
+    return {name: [reopenable(recording) for recording in given] for name, given in sources.items()}
 
 
 def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int:
@@ -170,7 +184,7 @@ def _kept(
         n_stated = round((reader.n_samples or 0) * sample_rate / reader.sample_rate)
         blocks = files.resampled(reader.blocks(_BLOCK_LENGTH), reader.sample_rate, sample_rate, reader.n_channels)
         kept = _thinned(blocks, n_stated, reader.n_channels, stft, n_most)
-        files.warn_of(reader, stacklevel=6)
+        reader.warn(stacklevel=6)
     return kept
 
 

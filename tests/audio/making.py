@@ -1,11 +1,15 @@
 """Audio files of many kinds, made with sox, ffmpeg and libsndfile, and what ffmpeg plays of them."""
 
+import functools
 import subprocess
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import soundfile
 
 RATE = 44100
+FOLDER = tempfile.TemporaryDirectory()  # of this process
 CLICK = 30_000  # the sample that is louder than all others
 
 
@@ -57,15 +61,18 @@ LOSSLESS = {
 CODED = {"wv": [], "tta": [], "alac.m4a": ["-c:a", "alac"]}
 
 
-def make(folder, kind, x, rate=RATE):
-    """Make a file of a kind, and return its path."""
+@functools.cache
+def made(kind, seconds=2):
+    """Make a file of a kind, once, with `signal(seconds)` in it, and return its path."""
+    folder, x = Path(FOLDER.name) / f"{kind}-{seconds}", signal(seconds)
+    folder.mkdir()
     path = folder / f"x.{kind}"
     if kind in LOSSLESS:
         container, subtype = LOSSLESS[kind].split()
-        soundfile.write(path, x, rate, subtype, format=container)
+        soundfile.write(path, x, RATE, subtype, format=container)
         return path
     source = folder / "source.wav"
-    soundfile.write(source, x, rate, "PCM_16")
+    soundfile.write(source, x, RATE, "PCM_16")
     picture = ["-f", "lavfi", "-i", "color=c=black:s=64x64", "-shortest"] if kind == "mp4" else []
     ffmpeg(*picture[:4], "-i", source, *picture[4:], *{**LOSSY, **CODED}[kind], path)
     return path

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
-from making import CODED, LOSSLESS, LOSSY, RATE, ffmpeg, played, signal
+from making import CODED, LOSSLESS, LOSSY, RATE, ffmpeg, made, played, signal
 
 from rtnmf.audio import files
 from rtnmf.audio.files import AudioReader
@@ -32,7 +32,7 @@ def similarity(x, y):
 
 
 @pytest.mark.parametrize("kind", [*LOSSY, *CODED])
-def test_it_reads_what_ffmpeg_plays(made, kind):
+def test_it_reads_what_ffmpeg_plays(kind):
     """Samples are those of ffmpeg to its own rounding, from the first one on; MP4 ends where its header says."""
     x, rate = files.read(made(kind))
     expected = played(made(kind))
@@ -44,7 +44,7 @@ def test_it_reads_what_ffmpeg_plays(made, kind):
 
 
 @pytest.mark.parametrize("kind", ["m4a", "mp4", "mp3", "ogg", "opus", "webm", "mka", *CODED, *LOSSLESS])
-def test_a_click_stays_where_it_was(made, kind):
+def test_a_click_stays_where_it_was(kind):
     """What encoders add at the beginning is taken off: the click is at its own sample."""
     x, rate = files.read(made(kind))
     slack = 0 if kind in (*CODED, *LOSSLESS) else 130 if kind == "mka" else 2  # Matroska counts in ms
@@ -54,7 +54,7 @@ def test_a_click_stays_where_it_was(made, kind):
 
 
 @pytest.mark.parametrize("kind", [*LOSSLESS, *CODED])
-def test_lossless_files_come_back_to_the_bit(made, kind):
+def test_lossless_files_come_back_to_the_bit(kind):
     """Lossless files of known length give their samples exactly."""
     depth = 2.0**23 if kind in ("aiff", "caf") else 2.0**15
     np.testing.assert_allclose(files.read(made(kind))[0], X, atol=1 / depth)
@@ -74,7 +74,7 @@ def test_mp3_of_varying_rate_without_a_tag_is_read_to_its_end(tmp_path, silence)
 
 
 @pytest.mark.parametrize("kind", ["ogg", "opus", "mp3"])
-def test_joined_files_are_read_to_the_end_of_the_last(made, tmp_path, kind):
+def test_joined_files_are_read_to_the_end_of_the_last(tmp_path, kind):
     """Two files one after the other give both, without a note."""
     path = tmp_path / f"joined.{kind}"
     path.write_bytes(made(kind).read_bytes() * 2)
@@ -87,7 +87,7 @@ def test_joined_files_are_read_to_the_end_of_the_last(made, tmp_path, kind):
     assert similarity(second[lag + 3000 :], one[3000:]) > 0.98
 
 
-def with_data_size(made, path, size, kind="wav"):
+def with_data_size(path, size, kind="wav"):
     """Write a WAV file whose header gives this many bytes of sound."""
     whole = bytearray(made(kind).read_bytes())
     at = whole.index(b"data") + 4
@@ -97,9 +97,9 @@ def with_data_size(made, path, size, kind="wav"):
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0xFFFFFFFF - 36, 0x7FFFF000])
-def test_sizes_that_a_pipe_or_a_crash_left_are_not_believed(made, tmp_path, size):
+def test_sizes_that_a_pipe_or_a_crash_left_are_not_believed(tmp_path, size):
     """A WAV file whose header says nothing, or as much as possible, is read to its end without a note."""
-    path = with_data_size(made, tmp_path / "x.wav", size)
+    path = with_data_size(tmp_path / "x.wav", size)
     np.testing.assert_array_equal(files.read(path, strict=True)[0], files.read(made("wav"))[0])
 
 
@@ -113,11 +113,11 @@ def test_an_empty_wav_with_tags_stays_empty(tmp_path):
 
 
 @pytest.mark.parametrize("stated", ["wrapped", "placeholder"])
-def test_wav_beyond_4_gib_is_read_to_its_end(made, tmp_path, stated):
+def test_wav_beyond_4_gib_is_read_to_its_end(tmp_path, stated):
     """A size that wrapped, or was never known, hides nothing: the last second is there."""
     n_bytes, path = 2**32 + 10**6, tmp_path / "x.wav"
     sound = made("wav").read_bytes()[44:]
-    with_data_size(made, path, n_bytes % 2**32 if stated == "wrapped" else 0xFFFFFFFF)
+    with_data_size(path, n_bytes % 2**32 if stated == "wrapped" else 0xFFFFFFFF)
     with path.open("r+b") as file:
         file.truncate(44 + n_bytes)
         file.seek(44 + n_bytes - len(sound))
@@ -129,7 +129,7 @@ def test_wav_beyond_4_gib_is_read_to_its_end(made, tmp_path, stated):
         np.testing.assert_array_equal(np.concatenate(list(reader.blocks(RATE, start))), files.read(made("wav"))[0])
 
 
-def test_flac_from_a_pipe_is_read(made, tmp_path):
+def test_flac_from_a_pipe_is_read(tmp_path):
     """FLAC whose header gives no length is read to its end."""
     (tmp_path / "x.flac").write_bytes(ffmpeg("-i", made("wav"), "-f", "flac", "-"))
     np.testing.assert_array_equal(files.read(tmp_path / "x.flac")[0], files.read(made("wav"))[0])
@@ -157,7 +157,7 @@ def test_codecs_of_telephones_and_trackers_are_read(tmp_path, name, container, s
     assert similarity(y, x[:, None]) > least
 
 
-def cut(made, folder, kind, part=0.5):
+def cut(folder, kind, part=0.5):
     """Write the beginning of a file."""
     whole = made(kind, 6).read_bytes()
     path = folder / f"cut.{kind}"
@@ -169,9 +169,9 @@ CUT_IS_SEEN = ["wav", "flac", "aiff", "caf", "au", "w64", "rf64", "m4a", "mp3", 
 
 
 @pytest.mark.parametrize("kind", CUT_IS_SEEN)
-def test_what_is_left_of_a_cut_file_is_read_with_a_note(made, tmp_path, capfd, kind):
+def test_what_is_left_of_a_cut_file_is_read_with_a_note(tmp_path, capfd, kind):
     """A file cut in half gives its first half and one note or two; `strict` refuses it; nothing is printed."""
-    path = cut(made, tmp_path, kind)
+    path = cut(tmp_path, kind)
     x, notes = read_noting(path)
     whole, _rate = files.read(made(kind, 6))
     assert 0.2 * len(whole) < len(x) < 0.6 * len(whole)
@@ -184,17 +184,15 @@ def test_what_is_left_of_a_cut_file_is_read_with_a_note(made, tmp_path, capfd, k
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_cut_file_is_told_from_a_whole_one_in_time(made, tmp_path):
+def test_a_cut_file_is_told_from_a_whole_one_in_time(tmp_path):
     """The note says where the sound ends, and how much is missing."""
-    assert read_noting(cut(made, tmp_path, "wav"))[1] == [
-        f"{tmp_path}/cut.wav: is cut off at 0:03.0, 3.0 s are missing"
-    ]
-    assert read_noting(cut(made, tmp_path, "flac", 0.6))[1][0].startswith(f"{tmp_path}/cut.flac: ends at 0:03.")
+    assert read_noting(cut(tmp_path, "wav"))[1] == [f"{tmp_path}/cut.wav: is cut off at 0:03.0, 3.0 s are missing"]
+    assert read_noting(cut(tmp_path, "flac", 0.6))[1][0].startswith(f"{tmp_path}/cut.flac: ends at 0:03.")
 
 
-def test_an_mp4_without_its_index_says_so(made, tmp_path):
+def test_an_mp4_without_its_index_says_so(tmp_path):
     """A video whose index never was written cannot be read, and the error says why."""
-    (tmp_path / "x.m4a").write_bytes(cut(made, tmp_path, "alac.m4a").read_bytes())
+    (tmp_path / "x.m4a").write_bytes(cut(tmp_path, "alac.m4a").read_bytes())
     with pytest.raises(
         ValueError, match=r"x.m4a: not an audio file that can be read \(the index of this MP4 is missing"
     ):
@@ -202,7 +200,7 @@ def test_an_mp4_without_its_index_says_so(made, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["flac", "m4a", "ogg", "opus", "webm"])
-def test_a_hole_is_silence_and_what_follows_stays_in_time(made, tmp_path, capfd, kind):
+def test_a_hole_is_silence_and_what_follows_stays_in_time(tmp_path, capfd, kind):
     """Behind 4 kB of zeros the sound goes on where it was, as the time stamps say, and a note counts what was lost."""
     whole = bytearray(made(kind, 6).read_bytes())
     at = len(whole) // 3
@@ -222,7 +220,7 @@ def test_a_hole_is_silence_and_what_follows_stays_in_time(made, tmp_path, capfd,
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_hole_in_mp3_is_noted(made, tmp_path, capfd):
+def test_a_hole_in_mp3_is_noted(tmp_path, capfd):
     """MP3 has no time of its own: what is left comes one part after the other, and the note says how much is lost."""
     whole = bytearray(made("mp3").read_bytes() * 2)
     whole[6000:10096] = bytes(4096)
@@ -249,13 +247,13 @@ def test_what_is_no_number_is_silence_and_counted(tmp_path, value):
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "ogg", "m4a", "webm", "aiff"])
 @pytest.mark.parametrize("name", ["x.wav", "x.mp3", "x.flac", "x", "x.txt"])
-def test_the_content_decides_and_not_the_name(made, tmp_path, kind, name):
+def test_the_content_decides_and_not_the_name(tmp_path, kind, name):
     """A file of any name is read as what it is."""
     (tmp_path / name).write_bytes(made(kind).read_bytes())
     np.testing.assert_array_equal(files.read(tmp_path / name)[0], files.read(made(kind))[0])
 
 
-def test_the_first_of_several_audio_tracks_is_read_and_said(made, tmp_path):
+def test_the_first_of_several_audio_tracks_is_read_and_said(tmp_path):
     """A video with two audio tracks gives the first one, and a note that `strict` does not refuse."""
     ffmpeg(
         "-i",
@@ -296,7 +294,7 @@ print(x.shape, rate, float(x.sum()))
     ],
     ids=["-", "pipe", "stdin", "substitution", "fifo"],
 )
-def test_pipes_are_read(made, kind, line):
+def test_pipes_are_read(kind, line):
     """Standard input, a named pipe and a process substitution give the same as the file."""
     done = subprocess.run(["bash", "-c", line, sys.executable, READ, made(kind)], capture_output=True, text=True)
     x, rate = files.read(made(kind))
@@ -309,7 +307,7 @@ def test_a_device_is_refused():
         files.read("/dev/zero")
 
 
-def test_no_claim_of_a_header_makes_memory(made, tmp_path):
+def test_no_claim_of_a_header_makes_memory(tmp_path):
     """A FLAC header that claims 2**36 samples, and a WAV header of 4 GHz, cost no more than their sound."""
     flac = bytearray(made("flac").read_bytes())
     flac[21] |= 0x0F
@@ -327,7 +325,7 @@ def test_no_claim_of_a_header_makes_memory(made, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["wav", "m4a", "ogg", "flac", "mp3.wav"])
-def test_blocks_of_any_length_from_any_sample_are_the_file(made, kind):
+def test_blocks_of_any_length_from_any_sample_are_the_file(kind):
     """A reader can be read again, from any sample on, in blocks of any length; only the last one is shorter."""
     whole, _ = files.read(made(kind))
     with AudioReader(made(kind)) as reader:
@@ -343,7 +341,7 @@ def test_blocks_of_any_length_from_any_sample_are_the_file(made, kind):
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3"])
-def test_progress_goes_from_nothing_to_the_end(made, kind):
+def test_progress_goes_from_nothing_to_the_end(kind):
     """Progress counts samples where the length is known, else bytes, and never goes back."""
     with AudioReader(made(kind)) as reader:
         progress = [reader.progress for _ in reader.blocks(10_000)]
@@ -363,7 +361,7 @@ def test_progress_goes_from_nothing_to_the_end(made, kind):
         ("mp3.wav", ("WAV", "PCM_24", ".wav")),
     ],
 )
-def test_a_reader_says_how_to_write_the_like_without_loss(made, kind, like):
+def test_a_reader_says_how_to_write_the_like_without_loss(kind, like):
     """The format to write is the file's own where it is lossless, else WAV with 24 bits."""
     with AudioReader(made(kind)) as reader:
         assert (reader.container, reader.subtype, reader.suffix) == like
@@ -376,7 +374,7 @@ def without_av(monkeypatch):
 
 
 @pytest.mark.usefixtures("without_av")
-def test_without_pyav_what_is_safe_is_read_and_else_one_line_installs_it(made, tmp_path):
+def test_without_pyav_what_is_safe_is_read_and_else_one_line_installs_it(tmp_path):
     """One Ogg stream and an MP3 that tells its length are read; all else names the extra to install."""
     for kind in ("wav", "flac", "ogg", "opus", "mp3"):
         x, rate = files.read(made(kind))

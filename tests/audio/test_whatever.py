@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from making import CODED, LOSSLESS, LOSSY
+from making import CODED, LOSSLESS, LOSSY, made
 
 from rtnmf.audio import files
 
@@ -39,7 +39,7 @@ def attempt(path, data):
 
 @VARIED
 @given(kind=st.sampled_from(KINDS), part=st.floats(0.3, 0.999), ending=st.sampled_from(ENDINGS))
-def test_a_cut_file_gives_the_beginning_of_the_whole(made, tmp_path, kind, part, ending):
+def test_a_cut_file_gives_the_beginning_of_the_whole(tmp_path, kind, part, ending):
     """Cut anywhere and named anything, a file gives the first samples of the whole one, and no more, or a reason."""
     data = made(kind).read_bytes()
     whole, rate = files.read(made(kind))
@@ -55,7 +55,7 @@ def test_a_cut_file_gives_the_beginning_of_the_whole(made, tmp_path, kind, part,
 
 @VARIED
 @given(kind=st.sampled_from(KINDS), ending=st.sampled_from(ENDINGS))
-def test_joined_files_give_the_first_and_where_they_can_the_second(made, tmp_path, kind, ending):
+def test_joined_files_give_the_first_and_where_they_can_the_second(tmp_path, kind, ending):
     """A file behind another never hides or changes the first; streams go on with the second."""
     one, _ = files.read(made(kind))
     both, _, _ = read(tmp_path / f"x.{ending}", made(kind).read_bytes() * 2)
@@ -71,7 +71,7 @@ def test_joined_files_give_the_first_and_where_they_can_the_second(made, tmp_pat
 @given(
     kind=st.sampled_from(KINDS), part=st.floats(0.0, 0.99), length=st.integers(1, 5000), byte=st.sampled_from([0, 0xFF])
 )
-def test_damage_anywhere_ends_in_sound_or_in_a_reason(made, tmp_path, kind, part, length, byte):
+def test_damage_anywhere_ends_in_sound_or_in_a_reason(tmp_path, kind, part, length, byte):
     """Overwritten bytes give finite samples, not many more than there were, or one line that names the file."""
     data = bytearray(made(kind).read_bytes())
     at = int(part * len(data))
@@ -88,7 +88,7 @@ def test_damage_anywhere_ends_in_sound_or_in_a_reason(made, tmp_path, kind, part
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_whole_file_of_any_name_is_itself(made, tmp_path, kind, ending):
+def test_a_whole_file_of_any_name_is_itself(tmp_path, kind, ending):
     """A name that lies changes no sample, and a whole file is never called damaged."""
     x, rate, notes = read(tmp_path / f"x.{ending}", made(kind).read_bytes(), strict=True)
     expected, expected_rate = files.read(made(kind))
