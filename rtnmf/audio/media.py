@@ -103,7 +103,10 @@ class _Track:
         if first is None:
             raise NotDecodedError("no sound in it can be decoded")
         self._first, self._layout = first, first.layout
+        self._resampler: Any = None
+        self._is_mixed = False
         self.sample_rate, self.n_channels = first.sample_rate, len(first.layout.channels)
+        self._form = self.sample_rate, self.n_channels  # of the last frame
         self._stated_s = None if self._is_raw or "ogg" in names else self._header_s()
         self._ends_exactly = "mov" in names
         self.n_samples = None
@@ -189,6 +192,7 @@ class _Track:
             if len(samples):
                 yield samples
             frame = next(self._frames, None)
+        yield from self._flushed()
 
     def _silence(self, jump_s: float, tick_s: float) -> Iterator[Array]:
         """Yield silence as long as a jump in time, and note what was lost."""
@@ -214,14 +218,29 @@ class _Track:
         return f"{n_bytes} bytes at {self._now()} cannot be decoded, at least {seconds:.2f} s{moved}"
 
     def _converted(self, frame: Any) -> Array:
+        """Return the samples of a frame at the rate and in the channels of the first one."""
         import av
 
-        if frame.sample_rate == self.sample_rate and len(frame.layout.channels) == self.n_channels:
-            return _floats(frame)
-        self._notes.add(f"changes its rate or channels at {self._now()}, and is converted to those of its beginning")
-        resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
-        parts = [_floats(part) for part in (*resampler.resample(frame), *resampler.resample(None))]
+        form = frame.sample_rate, len(frame.layout.channels)
+        parts = self._flushed() if form != self._form else []
+        if form == (self.sample_rate, self.n_channels):
+            parts.append(_floats(frame))
+        else:
+            if self._resampler is None:
+                if not self._is_mixed:
+                    self._notes.add(
+                        f"changes its rate or channels at {self._now()}, and is converted to its first ones"
+                    )
+                self._is_mixed = True
+                self._resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+            parts += map(_floats, self._resampler.resample(frame))
+        self._form = form
         return np.concatenate(parts) if parts else np.zeros((0, self.n_channels), np.float32)
+
+    def _flushed(self) -> list[Array]:
+        """Return what is left of a part that was converted."""
+        resampler, self._resampler = self._resampler, None
+        return [] if resampler is None else [_floats(frame) for frame in resampler.resample(None)]
 
     def _check_end(self) -> None:
         seconds = self._done / self.sample_rate

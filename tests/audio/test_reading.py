@@ -87,6 +87,23 @@ def test_joined_files_are_read_to_the_end_of_the_last(tmp_path, kind):
     assert similarity(second[lag + 3000 :], one[3000:]) > 0.98
 
 
+def test_a_part_of_another_rate_and_channels_is_converted(tmp_path):
+    """Joined to an MP3 in mono, one at 48 kHz in stereo goes on at the rate and in the channels of the first."""
+    for kind, options in {"a": [], "b": ["-ar", "48000", "-ac", "2"]}.items():
+        ffmpeg("-i", made("wav"), *options, tmp_path / f"{kind}.mp3")
+    joined = tmp_path / "x.mp3"
+    joined.write_bytes(b"".join((tmp_path / f"{kind}.mp3").read_bytes() for kind in ("a", "b", "a")))
+    x, notes = read_noting(joined)
+    assert x.shape[1] == 1
+    assert abs(len(x) - 3 * len(X)) < 0.12 * RATE
+    assert len(notes) == 1
+    assert "changes its rate or channels at 0:02.0" in notes[0]
+    for start in range(2 * RATE - 1000, len(x) - RATE, 2 * RATE):
+        click = start + int(np.abs(x[start : start + 2 * RATE, 0]).argmax())
+        at = int(np.abs(X).argmax())
+        assert similarity(x[click - 5000 : click + 40_000], X[at - 5000 : at + 40_000]) > 0.98
+
+
 def with_data_size(path, size, kind="wav"):
     """Write a WAV file whose header gives this many bytes of sound."""
     whole = bytearray(made(kind).read_bytes())
