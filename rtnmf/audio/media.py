@@ -25,6 +25,7 @@ _CONTAINERS = (
 )
 _RAW = {"aac", "ac3", "amr", "dts", "eac3", "loas", "mlp", "mp3", "truehd"}  # frames without a time of their own
 _JOINTS = (b"ID3", b"TAG", b"Xing", b"Info")  # what stands between the parts of joined MP3 files
+_FRAME_BYTES = 2048  # more than any MP3 frame has
 _MOST_FAILURES = 16  # of the container, one after the other, before the rest is given up
 _GAP_S = 0.1  # a jump in time that stands for silence; shorter ones are rounding, except right after damage,
 _EXACT_GAP_S = 0.02  # or where the container counts in samples
@@ -156,7 +157,7 @@ class _Track:
 
     def _is_joint(self, packet: Any) -> bool:
         """Return whether what could not be decoded is a tag between two MP3 files that were joined."""
-        return self._is_raw and packet.size < 4096 and any(tag in bytes(packet) for tag in _JOINTS)
+        return self._is_raw and any(tag in bytes(packet)[:_FRAME_BYTES] for tag in _JOINTS)
 
     def blocks(self, start: int) -> Iterator[Array]:
         """Yield blocks from a sample on, until the decoder ends."""

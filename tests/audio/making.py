@@ -3,10 +3,13 @@
 import functools
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from rtnmf.audio import files
 
 RATE = 44100
 FOLDER = tempfile.TemporaryDirectory()  # of this process
@@ -20,6 +23,9 @@ def signal(seconds=2.0, rate=RATE):
     x = 0.2 * tone * (0.6 + 0.4 * np.sin(2 * np.pi * 0.7 * t)) + np.random.default_rng(0).normal(0, 0.01, len(t))
     x[CLICK - 8 : CLICK + 9] += 0.6 * np.hanning(17)
     return x
+
+
+X = signal()[:, None].astype(np.float32)
 
 
 def ffmpeg(*arguments):
@@ -76,3 +82,17 @@ def made(kind, seconds=2):
     picture = ["-f", "lavfi", "-i", "color=c=black:s=64x64", "-shortest"] if kind == "mp4" else []
     ffmpeg(*picture[:4], "-i", source, *picture[4:], *{**LOSSY, **CODED}[kind], path)
     return path
+
+
+def read_noting(path, **options):
+    """Return the samples of a file and the warnings about it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        x, _ = files.read(path, **options)
+    return x, [str(warning.message) for warning in caught]
+
+
+def similarity(x, y):
+    """Return the correlation of two signals, 1 for equal ones."""
+    n = min(len(x), len(y))
+    return float(np.corrcoef(x[:n, 0], y[:n, 0])[0, 1])
