@@ -1,59 +1,80 @@
-"""Audio files: read them, stream through them, write them safely, change their rate.
+"""Audio files: read them whole, write them safely, change their rate.
 
-Nothing here knows about spectra or sources. Files are read and written by libsndfile and resampled by soxr.
+Nothing here knows about spectra or sources. Reading is done by `reading`, writing by libsndfile, resampling by soxr.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import math
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
+from rtnmf.audio.names import printable
+from rtnmf.audio.reading import AudioReader, is_pipe, opened
 from rtnmf.audio.replacing import not_written, replacing
-from rtnmf.checks import check_number, whole_hz
+from rtnmf.audio.sndfile import reason as _reason
+from rtnmf.checks import check_channels, check_number, whole_hz
 
 __all__ = [
+    "AudioReader",
     "AudioWriter",
     "duration_s",
+    "is_pipe",
     "make_folder",
-    "open_audio",
+    "opened",
+    "printable",
     "read",
     "resample",
+    "resampled",
     "safe_names",
-    "stream",
     "write",
 ]
 
 Array = NDArray[np.float32]
 
 _LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and ending
-_UNKNOWN_LENGTH = 2**31 - 2**16  # programs that write to a pipe leave about so many bytes in the header, or more
+_BLOCK_LENGTH = 2**16
 
 
 def read(
-    path: str | os.PathLike[str], sample_rate: int | None = None, seconds: float | None = None
+    path: str | os.PathLike[str] | AudioReader,
+    sample_rate: int | None = None,
+    seconds: float | None = None,
+    *,
+    start_s: float = 0.0,
+    strict: bool = False,
 ) -> tuple[Array, int]:
-    """Read an audio file.
+    """Read an audio file, or the first audio track of a video.
+
+    What was odd or lost in it is a warning each. What is missing within it is silence where the file tells how long it
+    was, and so are samples that are not numbers.
 
     Parameters
     ----------
-    path : path
-        Anything that libsndfile reads: WAV, FLAC, Ogg, MP3, AIFF and more.
+    path : path or AudioReader
+        Anything that libsndfile reads (WAV, FLAC, AIFF and more); with the extra `media` also MP3, Ogg, m4a, mp4,
+        webm and what else FFmpeg reads. Its content decides, not its name. It may be a pipe, and `-` is the standard
+        input.
     sample_rate : int, optional
         Rate in Hz to convert to; None keeps the file's own.
     seconds : float, optional
-        Read only the beginning, so long.
+        Read only so much; None reads to the end.
+    start_s : float
+        Where to begin, in s.
+    strict : bool
+        Raise where something is damaged.
 
     Returns
     -------
@@ -62,81 +83,47 @@ def read(
     Raises
     ------
     ValueError
-        If there is no such file, it is not audio, holds no samples, or a sample is not a number.
+        If there is no such file, it is not audio, holds no samples, its decoder is not installed, it ends before
+        `start_s`, or it is damaged and `strict`.
     """
     wanted = None if sample_rate is None else whole_hz(sample_rate)
     if seconds is not None and not 0 < check_number("seconds", seconds) < math.inf:
         raise ValueError(f"seconds is {seconds}, expected a positive number")
-    with open_audio(path) as file:
-        try:
-            n_samples = -1 if seconds is None else max(1, int(seconds * file.samplerate))
-            x = file.read(n_samples, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error:
-            raise ValueError(f"{path}: cannot be read to its end ({_reason(error)}): make a new copy of it") from error
-        rate = file.samplerate
-    _check_samples(path, x)
+    if not 0 <= check_number("start_s", start_s) < math.inf:
+        raise ValueError(f"start_s is {start_s}, expected at least 0")
+    with opened(path, strict=strict) as reader:
+        rate = reader.sample_rate
+        start = round(start_s * rate)
+        x = _joined(reader, start, None if seconds is None else max(1, int(seconds * rate)))
+        if not len(x):
+            raise ValueError(f"{reader.name}: ends before start_s, {start_s:g} s")
+        reader.warn(stacklevel=3)
     if wanted is None or wanted == rate:
         return x, rate
     return resample(x, rate, wanted), wanted
 
 
-def open_audio(path: str | os.PathLike[str]) -> soundfile.SoundFile:
-    """Open an audio file for reading, with an error that says what is wrong with it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it is not audio, or holds no samples.
-    """
-    if not _exists(path):
-        raise ValueError(f"{path}: no such file")
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: not a file, expected an audio file")
-    if Path(path).stat().st_size == 0:
-        raise ValueError(f"{path}: the file is empty, expected audio")
-    try:
-        file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, UnicodeError) as error:
-        raise ValueError(
-            f"{path}: not an audio file that can be read ({_reason(error)}): convert it to WAV or FLAC"
-        ) from error
-    if file.frames == 0:
-        file.close()
-        raise ValueError(f"{path}: the file holds no samples")
-    cut = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    if cut and int(cut[2]) < int(cut[1]) < _UNKNOWN_LENGTH:
-        file.close()
-        raise ValueError(f"{path}: is cut off, {cut[2]} of {cut[1]} bytes of sound are there: make a new copy of it")
-    return file
+def _joined(reader: AudioReader, start: int, most: int | None) -> Array:
+    """Read into one array that grows with what was read, whatever the header says."""
+    x, n = np.empty((0, reader.n_channels), np.float32), 0
+    for block in reader.blocks(_BLOCK_LENGTH, start):
+        kept = block if most is None else block[: most - n]
+        if n + len(kept) > len(x):
+            x.resize((max(n + len(kept), 2 * len(x)), reader.n_channels), refcheck=False)
+        x[n : n + len(kept)] = kept
+        n += len(kept)
+        if n == most:
+            break
+    x.resize((n, reader.n_channels), refcheck=False)
+    return x
 
 
-def duration_s(path: str | os.PathLike[str]) -> float:
-    """Return the length of an audio file in seconds."""
-    with open_audio(path) as file:
-        return float(file.frames / file.samplerate)
-
-
-def stream(file: soundfile.SoundFile, block_length: int) -> Iterator[Array]:
-    """Yield the rest of an open file in blocks, shape (n_samples, n_channels), the last one shorter.
-
-    Raises
-    ------
-    ValueError
-        If a sample is not a number, or the file ends before the length that its header gives.
-    """
-    missing = file.frames - file.tell()
-    while missing > 0:
-        try:
-            block = file.read(min(block_length, missing), dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error:
-            raise ValueError(
-                f"{file.name}: cannot be read to its end ({_reason(error)}): make a new copy of it"
-            ) from error
-        if not len(block):
-            raise ValueError(f"{file.name}: ends {missing} samples early: make a new copy of it")
-        _check_samples(file.name, block)
-        missing -= len(block)
-        yield block
+def duration_s(path: str | os.PathLike[str] | AudioReader) -> float:
+    """Return the length of an audio file in seconds; where its header cannot be trusted it is decoded to its end."""
+    with opened(path) as reader:
+        if reader.n_samples is not None:
+            return reader.n_samples / reader.sample_rate
+        return sum(map(len, reader.blocks(_BLOCK_LENGTH))) / reader.sample_rate
 
 
 def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype: str | None = None) -> None:
@@ -146,7 +133,8 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
     ----------
     path : path
         Its ending gives the format: `.wav`, `.flac`, ...
-    x : array, shape (n_samples,) or (n_samples, n_channels)
+    x : array of floats, shape (n_samples,) or (n_samples, n_channels)
+        Full scale is 1.
     sample_rate : int
         In Hz.
     subtype : str, optional
@@ -156,27 +144,40 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
     Raises
     ------
     ValueError
-        If the file cannot be written, or a sample is not a number.
+        If the file cannot be written, or `x` is not floats of that shape, all finite.
     """
     rate = whole_hz(sample_rate)
-    given = np.asarray(x)
-    if given.ndim not in (1, 2) or not np.issubdtype(given.dtype, np.floating):
-        raise ValueError(
-            f"x is an array of {given.dtype} of shape {given.shape},"
-            " expected floats with full scale 1, (n_samples,) or (n_samples, n_channels)"
-        )
-    with np.errstate(over="ignore"):  # what is too loud for float32 is reported as infinite
-        samples = (given[:, None] if given.ndim == 1 else given).astype(np.float32)
+    samples = _signal(np.asarray(x), printable(path))
     container = Path(path).suffix[1:].upper()
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{path}: not written, the signal holds samples that are NaN or infinite")
     with AudioWriter([path], rate, samples.shape[1], container, subtype) as writer:
         writer.write([samples])
     if writer.n_clipped[0]:
         warnings.warn(
-            f"{path}: {writer.n_clipped[0]} samples were above full scale and cut off: subtype='FLOAT' keeps them",
+            f"{printable(path)}: {writer.n_clipped[0]} samples were above full scale and cut off:"
+            " subtype='FLOAT' keeps them",
             stacklevel=2,
         )
+
+
+def _signal(x: NDArray[Any], name: str) -> Array:
+    """Return a signal as it is written, shape (n_samples, n_channels)."""
+    if not np.issubdtype(x.dtype, np.floating):
+        raise ValueError(
+            f"{name}: not written, x is an array of {x.dtype}, expected floats with full scale at 1:"
+            " divide whole numbers by theirs, such as 32768"
+        )
+    if x.ndim not in (1, 2):
+        raise ValueError(
+            f"{name}: not written, x has shape {x.shape}, expected (n_samples,) or (n_samples, n_channels)"
+        )
+    samples = np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
+    try:
+        check_channels(samples.shape[1])
+    except ValueError as error:
+        raise ValueError(f"{name}: not written, x has shape {x.shape}: {error}") from error
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{name}: not written, the signal holds samples that are NaN or infinite")
+    return samples
 
 
 class AudioWriter:
@@ -214,13 +215,15 @@ class AudioWriter:
         self._paths = [Path(path) for path in paths]
         self._clips = subtype is None or subtype.startswith("PCM")
         self.n_clipped = [0] * len(self._paths)
-        self._written = 0
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
             temporary = [stack.enter_context(replacing(path)) for path in self._paths]
+            self._outputs = [
+                stack.enter_context(_Output(path, name)) for path, name in zip(self._paths, temporary, strict=True)
+            ]
             self._files = [
-                stack.enter_context(_open_for_writing(path, name, sample_rate, n_channels, container, subtype))
-                for path, name in zip(self._paths, temporary, strict=True)
+                stack.enter_context(_open_for_writing(output, sample_rate, n_channels, container, subtype))
+                for output in self._outputs
             ]
             self._stack = stack.pop_all()
 
@@ -232,16 +235,15 @@ class AudioWriter:
 
     def write(self, signals: Sequence[Array] | Array) -> None:
         """Append a block to each file, shape (n_files, n_samples, n_channels)."""
-        for i, (path, file, signal) in enumerate(zip(self._paths, self._files, signals, strict=True)):
+        files = zip(self._paths, self._outputs, self._files, signals, strict=True)
+        for i, (path, output, file, signal) in enumerate(files):
             self.n_clipped[i] += int(np.count_nonzero(np.abs(signal) > 1)) if self._clips else 0
             try:
                 file.write(signal)
-                complete = file.frames == self._written + len(signal)
             except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
-                raise not_written(path, "the disk may be full") from error
-            if not complete:
-                raise not_written(path, "the disk may be full")
-        self._written += len(signals[0])
+                output.check()
+                raise not_written(path, _reason(error)) from error
+            output.check()
 
 
 def resample(x: NDArray[np.floating], from_rate: int, to_rate: int) -> Array:
@@ -260,6 +262,30 @@ def resample(x: NDArray[np.floating], from_rate: int, to_rate: int) -> Array:
     if from_rate == to_rate:
         return np.array(x, np.float32)
     return np.asarray(soxr.resample(np.asarray(x, np.float32), from_rate, to_rate), np.float32)
+
+
+def resampled(blocks: Iterable[Array], from_rate: int, to_rate: int, n_channels: int) -> Iterator[Array]:
+    """Yield blocks at another sample rate: in all, the samples that `resample` gives of the whole.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays, shape (n_samples, n_channels)
+    from_rate, to_rate : int
+        In Hz.
+    n_channels : int
+
+    Yields
+    ------
+    array, shape (n_samples, n_channels), float32
+        Of any length.
+    """
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(from_rate, to_rate, n_channels, dtype="float32")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
@@ -285,31 +311,67 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"{folder}: cannot make this folder ({error.strerror}): choose another") from error
+        raise ValueError(f"{printable(folder)}: cannot make this folder ({error.strerror}): choose another") from error
+
+
+class _Output(io.RawIOBase):
+    """A file that libsndfile writes to, and that keeps the error of the system until it is asked for.
+
+    libsndfile forgets what goes wrong while it closes a file, such as a disk that is full.
+    """
+
+    def __init__(self, path: Path, temporary: Path) -> None:
+        self.path = path
+        self._error: OSError | None = None
+        self._file = temporary.open("r+b", buffering=0)
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+        if failure[0] is None:
+            self.check()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def check(self) -> None:
+        """Raise what went wrong, if anything."""
+        if self._error is not None:
+            raise not_written(self.path, self._error.strerror or str(self._error)) from self._error
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self._error = self._error or error
+        return len(data) - len(left)
+
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(buffer) or 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
 
 
 def _open_for_writing(
-    path: Path, temporary: Path, sample_rate: int, n_channels: int, container: str, subtype: str | None
+    output: _Output, sample_rate: int, n_channels: int, container: str, subtype: str | None
 ) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(temporary, "w", sample_rate, n_channels, subtype, format=container)
+        return soundfile.SoundFile(output, "w", sample_rate, n_channels, subtype, format=container)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
-        raise not_written(path, f"{_reason(error)}: choose .wav or .flac") from error
-
-
-def _exists(path: str | os.PathLike[str]) -> bool:
-    try:
-        return Path(path).exists()
-    except OSError:  # the system cannot look it up, such as too long a name
-        return False
-
-
-def _check_samples(path: str | os.PathLike[str], x: Array) -> None:
-    if not len(x):
-        raise ValueError(f"{path}: the file holds no samples")
-    if not np.isfinite(x).all():
-        raise ValueError(f"{path}: holds samples that are NaN or infinite: export it anew")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "error_string", error)).strip(" .")
+        output.check()
+        raise not_written(output.path, f"{_reason(error)}: choose .wav or .flac") from error

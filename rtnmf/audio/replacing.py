@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from rtnmf.audio.names import printable
+
 __all__ = ["not_written", "replacing"]
 
 
@@ -47,4 +49,4 @@ def _place(path: str | os.PathLike[str]) -> Path:
 
 def not_written(path: str | os.PathLike[str], reason: str) -> ValueError:
     """Return the error that says why a file was not written."""
-    return ValueError(f"{path}: cannot be written ({reason})")
+    return ValueError(f"{printable(path)}: cannot be written ({reason})")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
+    from rtnmf.audio.files import AudioReader
     from rtnmf.dictionary import Dictionary
 
 __all__ = ["SHOWN_S", "check_page", "shown", "write_page", "write_report"]
@@ -35,13 +36,14 @@ def write_page(path: str, page: str) -> None:
     print(path, file=sys.stderr)
 
 
-def shown(clip: str, sample_rate: int, seconds: float = SHOWN_S) -> tuple[Any, dict[str, str]]:
+def shown(clip: str | AudioReader, sample_rate: int, seconds: float = SHOWN_S) -> tuple[Any, dict[str, str]]:
     """Return the beginning of a clip as samples, and what to say of it when there is more."""
     from rtnmf.audio import files
 
-    x, _ = files.read(clip, sample_rate, seconds)
-    is_whole = files.duration_s(clip) <= seconds
-    return x, {} if is_whole else {"Shown": f"the first {seconds:g} s"}
+    with files.opened(clip) as reader:
+        x, _ = files.read(reader, sample_rate, seconds)
+        rest = next(reader.blocks(1, int(seconds * reader.sample_rate)), None)
+    return x, {} if rest is None else {"Shown": f"the first {seconds:g} s"}
 
 
 def write_report(

@@ -68,8 +68,8 @@ def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
     from rtnmf.dictionary import load
 
     arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
-    with files.open_audio(mix) as file:
-        dictionary = load(name, file.samplerate)
+    with files.AudioReader(mix) as reader:
+        dictionary = load(name, reader.sample_rate)
     x, facts = pages.shown(mix, dictionary.sample_rate, options.seconds or pages.SHOWN_S)
     truth = _truth(options.truth or [], dictionary, x)
     _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rtnmf.cli import arguments, pages
 from rtnmf.cli.progress_bar import progress_bar
-
-if TYPE_CHECKING:
-    from rtnmf.dictionary import Dictionary
 
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -34,26 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Separate a file into stems or a remix, block by block."""
+    from rtnmf.audio import files
+    from rtnmf.dictionary import load
     from rtnmf.engine.streaming import separate_file
 
     pages.check_page(options.report)
-    dictionary = _dictionary(options)
-    arguments.check_sources(options.dictionary, dictionary)
-    settings = arguments.given(options, *arguments.SEPARATION)
-    gains = arguments.gains(options.gain, dictionary.sources) if options.gain else None
-    with progress_bar("separating") as progress:
-        paths = separate_file(options.mix, dictionary, options.output, gains=gains, progress=progress, **settings)
-    for path in paths.values():
-        print(path)
-    if options.report:
-        x, facts = pages.shown(options.mix, dictionary.sample_rate)
-        pages.write_report(options.report, Path(options.mix).name, dictionary, x, facts, **settings)
-
-
-def _dictionary(options: argparse.Namespace) -> Dictionary:
-    """Load the dictionary at the sample rate of the recording."""
-    from rtnmf.audio import files
-    from rtnmf.dictionary import load
-
-    with files.open_audio(options.mix) as mix:
-        return load(options.dictionary, mix.samplerate)
+    with files.AudioReader(options.mix) as mix:
+        dictionary = load(options.dictionary, mix.sample_rate)
+        arguments.check_sources(options.dictionary, dictionary)
+        settings = arguments.given(options, *arguments.SEPARATION)
+        gains = arguments.gains(options.gain, dictionary.sources) if options.gain else None
+        with progress_bar("separating") as progress:
+            paths = separate_file(mix, dictionary, options.output, gains=gains, progress=progress, **settings)
+        for path in paths.values():
+            print(files.printable(path))
+        if options.report:
+            x, facts = pages.shown(mix, dictionary.sample_rate)
+            pages.write_report(options.report, mix.path.name, dictionary, x, facts, **settings)

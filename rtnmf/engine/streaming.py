@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
+from rtnmf.audio.names import printable
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.mixer import Mixer
 from rtnmf.engine.separator import Separator
@@ -23,6 +24,7 @@ __all__ = ["aligned", "separate_file"]
 Array = NDArray[np.float32]
 
 _BLOCK_S = 1.0
+_LEAST_BLOCK, _MOST_BLOCK = 2**12, 2**20  # whatever the header says of the sample rate
 
 
 def aligned(separator: Separator, blocks: Iterable[Array]) -> Iterator[Array]:
@@ -48,22 +50,24 @@ def aligned(separator: Separator, blocks: Iterable[Array]) -> Iterator[Array]:
 
 
 def separate_file(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | files.AudioReader,
     dictionary: Dictionary,
     folder: str | os.PathLike[str] | None = None,
     *,
     gains: Mapping[str, float] | None = None,
     progress: Progress | None = None,
+    strict: bool = False,
     **separator_options: Any,
 ) -> dict[str, Path]:
     """Separate an audio file of any length into one file per source, or into one remix.
 
-    The files have the format of the mixture, are aligned with it and as long, and are there all together or not at
-    all. They hold the same samples as `separate` gives.
+    The files have the format of the mixture, 24 bits in WAV where it is compressed with loss; they are aligned with it
+    and as long, and are there all together or not at all. They hold the same samples as `separate` gives. What was odd
+    or lost in the mixture is a warning each.
 
     Parameters
     ----------
-    path : path
+    path : path or AudioReader
         The mixture.
     dictionary : Dictionary
         With two sources or more; at another rate than the file's it is converted, with a warning.
@@ -72,7 +76,10 @@ def separate_file(
     gains : {source: gain}, optional
         Write one remix with these linear gains instead; sources that are not in it get 1.
     progress : Progress, optional
-        Its stage is the time of the mixture that was reached, its steps are samples.
+        Its stage is the time of the mixture that was reached, its steps are samples, or bytes where the length is not
+        known.
+    strict : bool
+        Raise where something in the mixture is damaged.
     **separator_options
         `n_iter` and `mask_power`, as for `Separator`.
 
@@ -86,7 +93,6 @@ def separate_file(
     TypeError, ValueError
         If the mixture cannot be read, an output cannot be written, or the dictionary has one source only.
     """
-    path = Path(path)
     if not isinstance(dictionary, Dictionary):
         raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
     if len(dictionary.sources) == 1:
@@ -95,35 +101,39 @@ def separate_file(
             " such as dictionary + rtnmf.load('keyboard')"
         )
     mixer = None if gains is None else Mixer(dictionary.sources, gains)
-    with files.open_audio(path) as mix:
+    with files.opened(path, strict=strict) as mix:
         separator = Separator(
-            dictionary, sample_rate=mix.samplerate, n_channels=mix.channels, gains=mixer, **separator_options
+            dictionary, sample_rate=mix.sample_rate, n_channels=mix.n_channels, gains=mixer, **separator_options
         )
-        outputs = _output_paths(path, folder, None if mixer else separator.sources)
-        with files.AudioWriter(list(outputs.values()), mix.samplerate, mix.channels, mix.format, mix.subtype) as writer:
-            blocks = files.stream(mix, int(_BLOCK_S * mix.samplerate))
+        outputs = _output_paths(mix, folder, None if mixer else separator.sources)
+        paths = list(outputs.values())
+        with files.AudioWriter(paths, mix.sample_rate, mix.n_channels, mix.container, mix.subtype) as writer:
+            blocks = mix.blocks(min(max(int(_BLOCK_S * mix.sample_rate), _LEAST_BLOCK), _MOST_BLOCK))
             for block in aligned(separator, blocks):
                 writer.write(block)
                 if progress is not None:
-                    progress(f"{mix.tell() / mix.samplerate:.0f} s", mix.tell(), mix.frames)
-    for output, n_clipped in zip(outputs.values(), writer.n_clipped, strict=True):
+                    progress(f"{mix.position / mix.sample_rate:.0f} s", *mix.progress)
+        mix.warn(stacklevel=3)
+    for output, n_clipped in zip(paths, writer.n_clipped, strict=True):
         if n_clipped:
-            warnings.warn(f"{output}: {n_clipped} samples were above full scale and cut off", stacklevel=2)
+            warnings.warn(f"{printable(output)}: {n_clipped} samples were above full scale and cut off", stacklevel=2)
     return outputs
 
 
-def _output_paths(mix: Path, folder: str | os.PathLike[str] | None, sources: tuple[str, ...] | None) -> dict[str, Path]:
+def _output_paths(
+    mix: files.AudioReader, folder: str | os.PathLike[str] | None, sources: tuple[str, ...] | None
+) -> dict[str, Path]:
     """Make the folder, and return a path in it for each source, or for the remix; none is that of the mixture."""
-    folder = mix.with_name(f"{mix.stem}-stems") if folder is None else Path(folder)
+    folder = mix.path.with_name(f"{mix.path.stem}-stems") if folder is None else Path(folder)
     files.make_folder(folder)
     names = (
-        {"remix": f"{mix.stem}-remix"}
+        {"remix": f"{mix.path.stem}-remix"}
         if sources is None
         else dict(zip(sources, files.safe_names(sources), strict=True))
     )
     paths = {source: folder / f"{name}{mix.suffix}" for source, name in names.items()}
     for path in paths.values():
         with contextlib.suppress(OSError):
-            if path.samefile(mix):
-                raise ValueError(f"{path}: is the mixture itself: choose another folder")
+            if path.samefile(mix.path):
+                raise ValueError(f"{printable(path)}: is the mixture itself: choose another folder")
     return paths

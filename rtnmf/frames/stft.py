@@ -151,7 +151,21 @@ class STFT:
         padded = np.zeros(self.n_fft + max(len(x), n_frames * hop_length), np.float32)
         padded[self.n_fft : self.n_fft + len(x)] = x
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[hop_length::hop_length]
-        return _rfft(frames[:n_frames] * self.analysis_window).T
+        return self.transform(frames[:n_frames]).T
+
+    def transform(self, frames: NDArray[np.floating]) -> NDArray[np.complex64]:
+        """Transform frames that are cut already.
+
+        Parameters
+        ----------
+        frames : array, shape (n_frames, n_fft)
+            Float32; not changed.
+
+        Returns
+        -------
+        array, shape (n_frames, n_bins)
+        """
+        return _rfft(frames * self.analysis_window)
 
     def inverse(self, spectrum: NDArray[np.complexfloating], n_samples: int) -> NDArray[np.float32]:
         """Transform back and overlap-add.

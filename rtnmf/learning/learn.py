@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import discriminative
-from rtnmf.learning.recordings import Recording, common_rate, frames, listed
+from rtnmf.learning.recordings import Recording, common_rate, frames, listed, pipes_read
 from rtnmf.learning.recordings import description as title_of
 from rtnmf.progress import Progress
 from rtnmf.version import version
@@ -59,6 +60,7 @@ def learn(
     description: str = "",
     licence: str = "",
     progress: Progress | None = None,
+    strict: bool = False,
 ) -> Dictionary:
     """Learn a dictionary from recordings of each source, or from one recording of unknown sources.
 
@@ -72,7 +74,8 @@ def learn(
     Parameters
     ----------
     recordings : {source name: recording or list of recordings}, or a recording
-        A recording is an array, shape (n_samples,) or (n_samples, n_channels), or the path of an audio file.
+        A recording is an array, shape (n_samples,) or (n_samples, n_channels), the path of an audio file, or an
+        `AudioReader`.
     sample_rate : int, optional
         Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
         without it to the highest rate among them.
@@ -98,6 +101,8 @@ def learn(
         Kept in the dictionary.
     progress : Progress, optional
         Its stages are the names of the sources ("components" when learned blind), then "training".
+    strict : bool
+        Raise where a file is damaged, instead of a warning.
 
     Raises
     ------
@@ -111,14 +116,16 @@ def learn(
     sources = listed(recordings)
     n_steps = _steps(n_steps, sources)
     facts: dict[str, Any] = {"description": description, "licence": licence, "rtnmf_version": version()}
-    rate = common_rate([one for given in sources.values() for one in given], sample_rate)
-    stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
     columns, spectra, divergences = [], [], {}
-    for name, given in sources.items():
-        read = frames(name, given, rate, stft)
-        W, divergences[name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
-        columns.append(W)
-        spectra += [read.spectra] if n_steps else []
+    with contextlib.ExitStack() as stack:
+        sources = pipes_read(sources, stack, strict)
+        rate = common_rate([one for given in sources.values() for one in given], sample_rate)
+        stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
+        for name, given in sources.items():
+            read = frames(name, given, rate, stft, strict=strict)
+            W, divergences[name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
+            columns.append(W)
+            spectra += [read.spectra] if n_steps else []
     return Dictionary(
         np.hstack(columns),
         _labels(list(sources), columns),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.checks import check_channels, check_source_name, is_plain, whole_hz
+from rtnmf.audio.names import printable
+from rtnmf.checks import check_channels, check_source_name, whole_hz
 from rtnmf.frames.stft import STFT
 
-__all__ = ["Frames", "Recording", "common_rate", "description", "frames", "listed"]
+__all__ = ["Frames", "Recording", "common_rate", "description", "frames", "listed", "pipes_read"]
 
 Array = NDArray[np.float32]
-Recording = NDArray[np.floating] | str | os.PathLike[str]
+Recording = NDArray[np.floating] | str | os.PathLike[str] | files.AudioReader
 
 _SILENCE_DB = -60.0
+_BLOCK_LENGTH = 2**16
+_CHUNK = 256  # frames that are worked on at a time
 _MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
 
 
@@ -57,7 +61,7 @@ def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording
     for i, recording in enumerate(recordings, 1):
         if isinstance(recording, np.ndarray):
             _check_array(_title(name, i), recording)
-        elif not isinstance(recording, (str, os.PathLike)):
+        elif not isinstance(recording, (str, os.PathLike, files.AudioReader)):
             raise TypeError(f"{_title(name, i)} is of type {type(recording).__name__}, expected an array or a path")
     return recordings
 
@@ -77,6 +81,19 @@ def _check_array(title: str, recording: NDArray[Any]) -> None:
         raise ValueError(f"{title} holds samples that are NaN or infinite")
 
 
+def pipes_read(
+    sources: Mapping[str, Sequence[Recording]], stack: contextlib.ExitStack, strict: bool
+) -> dict[str, list[Recording]]:
+    """Return the recordings with readers for those that can be opened only once, which the stack will close."""
+
+    def reopenable(recording: Recording) -> Recording:
+        if isinstance(recording, (str, os.PathLike)) and files.is_pipe(recording):
+            return stack.enter_context(files.AudioReader(recording, strict=strict))
+        return recording
+
+    return {name: [reopenable(recording) for recording in given] for name, given in sources.items()}
+
+
 def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int:
     """Return the rate to learn at: the one given, else the highest of the files.
 
@@ -91,20 +108,20 @@ def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int
         raise ValueError("sample_rate is missing: recordings given as arrays do not tell theirs, pass sample_rate=...")
     rates = {}
     for path in recordings:
-        with files.open_audio(path) as file:  # type: ignore[arg-type]
-            rates[path] = file.samplerate
+        with files.opened(path) as reader:  # type: ignore[arg-type]
+            rates[reader.name] = reader.sample_rate
     common = max(rates.values())
-    for path, rate in rates.items():
+    for name, rate in rates.items():
         if rate < common:
             warnings.warn(
-                f"{path} has nothing above {rate // 2} Hz, but the dictionary reaches {common // 2} Hz: what its source"
+                f"{name} has nothing above {rate // 2} Hz, but the dictionary reaches {common // 2} Hz: what its source"
                 f" has in between will go to the others; if that hurts, learn with sample_rate={min(rates.values())}",
                 stacklevel=3,
             )
     return common
 
 
-def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: STFT) -> Frames:
+def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: STFT, *, strict: bool = False) -> Frames:
     """Return the frames of a source that are learned from, at most about 16384 of each channel, taken evenly.
 
     Each recording is brought to the same level; its silent frames, below -60 dB of its loudest one, are left out of
@@ -113,36 +130,122 @@ def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: S
     Raises
     ------
     ValueError
-        If a recording is too short, silent, or cannot be read.
+        If a recording is too short, silent, or cannot be read, or a file is damaged and `strict`.
     """
     n_most = max(1, _MOST_FRAMES // len(recordings))
-    parts = [_frames(_title(name, i), one, sample_rate, stft, n_most) for i, one in enumerate(recordings, 1)]
+    parts = [_frames(_title(name, i), one, sample_rate, stft, n_most, strict) for i, one in enumerate(recordings, 1)]
+    if len(parts) == 1:
+        return parts[0]
     return Frames(np.hstack([part.magnitudes for part in parts]), np.vstack([part.spectra for part in parts]))
 
 
-def _frames(title: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int) -> Frames:
-    x = _samples(recording, sample_rate)
-    if len(x) < stft.n_fft:
+def _frames(
+    title: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int, strict: bool = False
+) -> Frames:
+    kept, n_samples = _kept(recording, sample_rate, stft, n_most, strict)
+    if n_samples < stft.n_fft:
         raise ValueError(
-            f"{description(title, recording)} has {len(x)} samples, expected at least {stft.n_fft}"
+            f"{description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
-    # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
-    hop_length = max(stft.hop_length, stft.n_fft // 4, len(x) // n_most)
-    spectra = [stft.forward(channel, hop_length) for channel in x.T]
-    V = np.sum([np.abs(spectrum) for spectrum in spectra], axis=0)
-    levels = V.sum(axis=0)
+    levels = np.concatenate([V.sum(axis=0) for V in _magnitudes(kept)])
     sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     if not sounding.any():
         raise ValueError(f"{description(title, recording)} is silent: record it again, louder")
     level = levels[sounding].mean()
-    return Frames(V[:, sounding] / level, np.hstack(spectra).T * np.float32(len(spectra) / level))
+    rows, done = np.empty((int(np.count_nonzero(sounding)), stft.n_bins), np.float32), 0
+    for V, is_heard in zip(_magnitudes(kept), np.split(sounding, range(_CHUNK, len(sounding), _CHUNK)), strict=True):
+        n_heard = int(np.count_nonzero(is_heard))
+        rows[done : done + n_heard] = V.T[is_heard] / level
+        done += n_heard
+    kept *= np.float32(len(kept) / level)
+    return Frames(rows.T, kept.reshape(-1, stft.n_bins))
 
 
-def _samples(recording: Recording, sample_rate: int) -> Array:
-    if not isinstance(recording, np.ndarray):
-        return files.read(recording, sample_rate)[0]
-    return np.atleast_2d(recording.T).T.astype(np.float32)
+def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:
+    """Yield the magnitudes of frames, summed over the channels, some at a time, shape (n_bins, n_frames)."""
+    for start in range(0, spectra.shape[1], _CHUNK):
+        yield np.sum([np.abs(channel.T) for channel in spectra[:, start : start + _CHUNK]], axis=0)
+
+
+def _kept(
+    recording: Recording, sample_rate: int, stft: STFT, n_most: int, strict: bool
+) -> tuple[NDArray[np.complex64], int]:
+    """Return the spectra that are learned from, shape (n_channels, n_frames, n_bins), and the length of the recording.
+
+    A recording of known length gives about `n_most` frames at the most; of any other, every second frame is dropped
+    whenever there are more, so that at least half as many are left.
+    """
+    if isinstance(recording, np.ndarray):
+        x = np.atleast_2d(recording.T).T
+        parts = (x[start : start + _BLOCK_LENGTH].astype(np.float32) for start in range(0, len(x), _BLOCK_LENGTH))
+        return _thinned(parts, len(x), x.shape[1], stft, n_most)
+    with files.opened(recording, strict=strict) as reader:
+        n_stated = round((reader.n_samples or 0) * sample_rate / reader.sample_rate)
+        blocks = files.resampled(reader.blocks(_BLOCK_LENGTH), reader.sample_rate, sample_rate, reader.n_channels)
+        kept = _thinned(blocks, n_stated, reader.n_channels, stft, n_most)
+        reader.warn(stacklevel=6)
+    return kept
+
+
+def _thinned(
+    blocks: Iterator[Array], n_stated: int, n_channels: int, stft: STFT, n_most: int
+) -> tuple[NDArray[np.complex64], int]:
+    """Return frames of a stream, taken evenly, and its length; where that is not known before, `n_stated` is 0."""
+    # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
+    hop_length = max(stft.hop_length, stft.n_fft // 4, n_stated // n_most)
+    n_frames = (n_stated + stft.latency - 1) // hop_length if n_stated else n_most
+    store = _Store(stft, n_channels, hop_length, max(2, n_frames))
+    n_samples = 0
+    for block in blocks:
+        store.add(block)
+        n_samples += len(block)
+    if n_samples:
+        store.add(np.zeros((stft.latency - 1, n_channels), np.float32))
+    return store.spectra(), n_samples
+
+
+class _Store:
+    """Spectra of the frames of a stream. When it is full, every second one is dropped, and the hop is doubled."""
+
+    def __init__(self, stft: STFT, n_channels: int, hop_length: int, most: int) -> None:
+        self._stft, self._hop_length, self._most = stft, hop_length, most
+        self._spectra = np.empty((n_channels, most, stft.n_bins), np.complex64)
+        self._n_frames = 0
+        self._last = np.zeros((stft.n_fft, n_channels), np.float32)
+        self._n_samples = 0
+
+    def add(self, block: Array) -> None:
+        """Append samples, shape (n_samples, n_channels), and keep the frames that end in them."""
+        x = np.concatenate([self._last, block])
+        frames = np.lib.stride_tricks.sliding_window_view(x, self._stft.n_fft, axis=0)
+        began, self._n_samples = self._n_samples, self._n_samples + len(block)
+        while (end := (self._n_frames + 1) * self._hop_length) <= self._n_samples:
+            if self._n_frames == self._most:
+                self._halve()
+                continue
+            n_new = min(_CHUNK, self._most - self._n_frames, (self._n_samples - end) // self._hop_length + 1)
+            new = slice(self._n_frames, self._n_frames + n_new)
+            for spectra, channel in zip(self._spectra, frames.swapaxes(0, 1), strict=True):
+                spectra[new] = self._stft.transform(channel[end - began :: self._hop_length][:n_new])
+            self._n_frames += n_new
+        self._last = x[len(x) - self._stft.n_fft :].copy()
+
+    def _halve(self) -> None:
+        n_left = self._n_frames // 2
+        for start in range(0, n_left, _CHUNK):
+            stop = min(start + _CHUNK, n_left)
+            self._spectra[:, start:stop] = self._spectra[:, 2 * start + 1 : 2 * stop : 2]
+        self._n_frames, self._hop_length = n_left, 2 * self._hop_length
+
+    def spectra(self) -> NDArray[np.complex64]:
+        """Return what is kept, shape (n_channels, n_frames, n_bins), contiguous, in the memory of the store."""
+        rows, n = self._spectra.reshape(-1, self._stft.n_bins), self._n_frames
+        for c in range(1, len(self._spectra)):
+            for start in range(0, n, _CHUNK):
+                stop = min(start + _CHUNK, n)
+                rows[c * n + start : c * n + stop] = self._spectra[c, start:stop]
+        return rows[: len(self._spectra) * n].reshape(len(self._spectra), n, self._stft.n_bins)
 
 
 def _title(name: str, i: int) -> str:
@@ -153,4 +256,4 @@ def description(title: str, recording: Recording) -> str:
     """Return what to call a recording in a text: the name of its file, or the title of an array."""
     if isinstance(recording, np.ndarray):
         return title
-    return "".join(c if is_plain(c) else "_" for c in Path(recording).name)
+    return printable(recording.path.name if isinstance(recording, files.AudioReader) else Path(recording).name)

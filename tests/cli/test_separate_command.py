@@ -1,5 +1,7 @@
 """`rtnmf separate`; what it writes is tested with `rtnmf.separate_file`."""
 
+import resource
+
 import numpy as np
 import pytest
 import soundfile
@@ -114,17 +116,31 @@ def test_the_recording_is_never_overwritten(tmp_path, desk, capsys):
     assert mix.read_bytes() == before
 
 
-def test_a_failure_half_way_leaves_no_half_files(tmp_path, desk):
-    """A bad sample in the middle leaves what was in the folder before, and nothing else."""
-    mix = tmp_path / "mix.wav"
-    x = np.zeros((60_000, 1), np.float32)
-    x[50_000] = np.nan
-    soundfile.write(mix, x, 16000, "FLOAT")
+def test_a_failure_half_way_leaves_no_half_files(tmp_path, desk, capsys):
+    """A disk that is full in the middle leaves what was in the folder before, and nothing else."""
+    mix = sound(tmp_path / "mix.wav")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "voice.wav").write_text("old")
-    assert run("separate", mix, desk, "-o", tmp_path / "out") == 2
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (mix.stat().st_size // 2, most[1]))
+    try:
+        assert_refused(["separate", mix, desk, "-o", tmp_path / "out"], "voice.wav: cannot be written (", capsys)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["voice.wav"]
     assert (tmp_path / "out" / "voice.wav").read_text() == "old"
+
+
+def test_what_is_no_number_is_noted(tmp_path, desk, capsys):
+    """Samples that are NaN are silence in the stems, and a note counts them."""
+    mix = tmp_path / "mix.wav"
+    x = np.full((20_000, 1), 0.1, np.float32)
+    x[16_000] = np.nan
+    soundfile.write(mix, x, 16000, "FLOAT")
+    assert run("separate", mix, desk, "-o", tmp_path / "out") == 0
+    assert f"note: {mix}: 1 sample is not a number (first at 0:01.0), read as silence\n" in capsys.readouterr().err
+    total = sum(files.read(path)[0] for path in (tmp_path / "out").iterdir())
+    np.testing.assert_allclose(total, np.nan_to_num(x), atol=1e-5)
 
 
 def test_ctrl_c_ends_quietly(desk, tmp_path, monkeypatch, capsys):
@@ -133,7 +149,7 @@ def test_ctrl_c_ends_quietly(desk, tmp_path, monkeypatch, capsys):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rtnmf.audio.files.stream", interrupted)
+    monkeypatch.setattr("rtnmf.audio.files.AudioReader.blocks", interrupted)
     assert run("separate", sound(tmp_path / "mix.wav"), desk, "-o", tmp_path / "out") == 130
     assert capsys.readouterr().err == "rtnmf: stopped\n"
     assert not list((tmp_path / "out").iterdir())
@@ -153,14 +169,12 @@ def test_bad_requests_are_one_line(tmp_path, desk, capsys, monkeypatch):
     """What cannot be separated is one line that names a file, a dictionary, a source or a flag."""
     monkeypatch.chdir(tmp_path)
     mix = sound(tmp_path / "mix.wav")
-    soundfile.write("nan.wav", np.full(5000, np.nan), 8000, "FLOAT")
     (tmp_path / "text.wav").write_text("no sound")
     (tmp_path / "text.safetensors").write_text("no dictionary")
     preset = "is neither a dictionary file nor a preset: the presets are bass"
     requests = {
         ("no.wav", desk): "no.wav: no such file",
         ("text.wav", desk): "text.wav: not an audio file",
-        ("nan.wav", desk): "nan.wav: holds samples that are NaN",
         (mix, "no.safetensors"): f"'no.safetensors' {preset}",
         (mix, "text.safetensors"): "text.safetensors: not a dictionary",
         (mix, "speech+kazoo"): f"'kazoo' {preset}",

@@ -1,7 +1,10 @@
 """Whole files through the engine."""
 
+import os
+
 import numpy as np
 import pytest
+import soundfile
 from conftest import random_dictionary
 
 from rtnmf import STFT, Mixer, Separator, files, separate, separate_file
@@ -93,3 +96,39 @@ def test_only_a_dictionary_is_taken_for_one(mix):
     """The name of a preset is no dictionary: the error says to load it."""
     with pytest.raises(TypeError, match="dictionary is str, expected a Dictionary: load or learn one"):
         separate_file(mix[0], "speech")
+
+
+def test_a_compressed_mixture_gives_wav_of_24_bits_as_long_as_it_sounds(mix, tmp_path):
+    """Stems of an MP3 are WAV with 24 bits, as many samples as are decoded, and sum to them; progress is in bytes."""
+    soundfile.write(tmp_path / "mix.mp3", mix[1], 16000)
+    calls = []
+    paths = separate_file(tmp_path / "mix.mp3", DICTIONARY, tmp_path / "o", progress=lambda *call: calls.append(call))
+    x, _ = files.read(tmp_path / "mix.mp3")
+    assert [path.name for path in paths.values()] == ["a.wav", "b_c.wav"]
+    assert {soundfile.info(path).subtype for path in paths.values()} == {"PCM_24"}
+    np.testing.assert_allclose(sum(files.read(path)[0] for path in paths.values()), x, atol=1e-6)
+    n_bytes = (tmp_path / "mix.mp3").stat().st_size
+    assert calls[-1][1:] == (n_bytes, n_bytes)
+
+
+def test_damage_is_a_warning_and_refused_where_strict(mix, tmp_path):
+    """A mixture that is cut off is separated as far as it goes; `strict` refuses it and leaves nothing."""
+    path, x = mix
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"mix.wav: is cut off"):
+        separate_file(path, DICTIONARY, tmp_path / "out", strict=True)
+    assert not list((tmp_path / "out").iterdir())
+    with pytest.warns(UserWarning, match=r"mix.wav: is cut off at 0:01.5, 1.5 s are missing"):
+        paths = separate_file(path, DICTIONARY, tmp_path / "out")
+    n = len(files.read(paths["a"])[0])
+    np.testing.assert_array_equal(files.read(paths["a"])[0], separate(x[:n], DICTIONARY)[0])
+
+
+def test_a_mixture_whose_name_is_not_utf8_is_separated(mix):
+    """Names of Latin-1 bytes stay what they are in the folder of the stems."""
+    path = os.fsdecode(os.fsencode(mix[0].with_name("caf")) + b"\xe9.wav")
+    mix[0].rename(path)
+    paths = separate_file(path, DICTIONARY)
+    assert os.fsencode(paths["a"]).endswith(b"/caf\xe9-stems/a.wav")
+    np.testing.assert_array_equal(files.read(paths["a"])[0], separate(mix[1], DICTIONARY)[0])

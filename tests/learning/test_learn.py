@@ -1,5 +1,7 @@
 """Learning: from recordings to a dictionary."""
 
+import os
+import subprocess
 from importlib import metadata
 
 import numpy as np
@@ -148,6 +150,56 @@ def test_files_and_arrays_give_the_same(speech, tmp_path):
     files.write(tmp_path / "x.wav", speech, 16000, "FLOAT")
     from_file = learn({"a": tmp_path / "x.wav"}, n_iter=3)
     np.testing.assert_array_equal(from_file.components, learn({"a": speech}, 16000, n_iter=3).components)
+
+
+@pytest.mark.parametrize("rate", [16000, 22050])
+@pytest.mark.parametrize(("seconds", "n_most"), [(1, 1000), (3, 1000), (3, 40), (3, 7)])
+def test_frames_of_a_file_are_those_of_its_samples_taken_evenly(tmp_path, rate, seconds, n_most):
+    """Read in blocks, a file of known length gives the frames of the whole signal at one hop, to the bit."""
+    x = np.random.default_rng(0).uniform(-1, 1, (seconds * rate + 77, 2)).astype(np.float32)
+    files.write(tmp_path / "x.wav", x, rate, "FLOAT")
+    found = reading._frames("x", tmp_path / "x.wav", 16000, STFT_16K, n_most)
+    y = files.resample(x, rate, 16000)
+    spectra = [STFT_16K.forward(channel, max(256, len(y) // n_most)).T for channel in y.T]
+    magnitudes = np.abs(spectra[0]) + np.abs(spectra[1])
+    level = magnitudes.T.copy().sum(axis=0).mean()
+    np.testing.assert_array_equal(found.spectra, np.concatenate(spectra) * np.float32(2 / level))
+    np.testing.assert_array_equal(found.magnitudes, magnitudes.T / level)
+
+
+@pytest.mark.parametrize("n_most", [4, 5, 16, 33, 500])
+def test_frames_of_unknown_length_are_taken_evenly_and_at_least_half_of_the_most(n_most):
+    """Where the length is not known, the hop doubles until the frames fit, and they are those of that hop."""
+    x = np.random.default_rng(0).uniform(-1, 1, (50_000, 2)).astype(np.float32)
+    kept, n_samples = reading._thinned(iter(np.split(x, [100, 30_000, 30_001])), 0, 2, STFT_16K, n_most)
+    hop_length = 256
+    while (len(x) + STFT_16K.latency - 1) // hop_length > n_most:
+        hop_length *= 2
+    assert n_samples == len(x)
+    for spectra, channel in zip(kept, x.T, strict=True):
+        np.testing.assert_array_equal(spectra, STFT_16K.forward(channel, hop_length).T)
+
+
+def test_a_damaged_recording_is_learned_from_with_a_warning(tmp_path):
+    """What is left of a file is learned from, and said; `strict` refuses it, and a pipe is read once."""
+    files.write(tmp_path / "x.wav", tone(440, 3), 16000)
+    whole = (tmp_path / "x.wav").read_bytes()
+    (tmp_path / "x.wav").write_bytes(whole[: len(whole) // 2])
+    with pytest.warns(UserWarning, match=r"x.wav: is cut off at 0:01.5, 1.5 s are missing"):
+        learned = learn({"a": tmp_path / "x.wav"}, n_components=2)
+    np.testing.assert_allclose(peaks_hz(learned, "a"), 437.5)
+    with pytest.raises(ValueError, match=r"x.wav: is cut off .* leave out strict"):
+        learn({"a": tmp_path / "x.wav"}, n_components=2, strict=True)
+
+
+def test_a_pipe_is_learned_from(tmp_path):
+    """A recording that can be opened only once gives what the file gives."""
+    files.write(tmp_path / "x.wav", tone(440), 16000)
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cp", tmp_path / "x.wav", tmp_path / "pipe"]):
+        piped = learn({"a": tmp_path / "pipe"}, n_components=2)
+    np.testing.assert_array_equal(piped.components, learn({"a": tmp_path / "x.wav"}, n_components=2).components)
+    assert piped.learned_from == ("pipe",)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from conftest import random_dictionary
 from jack_server import ENVIRONMENT, PERIOD, Peer
 from sounding import (
@@ -71,9 +72,10 @@ def assert_separated(paths, dictionary):
     """Assert that recorded stems are those of the recorded input, to the bit, minute by minute."""
     separator = Separator(dictionary)
     with contextlib.ExitStack() as stack:
-        recording, *stems = (stack.enter_context(files.open_audio(paths[n])) for n in ("input", *dictionary.sources))
+        recording = stack.enter_context(files.AudioReader(paths["input"]))
+        stems = [stack.enter_context(soundfile.SoundFile(paths[name])) for name in dictionary.sources]
         skip = separator.latency
-        blocks = (separator.process(block[:, 0]) for block in files.stream(recording, 60 * RATE))
+        blocks = (separator.process(block[:, 0]) for block in recording.blocks(60 * RATE))
         for outputs in itertools.chain(blocks, (separator.flush() for _ in range(1))):
             true, skip = outputs[:, skip:], max(0, skip - outputs.shape[1])
             assert np.array_equal(true, [stem.read(true.shape[1], dtype="float32") for stem in stems])
