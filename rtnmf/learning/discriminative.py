@@ -39,6 +39,7 @@ _RATE = 0.12  # of Adam, falling to 0 along a cosine
 _GAIN_DB = 10.0  # between the loudest and the softest of the levels that sources are mixed at
 _FILTER_DB = 6.0  # standard deviation of the random filters, so that other rooms and microphones do no harm
 _FILTER_POINTS = 8
+_JOINS = 0.5
 _LEAST = 1e-9
 _FORGIVEN = 1e-3  # error, as a part of a source's energy, below which less gains nothing
 
@@ -58,7 +59,7 @@ class _Update(NamedTuple):
 def trained(
     components: Array,
     bounds: list[int],
-    recordings: list[Spectra],
+    recordings: list[list[Spectra]],
     *,
     model: Model,
     n_steps: int,
@@ -179,18 +180,40 @@ def _backward(
     return grad_W, grad_M
 
 
-def _mixtures(rng: np.random.Generator, recordings: list[Spectra]) -> tuple[Array, list[Array]]:
+def _mixtures(rng: np.random.Generator, recordings: list[list[Spectra]]) -> tuple[Array, list[Array]]:
     """Return magnitudes of mixtures of single frames, and of each source its phase-sensitive magnitudes in them."""
-    n_bins = recordings[0].shape[1]
+    n_bins = recordings[0][0].shape[1]
     sources = [np.empty((_MIXTURES * _FRAMES, n_bins), np.complex64) for _ in recordings]
     for i in range(_MIXTURES):
         rows = slice(i * _FRAMES, (i + 1) * _FRAMES)
-        for source, recording in zip(sources, recordings, strict=True):
-            source[rows] = recording[rng.integers(len(recording), size=_FRAMES)] * _filter(rng, n_bins)
+        for source, given in zip(sources, recordings, strict=True):
+            source[rows] = _drawn(rng, given)
     mixture = sum(sources[1:], start=sources[0])
     magnitudes = np.abs(mixture)
     direction = mixture.conj() / (magnitudes + np.float32(1e-20))
     return magnitudes, [(source * direction).real for source in sources]
+
+
+def _drawn(rng: np.random.Generator, recordings: list[Spectra]) -> Spectra:
+    """Return frames of a source, each the sum of frames of one or more of its recordings."""
+    n_bins = recordings[0].shape[1]
+    if len(recordings) == 1:
+        return recordings[0][rng.integers(len(recordings[0]), size=_FRAMES)] * _filter(rng, n_bins)
+    frames = np.zeros((_FRAMES, n_bins), np.complex64)
+    for recording, sounds in zip(recordings, _sounding(rng, list(map(len, recordings))), strict=True):
+        if n_drawn := int(np.count_nonzero(sounds)):
+            frames[sounds] += recording[rng.integers(len(recording), size=n_drawn)] * _filter(rng, n_bins)
+    return frames
+
+
+def _sounding(rng: np.random.Generator, lengths: list[int]) -> NDArray[np.bool_]:
+    """Return which recordings sound in which frames, shape (n_recordings, _FRAMES).
+
+    The first is chosen by its length, and another one joins with the probability _JOINS as long as one is left.
+    """
+    waits = rng.exponential(size=(_FRAMES, len(lengths))) / lengths
+    places = waits.argsort(axis=1).argsort(axis=1)
+    return (places < rng.geometric(1 - _JOINS, size=(_FRAMES, 1))).T
 
 
 def _filter(rng: np.random.Generator, n_bins: int) -> Array:

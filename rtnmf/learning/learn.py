@@ -227,7 +227,7 @@ def _blind_components(
 
 def _trained(
     columns: list[Array],
-    spectra: list[NDArray[np.complex64]],
+    spectra: list[list[NDArray[np.complex64]]],
     model: Model,
     n_steps: int,
     seed: int,

@@ -33,8 +33,8 @@ class Frames(NamedTuple):
 
     magnitudes: Array
     """Of the frames that sound, summed over the channels, shape (n_bins, n_frames)."""
-    spectra: NDArray[np.complex64]
-    """Of all frames, each channel's one after the other, shape (n_frames, n_bins)."""
+    spectra: list[NDArray[np.complex64]]
+    """Of each recording, all frames, each channel's one after the other, shape (n_frames, n_bins)."""
 
 
 def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording) -> dict[str, list[Recording]]:
@@ -136,7 +136,7 @@ def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: S
     parts = [_frames(_title(name, i), one, sample_rate, stft, n_most, strict) for i, one in enumerate(recordings, 1)]
     if len(parts) == 1:
         return parts[0]
-    return Frames(np.hstack([part.magnitudes for part in parts]), np.vstack([part.spectra for part in parts]))
+    return Frames(np.hstack([part.magnitudes for part in parts]), [part.spectra[0] for part in parts])
 
 
 def _frames(
@@ -159,7 +159,7 @@ def _frames(
         rows[done : done + n_heard] = V.T[is_heard] / level
         done += n_heard
     kept *= np.float32(len(kept) / level)
-    return Frames(rows.T, kept.reshape(-1, stft.n_bins))
+    return Frames(rows.T, [kept.reshape(-1, stft.n_bins)])
 
 
 def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:
