@@ -16,8 +16,9 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import discriminative
-from rtnmf.learning.recordings import Recording, common_rate, frames, listed, pipes_read
-from rtnmf.learning.recordings import description as title_of
+from rtnmf.learning.clips import Recording, check_length
+from rtnmf.learning.clips import description as title_of
+from rtnmf.learning.recordings import common_rate, frames, listed, pipes_read
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -119,7 +120,10 @@ def learn(
     columns, spectra, divergences = [], [], {}
     with contextlib.ExitStack() as stack:
         sources = pipes_read(sources, stack, strict)
-        rate = common_rate([one for given in sources.values() for one in given], sample_rate)
+        everything = [recording for given in sources.values() for recording in given]
+        rate = common_rate(everything, sample_rate)
+        for recording in everything:
+            check_length(recording)
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         for name, given in sources.items():
             read = frames(name, given, rate, stft, strict=strict)

@@ -6,24 +6,22 @@ import contextlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.audio.names import printable
-from rtnmf.checks import check_channels, check_source_name, whole_hz
+from rtnmf.checks import check_source_name, whole_hz
 from rtnmf.frames.stft import STFT
+from rtnmf.learning import clips
+from rtnmf.learning.clips import Clip, Recording, Together
 
-__all__ = ["Frames", "Recording", "common_rate", "description", "frames", "listed", "pipes_read"]
+__all__ = ["Frames", "common_rate", "frames", "listed", "pipes_read"]
 
 Array = NDArray[np.float32]
-Recording = NDArray[np.floating] | str | os.PathLike[str] | files.AudioReader
 
 _SILENCE_DB = -60.0
-_BLOCK_LENGTH = 2**16
 _CHUNK = 256  # frames that are worked on at a time
 _MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
 
@@ -43,7 +41,7 @@ def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording
     Raises
     ------
     TypeError, ValueError
-        If there is none, a source name is not usable, or something is neither an array nor a path.
+        If there is none, a source name is not usable, or something is no recording.
     """
     if not isinstance(recordings, Mapping):
         return {"": _listed("", recordings)}
@@ -59,26 +57,8 @@ def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording
     if not recordings:
         raise ValueError(f"source {name!r} has no recording, expected at least one")
     for i, recording in enumerate(recordings, 1):
-        if isinstance(recording, np.ndarray):
-            _check_array(_title(name, i), recording)
-        elif not isinstance(recording, (str, os.PathLike, files.AudioReader)):
-            raise TypeError(f"{_title(name, i)} is of type {type(recording).__name__}, expected an array or a path")
+        clips.check(_title(name, i), recording)
     return recordings
-
-
-def _check_array(title: str, recording: NDArray[Any]) -> None:
-    if recording.ndim not in (1, 2) or not np.issubdtype(recording.dtype, np.floating):
-        raise ValueError(
-            f"{title} is an array of {recording.dtype} of shape {recording.shape},"
-            " expected floats, (n_samples,) or (n_samples, n_channels)"
-        )
-    if recording.ndim == 2:
-        try:
-            check_channels(recording.shape[1])
-        except ValueError as error:
-            raise ValueError(f"{title} has shape {recording.shape}: {error}") from error
-    if not np.isfinite(recording).all():
-        raise ValueError(f"{title} holds samples that are NaN or infinite")
 
 
 def pipes_read(
@@ -87,6 +67,10 @@ def pipes_read(
     """Return the recordings with readers for those that can be opened only once, which the stack will close."""
 
     def reopenable(recording: Recording) -> Recording:
+        if isinstance(recording, Together):
+            return Together(*map(reopenable, recording.recordings))  # type: ignore[arg-type]
+        if isinstance(recording, Clip):
+            return Clip(reopenable(recording.path), *recording.stretches)  # type: ignore[arg-type]
         if isinstance(recording, (str, os.PathLike)) and files.is_pipe(recording):
             return stack.enter_context(files.AudioReader(recording, strict=strict))
         return recording
@@ -104,11 +88,12 @@ def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int
     """
     if sample_rate is not None:
         return whole_hz(sample_rate)
-    if any(isinstance(recording, np.ndarray) for recording in recordings):
+    parts = [part for recording in recordings for part in clips.parts(recording)]
+    if any(isinstance(part, np.ndarray) for part in parts):
         raise ValueError("sample_rate is missing: recordings given as arrays do not tell theirs, pass sample_rate=...")
     rates = {}
-    for path in recordings:
-        with files.opened(path) as reader:  # type: ignore[arg-type]
+    for part in parts:
+        with files.opened(part.path if isinstance(part, Clip) else part) as reader:
             rates[reader.name] = reader.sample_rate
     common = max(rates.values())
     for name, rate in rates.items():
@@ -145,13 +130,13 @@ def _frames(
     kept, n_samples = _kept(recording, sample_rate, stft, n_most, strict)
     if n_samples < stft.n_fft:
         raise ValueError(
-            f"{description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
+            f"{clips.description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
     levels = np.concatenate([V.sum(axis=0) for V in _magnitudes(kept)])
     sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     if not sounding.any():
-        raise ValueError(f"{description(title, recording)} is silent: record it again, louder")
+        raise ValueError(f"{clips.description(title, recording)} is silent: record it again, louder")
     level = levels[sounding].mean()
     rows, done = np.empty((int(np.count_nonzero(sounding)), stft.n_bins), np.float32), 0
     for V, is_heard in zip(_magnitudes(kept), np.split(sounding, range(_CHUNK, len(sounding), _CHUNK)), strict=True):
@@ -176,16 +161,8 @@ def _kept(
     A recording of known length gives about `n_most` frames at the most; of any other, every second frame is dropped
     whenever there are more, so that at least half as many are left.
     """
-    if isinstance(recording, np.ndarray):
-        x = np.atleast_2d(recording.T).T
-        parts = (x[start : start + _BLOCK_LENGTH].astype(np.float32) for start in range(0, len(x), _BLOCK_LENGTH))
-        return _thinned(parts, len(x), x.shape[1], stft, n_most)
-    with files.opened(recording, strict=strict) as reader:
-        n_stated = round((reader.n_samples or 0) * sample_rate / reader.sample_rate)
-        blocks = files.resampled(reader.blocks(_BLOCK_LENGTH), reader.sample_rate, sample_rate, reader.n_channels)
-        kept = _thinned(blocks, n_stated, reader.n_channels, stft, n_most)
-        reader.warn(stacklevel=6)
-    return kept
+    with clips.opened(recording, sample_rate, strict=strict) as sound:
+        return _thinned(sound.blocks, sound.n_samples, sound.n_channels, stft, n_most)
 
 
 def _thinned(
@@ -250,10 +227,3 @@ class _Store:
 
 def _title(name: str, i: int) -> str:
     return f"{name}, recording {i}" if name else "the recording"
-
-
-def description(title: str, recording: Recording) -> str:
-    """Return what to call a recording in a text: the name of its file, or the title of an array."""
-    if isinstance(recording, np.ndarray):
-        return title
-    return printable(recording.path.name if isinstance(recording, files.AudioReader) else Path(recording).name)
