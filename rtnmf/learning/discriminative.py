@@ -39,7 +39,7 @@ _RATE = 0.12  # of Adam, falling to 0 along a cosine
 _GAIN_DB = 10.0  # between the loudest and the softest of the levels that sources are mixed at
 _FILTER_DB = 6.0  # standard deviation of the random filters, so that other rooms and microphones do no harm
 _FILTER_POINTS = 8
-_JOINS = 0.5
+_JOINS = 0.5  # how probably one more of the different sounds of a source is heard at the same time
 _LEAST = 1e-9
 _FORGIVEN = 1e-3  # error, as a part of a source's energy, below which less gains nothing
 
@@ -72,8 +72,9 @@ def trained(
     ----------
     components : array, shape (n_components, n_bins)
         The start; those of source i are the rows bounds[i] to bounds[i + 1].
-    recordings : list of complex arrays, shape (n_frames, n_bins)
-        Frames of each source, at a mean level of 1, silent ones included.
+    recordings : list of lists of complex arrays, shape (n_frames, n_bins)
+        Of each source, the frames of each of its different sounds, at a mean level of 1, silent ones included. The
+        sounds of a source are mixed with each other, one to several at a time.
     model : Model
         How the stream will explain a frame with these columns.
     n_steps : int
@@ -194,22 +195,22 @@ def _mixtures(rng: np.random.Generator, recordings: list[list[Spectra]]) -> tupl
     return magnitudes, [(source * direction).real for source in sources]
 
 
-def _drawn(rng: np.random.Generator, recordings: list[Spectra]) -> Spectra:
-    """Return frames of a source, each the sum of frames of one or more of its recordings."""
-    n_bins = recordings[0].shape[1]
-    if len(recordings) == 1:
-        return recordings[0][rng.integers(len(recordings[0]), size=_FRAMES)] * _filter(rng, n_bins)
+def _drawn(rng: np.random.Generator, sounds: list[Spectra]) -> Spectra:
+    """Return frames of a source; each is the sum of frames of one or more of its sounds."""
+    n_bins = sounds[0].shape[1]
+    if len(sounds) == 1:
+        return sounds[0][rng.integers(len(sounds[0]), size=_FRAMES)] * _filter(rng, n_bins)
     frames = np.zeros((_FRAMES, n_bins), np.complex64)
-    for recording, sounds in zip(recordings, _sounding(rng, list(map(len, recordings))), strict=True):
-        if n_drawn := int(np.count_nonzero(sounds)):
-            frames[sounds] += recording[rng.integers(len(recording), size=n_drawn)] * _filter(rng, n_bins)
+    for sound, is_heard in zip(sounds, _heard(rng, list(map(len, sounds))), strict=True):
+        if n_drawn := int(np.count_nonzero(is_heard)):
+            frames[is_heard] += sound[rng.integers(len(sound), size=n_drawn)] * _filter(rng, n_bins)
     return frames
 
 
-def _sounding(rng: np.random.Generator, lengths: list[int]) -> NDArray[np.bool_]:
-    """Return which recordings sound in which frames, shape (n_recordings, _FRAMES).
+def _heard(rng: np.random.Generator, lengths: list[int]) -> NDArray[np.bool_]:
+    """Return which sounds are heard in which frames, shape (n_sounds, _FRAMES).
 
-    The first is chosen by its length, and another one joins with the probability _JOINS as long as one is left.
+    One is, a longer one more often; then another one joins with the probability _JOINS, as long as there are more.
     """
     waits = rng.exponential(size=(_FRAMES, len(lengths))) / lengths
     places = waits.argsort(axis=1).argsort(axis=1)
