@@ -90,6 +90,9 @@ class Together:
             if isinstance(recording, Together):
                 raise TypeError(f"recording {i} is itself a Together, expected an array, a path or a Clip")
             check(f"recording {i}", recording)
+        readers = [id(path) for path in map(_path, recordings) if isinstance(path, files.AudioReader)]
+        if len(set(readers)) < len(readers):
+            raise ValueError("recordings hold the same reader twice, which is at one place at a time: give its path")
         object.__setattr__(self, "recordings", recordings)
 
 
@@ -104,6 +107,10 @@ class Sound(NamedTuple):
     n_samples: int
     """Its length where that is known before it is read, else 0."""
     n_channels: int
+
+
+def _path(part: Any) -> Any:
+    return part.path if isinstance(part, Clip) else part
 
 
 def check(title: str, recording: object) -> None:
