@@ -269,6 +269,7 @@ def _plan(dictionary: Dictionary, mask_power: float) -> hop.Plan:
         stft.hop_length,
         stft.analysis_window,
         stft.synthesis_window,
+        stft.trend(dictionary.sample_rate, model.audible_hz),
         W,
         updates.tiled(*mask_columns) if dictionary.is_trained else W,
         memory,

@@ -18,6 +18,8 @@ MOST_UPDATES = 1000
 
 _HIGHEST_WEIGHT = 10.0  # a higher power of a share leaves the range of float32
 
+_HIGHEST_INAUDIBLE_HZ = 100.0
+
 
 @dataclass(frozen=True)
 class Model:
@@ -42,6 +44,9 @@ class Model:
         Part of the mean level, above 0 and at most 1: bins that no source reaches follow the broadband mask.
     weights : (float, float)
         Powers of the masks that the components and the trained columns propose, above 0 and at most 10.
+    audible_hz : float
+        What is lower, such as a constant offset or rumble, is taken out of each frame before it is explained, and
+        given to all sources in equal parts; 0 leaves it in.
 
     Raises
     ------
@@ -60,16 +65,21 @@ class Model:
     memory: float = 0.9
     reach: float = 1e-4
     weights: tuple[float, float] = (0.45, 0.85)
+    audible_hz: float = 20.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_iter", check_whole("n_iter", self.n_iter, 1, MOST_UPDATES))
-        numbers = {name: check_number(name, getattr(self, name)) for name in ("relaxation", "memory", "reach")}
+        numbers = {
+            name: check_number(name, getattr(self, name)) for name in ("relaxation", "memory", "reach", "audible_hz")
+        }
         if not 1 <= numbers["relaxation"] < 2:
             raise ValueError(f"relaxation is {self.relaxation}, expected from 1 to below 2")
         if not 0 <= numbers["memory"] < 1:
             raise ValueError(f"memory is {self.memory}, expected from 0 to below 1")
         if not 1e-12 <= numbers["reach"] <= 1:
             raise ValueError(f"reach is {self.reach}, expected from 1e-12 to 1")
+        if not 0 <= numbers["audible_hz"] <= _HIGHEST_INAUDIBLE_HZ:
+            raise ValueError(f"audible_hz is {self.audible_hz}, expected from 0 to {_HIGHEST_INAUDIBLE_HZ:g}")
         for name, number in numbers.items():  # so that equal models have equal hashes and files
             object.__setattr__(self, name, number)
         object.__setattr__(self, "weights", _checked_weights(self.weights))

@@ -126,7 +126,7 @@ def learn(
             check_length(recording)
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         for name, given in sources.items():
-            read = frames(name, given, rate, stft, strict=strict)
+            read = frames(name, given, rate, stft, model.audible_hz, strict=strict)
             W, divergences[name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
             columns.append(W)
             spectra += [read.spectra] if n_steps else []

@@ -107,11 +107,20 @@ def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int
     return common
 
 
-def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: STFT, *, strict: bool = False) -> Frames:
+def frames(
+    name: str,
+    recordings: Sequence[Recording],
+    sample_rate: int,
+    stft: STFT,
+    audible_hz: float,
+    *,
+    strict: bool = False,
+) -> Frames:
     """Return the frames of a source that are learned from, at most about 16384 of each channel, taken evenly.
 
     Each recording is brought to the same level; its silent frames, below -60 dB of its loudest one, are left out of
-    the magnitudes. Recordings that are alike count as one sound.
+    the magnitudes. Recordings that are alike count as one sound, and what is lower than `audible_hz`
+    for nothing, as in a stream.
 
     Raises
     ------
@@ -119,7 +128,10 @@ def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: S
         If a recording is too short, silent, or cannot be read, or a file is damaged and `strict`.
     """
     n_most = max(1, _MOST_FRAMES // len(recordings))
-    parts = [_frames(_title(name, i), one, sample_rate, stft, n_most, strict) for i, one in enumerate(recordings, 1)]
+    trend = stft.trend(sample_rate, audible_hz)
+    parts = [
+        _frames(_title(name, i), one, sample_rate, stft, trend, n_most, strict) for i, one in enumerate(recordings, 1)
+    ]
     if len(parts) == 1:
         return parts[0]
     sounds = [np.vstack([parts[i].spectra[0] for i in sound]) for sound in _sounds(parts)]
@@ -143,9 +155,9 @@ def _sounds(parts: list[Frames]) -> list[list[int]]:
 
 
 def _frames(
-    title: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int, strict: bool = False
+    title: str, recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool = False
 ) -> Frames:
-    kept, n_samples = _kept(recording, sample_rate, stft, n_most, strict)
+    kept, n_samples = _kept(recording, sample_rate, stft, trend, n_most, strict)
     if n_samples < stft.n_fft:
         raise ValueError(
             f"{clips.description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
@@ -172,7 +184,7 @@ def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:
 
 
 def _kept(
-    recording: Recording, sample_rate: int, stft: STFT, n_most: int, strict: bool
+    recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool
 ) -> tuple[NDArray[np.complex64], int]:
     """Return the spectra that are learned from, shape (n_channels, n_frames, n_bins), and the length of the recording.
 
@@ -180,17 +192,17 @@ def _kept(
     whenever there are more, so that at least half as many are left.
     """
     with clips.opened(recording, sample_rate, strict=strict) as sound:
-        return _thinned(sound.blocks, sound.n_samples, sound.n_channels, stft, n_most)
+        return _thinned(sound.blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
 
 
 def _thinned(
-    blocks: Iterator[Array], n_stated: int, n_channels: int, stft: STFT, n_most: int
+    blocks: Iterator[Array], n_stated: int, n_channels: int, stft: STFT, trend: Array, n_most: int
 ) -> tuple[NDArray[np.complex64], int]:
     """Return frames of a stream, taken evenly, and its length; where that is not known before, `n_stated` is 0."""
     # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
     hop_length = max(stft.hop_length, stft.n_fft // 4, n_stated // n_most)
     n_frames = (n_stated + stft.latency - 1) // hop_length if n_stated else n_most
-    store = _Store(stft, n_channels, hop_length, max(2, n_frames))
+    store = _Store(stft, trend, n_channels, hop_length, max(2, n_frames))
     n_samples = 0
     for block in blocks:
         store.add(block)
@@ -203,7 +215,8 @@ def _thinned(
 class _Store:
     """Spectra of the frames of a stream. When it is full, every second one is dropped, and the hop is doubled."""
 
-    def __init__(self, stft: STFT, n_channels: int, hop_length: int, most: int) -> None:
+    def __init__(self, stft: STFT, trend: Array, n_channels: int, hop_length: int, most: int) -> None:
+        self._trend = trend
         self._stft, self._hop_length, self._most = stft, hop_length, most
         self._spectra = np.empty((n_channels, most, stft.n_bins), np.complex64)
         self._n_frames = 0
@@ -222,7 +235,7 @@ class _Store:
             n_new = min(_CHUNK, self._most - self._n_frames, (self._n_samples - end) // self._hop_length + 1)
             new = slice(self._n_frames, self._n_frames + n_new)
             for spectra, channel in zip(self._spectra, frames.swapaxes(0, 1), strict=True):
-                spectra[new] = self._stft.transform(channel[end - began :: self._hop_length][:n_new])
+                spectra[new] = self._stft.transform(channel[end - began :: self._hop_length][:n_new], self._trend)
             self._n_frames += n_new
         self._last = x[len(x) - self._stft.n_fft :].copy()
 

@@ -34,6 +34,8 @@ def test_equal_models_are_equal_whatever_types_they_were_given():
         ({"weights": 1}, TypeError, "weights are 1, expected two positive numbers"),
         ({"weights": ("1", 1)}, TypeError, "a weight of the model is '1', expected a number"),
         ({"weights": (1, 11)}, ValueError, "two positive numbers, at most 10"),
+        ({"audible_hz": -1}, ValueError, "audible_hz is -1, expected from 0 to 100"),
+        ({"audible_hz": float("nan")}, ValueError, "audible_hz is nan"),
         ({"weights": (1,)}, ValueError, "weights are .* expected two positive numbers"),
         ({"weights": (1, 0)}, ValueError, "expected two positive numbers"),
         ({"weights": (1, float("inf"))}, ValueError, "expected two positive numbers"),

@@ -156,3 +156,20 @@ def test_arguments_that_would_give_something_else_are_refused(stft, call, error,
     """No imaginary part, sign or word is dropped in silence; the error names the argument."""
     with pytest.raises(error, match=message):
         call(stft)
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_terms"),
+    [(44100, 2048, 2), (16000, 1024, 3), (44100, 8192, 7), (16000, 64, 0), (1, 64, 16)],
+)
+def test_trend_holds_what_is_low_and_nothing_else(sample_rate, n_fft, n_terms):
+    """The basis is orthonormal, has a term for each half period of 20 Hz, and holds 10 Hz but hardly 60 Hz."""
+    stft = STFT(n_fft, n_fft // 4)
+    basis = stft.trend(sample_rate, 20.0)
+    assert basis.shape == (n_terms, n_fft)
+    np.testing.assert_allclose(basis @ basis.T, np.eye(n_terms), atol=1e-5)
+    if sample_rate == 44100:
+        t = np.arange(n_fft) / sample_rate
+        for hz, least, most in ((0, 0.999, 1), (8, 0.95, 1), (60, 0, 0.03)):
+            frame = stft.analysis_window * np.cos(2 * np.pi * hz * t + 1)
+            assert least <= ((basis @ frame) ** 2).sum() / (frame**2).sum() <= most + 1e-6

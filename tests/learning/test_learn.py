@@ -93,9 +93,20 @@ def test_the_same_seed_gives_the_same_dictionary_and_the_input_is_kept(speech):
 def test_components_keep_a_part_of_the_mean_spectrum(speech):
     """Half of every component is the mean spectrum of its source."""
     learned = learn({"a": speech}, 16000, n_components=8)
-    V, _ = reading._frames("a", speech, 16000, learned.stft, 1000)
+    V, _ = reading.frames("a", [speech], 16000, learned.stft, learned.model.audible_hz)
     mean = V.sum(axis=1) / V.sum()
     assert (learned.components >= learn_module._BREADTH * mean[:, None] * (1 - 1e-4)).all()
+
+
+def test_what_is_inaudibly_low_teaches_nothing(speech):
+    """A constant offset three times as loud as the sound hardly changes the components; left in, it takes them over."""
+    off = speech + np.float32(3 * np.sqrt((speech**2).mean()))
+
+    def distance(**options):
+        clean, other = (learn({"a": x}, 16000, n_components=4, **options).components for x in (speech, off))
+        return np.abs(other - clean).sum(axis=0).max()
+
+    assert distance() < 0.1 < 0.3 < distance(model=Model(audible_hz=0))
 
 
 def test_progress_names_the_source_and_can_stop_it():
