@@ -181,9 +181,7 @@ class STFT:
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[hop_length::hop_length]
         return self.transform(frames[:n_frames], trend).T
 
-    def transform(
-        self, frames: NDArray[np.floating], trend: NDArray[np.float32] | None = None
-    ) -> NDArray[np.complex64]:
+    def transform(self, frames: NDArray[np.float32], trend: NDArray[np.float32] | None = None) -> NDArray[np.complex64]:
         """Transform frames that are cut already.
 
         Parameters
@@ -198,7 +196,9 @@ class STFT:
         array, shape (n_frames, n_bins)
         """
         windowed = frames * self.analysis_window
-        return _rfft(windowed if trend is None else windowed - (windowed @ trend.T) @ trend)
+        if trend is not None:
+            windowed -= (windowed @ trend.T) @ trend
+        return _rfft(windowed)
 
     def inverse(self, spectrum: NDArray[np.complexfloating], n_samples: int) -> NDArray[np.float32]:
         """Transform back and overlap-add.

@@ -14,6 +14,7 @@ from rtnmf.learning import learn as learn_module
 from rtnmf.learning import recordings as reading
 
 STFT_16K = STFT(1024, 256)
+NO_TREND = STFT_16K.trend(16000, 0)
 
 
 def tone(hz, seconds=1.0, rate=16000):
@@ -66,8 +67,8 @@ def test_sides_of_a_stereo_recording_that_cancel_each_other_are_heard():
 def test_silence_is_dropped_and_levels_are_balanced():
     """Silence around a soft tone adds no frames, and the frames that sound have a mean level of 1."""
     gap = np.zeros(16000, np.float32)
-    plain, _ = reading._frames("x", tone(440), 16000, STFT_16K, 1000)
-    padded, frames = reading._frames("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, 1000)
+    plain, _ = reading._frames("x", tone(440), 16000, STFT_16K, NO_TREND, 1000)
+    padded, frames = reading._frames("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, NO_TREND, 1000)
     assert plain.shape[1] <= padded.shape[1] <= plain.shape[1] + 4
     assert padded.sum(axis=0).mean() == pytest.approx(1, rel=1e-5)
     assert len(frames[0]) > 2 * padded.shape[1]
@@ -122,7 +123,7 @@ def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
     monkeypatch.setattr(reading, "_MOST_FRAMES", 100)
     learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2)
     assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
-    assert reading._frames("x", tone(440, 60), 16000, STFT_16K, 50).magnitudes.shape[1] <= 51
+    assert reading._frames("x", tone(440, 60), 16000, STFT_16K, NO_TREND, 50).magnitudes.shape[1] <= 51
 
 
 def test_two_sources_are_told_apart_unless_it_is_left_out():
@@ -169,7 +170,7 @@ def test_frames_of_a_file_are_those_of_its_samples_taken_evenly(tmp_path, rate, 
     """Read in blocks, a file of known length gives the frames of the whole signal at one hop, to the bit."""
     x = np.random.default_rng(0).uniform(-1, 1, (seconds * rate + 77, 2)).astype(np.float32)
     files.write(tmp_path / "x.wav", x, rate, "FLOAT")
-    found = reading._frames("x", tmp_path / "x.wav", 16000, STFT_16K, n_most)
+    found = reading._frames("x", tmp_path / "x.wav", 16000, STFT_16K, NO_TREND, n_most)
     y = files.resample(x, rate, 16000)
     spectra = [STFT_16K.forward(channel, max(256, len(y) // n_most)).T for channel in y.T]
     magnitudes = np.abs(spectra[0]) + np.abs(spectra[1])
@@ -182,7 +183,7 @@ def test_frames_of_a_file_are_those_of_its_samples_taken_evenly(tmp_path, rate, 
 def test_frames_of_unknown_length_are_taken_evenly_and_at_least_half_of_the_most(n_most):
     """Where the length is not known, the hop doubles until the frames fit, and they are those of that hop."""
     x = np.random.default_rng(0).uniform(-1, 1, (50_000, 2)).astype(np.float32)
-    kept, n_samples = reading._thinned(iter(np.split(x, [100, 30_000, 30_001])), 0, 2, STFT_16K, n_most)
+    kept, n_samples = reading._thinned(iter(np.split(x, [100, 30_000, 30_001])), 0, 2, STFT_16K, NO_TREND, n_most)
     hop_length = 256
     while (len(x) + STFT_16K.latency - 1) // hop_length > n_most:
         hop_length *= 2
