@@ -207,7 +207,8 @@ def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int |
     n_iter = model.n_iter if n_iter is None else n_iter
     if x is None:
         return _Modelled(n_iter, np.full((W.shape[1], 1), 1 / W.shape[1], np.float32), None, {})
-    V = np.sum([np.abs(stft.forward(channel)) for channel in x.T], axis=0)
+    trend = stft.trend(dictionary.sample_rate, model.audible_hz)
+    V = np.sum([np.abs(stft.forward(channel, trend=trend)) for channel in x.T], axis=0)
     H = nmf.activations(V, W, n_iter=n_iter, relaxation=model.relaxation, memory=model.memory)
     WH = W @ H
     approximation = griffin_lim(WH, stft, n_iter=_GRIFFIN_LIM_ITERATIONS)
