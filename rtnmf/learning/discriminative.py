@@ -39,7 +39,7 @@ _RATE = 0.12  # of Adam, falling to 0 along a cosine
 _GAIN_DB = 10.0  # between the loudest and the softest of the levels that sources are mixed at
 _FILTER_DB = 6.0  # standard deviation of the random filters, so that other rooms and microphones do no harm
 _FILTER_POINTS = 8
-_JOINS = 0.5  # how probably one more of the different sounds of a source is heard at the same time
+_JOINS = 0.3  # how probably one more of the different sounds of a source is heard at the same time
 _LEAST = 1e-9
 _FORGIVEN = 1e-3  # error, as a part of a source's energy, below which less gains nothing
 

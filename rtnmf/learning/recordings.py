@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 
 _SILENCE_DB = -60.0
 _CHUNK = 256  # frames that are worked on at a time
-_ALIKE = 0.65  # voices overlap by 0.67 to 0.85, two by two, instruments of a song by 0.05 to 0.62
+_ALIKE = 0.7  # most voices have more in common, most instruments less; see docs/separation.md
 _MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
 
 
@@ -139,9 +139,9 @@ def frames(
 
 
 def _sounds(parts: list[Frames]) -> list[list[int]]:
-    """Return which recordings are one sound: each joins the sound whose mean spectrum is most like its own.
+    """Return which recordings are one sound: each joins the sound that it is most like, if it is alike.
 
-    Likeness is how much of two spectra overlaps, where each sums to 1.
+    Likeness is how much of two mean spectra overlaps, where each sums to 1.
     """
     means = [V.sum(axis=1) / V.sum() for V, _ in parts]
     sounds: list[list[int]] = []
