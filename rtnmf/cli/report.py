@@ -118,10 +118,10 @@ def _window(options: argparse.Namespace) -> STFT | None:
 
 
 def _check_start(options: argparse.Namespace, clip: str) -> None:
-    from rtnmf.learning.clips import Clip, check_length
+    from rtnmf.learning.clips import Clip, check_files
 
     if options.start_s:
-        check_length(Clip(clip, (options.start_s, None)))
+        check_files(Clip(clip, (options.start_s, None)))
 
 
 def _part(options: argparse.Namespace) -> tuple[float, float]:

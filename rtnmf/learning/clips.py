@@ -21,7 +21,7 @@ from rtnmf.audio import files
 from rtnmf.audio.names import printable
 from rtnmf.checks import check_channels
 
-__all__ = ["Clip", "Recording", "Sound", "Together", "check", "check_length", "description", "opened", "parts"]
+__all__ = ["Clip", "Recording", "Sound", "Together", "check", "check_files", "description", "opened", "parts"]
 
 Array = NDArray[np.float32]
 Stretch = tuple[float, float | None]
@@ -161,19 +161,36 @@ def parts(recording: Recording) -> tuple[Any, ...]:
     return recording.recordings if isinstance(recording, Together) else (recording,)
 
 
-def check_length(recording: Recording) -> None:
-    """Check that each file reaches as far as its stretches.
+def check_files(recording: Recording) -> None:
+    """Check that each file of a recording can be opened and reaches as far as its stretches, and the channels of a sum.
 
     Raises
     ------
     ValueError
-        If one does not: with its length, and what was asked of it. If one cannot be read.
+        If not: where a file ends too early, with its length and what was asked of it.
     """
+    n_channels = []
     for part in parts(recording):
-        if isinstance(part, Clip):
-            with files.opened(part.path) as reader:
-                for start, stop in part.stretches:
-                    _check_reaches(reader, start, stop)
+        if isinstance(part, np.ndarray):
+            n_channels.append(part.shape[1] if part.ndim > 1 else 1)
+            continue
+        with files.opened(_path(part)) as reader:
+            n_channels.append(reader.n_channels)
+            for start, stop in part.stretches if isinstance(part, Clip) else ():
+                _check_reaches(reader, start, stop)
+    _common_channels(recording, n_channels)
+
+
+def _common_channels(recording: Recording, n_channels: list[int]) -> int:
+    """Return the channels of the sum of all parts."""
+    most = max(n_channels)
+    for part, n in zip(parts(recording), n_channels, strict=True):
+        if n not in (1, most):
+            raise ValueError(
+                f"{description('an array', part)} has {n} channels and is to sound together with a sound of {most},"
+                f" expected 1 or {most}"
+            )
+    return most
 
 
 def _check_reaches(reader: files.AudioReader, start: float, stop: float | None) -> None:
@@ -202,13 +219,7 @@ def opened(recording: Recording, sample_rate: int, *, strict: bool = False) -> I
         if len(sounds) == 1:
             yield sounds[0]
             return
-        n_channels = max(sound.n_channels for sound in sounds)
-        for part, sound in zip(parts(recording), sounds, strict=True):
-            if sound.n_channels not in (1, n_channels):
-                raise ValueError(
-                    f"{description('an array', part)}: has {sound.n_channels} channels, and a sound that it is added"
-                    f" to {n_channels}: expected 1 or {n_channels}"
-                )
+        n_channels = _common_channels(recording, [sound.n_channels for sound in sounds])
         n_samples = max(sound.n_samples for sound in sounds) if all(sound.n_samples for sound in sounds) else 0
         yield Sound(_summed([sound.blocks for sound in sounds], n_channels), n_samples, n_channels)
 

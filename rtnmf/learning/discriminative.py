@@ -1,7 +1,7 @@
 """Discriminative training: columns that make good masks after the very updates that a stream does.
 
 Two sets of columns are trained, one for the updates and one for the masks, by gradient descent through the unrolled
-updates, on mixtures of single frames of the recordings. Arrays are float32 and frames-major: a component is a row of W
+updates, on mixtures of single frames of the sources. Arrays are float32 and frames-major: a component is a row of W
 (updates) and of M (masks).
 
 References

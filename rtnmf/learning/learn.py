@@ -16,7 +16,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import discriminative
-from rtnmf.learning.clips import Recording, check_length
+from rtnmf.learning.clips import Recording, check_files
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import common_rate, frames, listed, pipes_read
 from rtnmf.progress import Progress
@@ -70,13 +70,16 @@ def learn(
     components start as averages of random frames, and half of each is the mean spectrum of the source. Two sources or
     more then get a second set of columns, by discriminative training on mixtures of the recordings. A single
     recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
+    Several recordings of a source are one sound where their mean spectra overlap by 70 % or more, like takes of a
+    voice; different sounds, like the stems of a song, are also mixed with each other in the training.
     Of long recordings, frames are left out evenly, so that the spectrogram does not grow with their length.
 
     Parameters
     ----------
     recordings : {source name: recording or list of recordings}, or a recording
-        A recording is an array, shape (n_samples,) or (n_samples, n_channels), the path of an audio file, or an
-        `AudioReader`.
+        A recording is an array, shape (n_samples,) or (n_samples, n_channels), the path of an audio file, an
+        `AudioReader`, stretches of a file, `Clip("episode.m4a", (12.5, 15.5), (20, None))`, or the sum of sounds that
+        sound together, `Together("bass.wav", "keys.wav")`.
     sample_rate : int, optional
         Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
         without it to the highest rate among them.
@@ -108,8 +111,9 @@ def learn(
     Raises
     ------
     TypeError, ValueError
-        Before anything is read, if a setting is out of its range or would be ignored. If there is nothing to learn
-        from: no source, no recording, one that is silent, too short or not finite.
+        Before anything is read, if a setting is out of its range or would be ignored. Before anything is learned, if a
+        file cannot be read or ends before a stretch of it. If there is nothing to learn from: no source, no
+        recording, one that is silent, too short or not finite.
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(stft, model, progress)
@@ -123,7 +127,7 @@ def learn(
         everything = [recording for given in sources.values() for recording in given]
         rate = common_rate(everything, sample_rate)
         for recording in everything:
-            check_length(recording)
+            check_files(recording)
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         for name, given in sources.items():
             read = frames(name, given, rate, stft, model.audible_hz, strict=strict)

@@ -182,8 +182,14 @@ def test_one_reader_cannot_sound_together_with_itself(long):
 
 def test_sounds_of_other_channels_do_not_sound_together():
     """Two channels and three raise, with what was expected."""
-    with pytest.raises(ValueError, match=r"an array: has 2 channels, and .* added to 3: expected 1 or 3"):
-        learn({"a": Together(noise(RATE, 2), noise(RATE, 3))}, RATE)
+    with pytest.raises(ValueError, match=r"an array has 2 channels and .* a sound of 3, expected 1 or 3"):
+        learn({"a": noise(RATE), "b": Together(noise(RATE, 2), noise(RATE, 3))}, RATE, progress=pytest.fail)
+
+
+def test_a_file_that_is_missing_is_refused_before_anything_is_learned():
+    """A file of the last source that is not there raises before the first factorisation."""
+    with pytest.raises(ValueError, match=r"none.wav: no such file"):
+        learn({"a": noise(RATE), "b": "none.wav"}, RATE, progress=pytest.fail)
 
 
 def test_a_stretch_of_a_pipe_is_learned_from(tmp_path, long):
