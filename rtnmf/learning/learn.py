@@ -16,9 +16,9 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import discriminative
-from rtnmf.learning.clips import Recording, check_files
+from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
-from rtnmf.learning.recordings import common_rate, frames, listed, pipes_read
+from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -120,31 +120,20 @@ def learn(
     check_single(stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
     n_steps = _steps(n_steps, sources)
-    facts: dict[str, Any] = {"description": description, "licence": licence, "rtnmf_version": version()}
-    columns, spectra, divergences = [], [], {}
+    facts: dict[str, Any] = {"model": model, "description": description, "licence": licence, "divergences": {}}
+    facts |= {"rtnmf_version": version(), "learned_from": _titles(sources)}
+    columns, spectra = [], []
     with contextlib.ExitStack() as stack:
         sources = pipes_read(sources, stack, strict)
-        everything = [recording for given in sources.values() for recording in given]
-        rate = common_rate(everything, sample_rate)
-        for recording in everything:
-            check_files(recording)
+        rate = checked_rate(sources, sample_rate)
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         for name, given in sources.items():
             read = frames(name, given, rate, stft, model.audible_hz, strict=strict)
-            W, divergences[name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
+            W, facts["divergences"][name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
             columns.append(W)
             spectra += [read.spectra] if n_steps else []
-    return Dictionary(
-        np.hstack(columns),
-        _labels(list(sources), columns),
-        stft,
-        rate,
-        **(_trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}),
-        model=model,
-        learned_from=tuple(title_of(name, one) for name, given in sources.items() for one in given),
-        divergences=divergences,
-        **facts,
-    )
+    facts |= _trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}
+    return Dictionary(np.hstack(columns), _labels(list(sources), columns), stft, rate, **facts)
 
 
 def _check_settings(seed: int, description: str, licence: str, **numbers: int | None) -> None:
@@ -178,6 +167,10 @@ def _steps(n_steps: int | None, sources: Mapping[str, object]) -> int:
             f"n_steps is {n_steps}, but the training needs two sources to tell apart: leave it out, or give another"
         )
     return 0
+
+
+def _titles(sources: Mapping[str, Sequence[Recording]]) -> tuple[str, ...]:
+    return tuple(title_of(name, recording) for name, given in sources.items() for recording in given)
 
 
 def _labels(names: list[str], columns: list[Array]) -> tuple[str, ...]:

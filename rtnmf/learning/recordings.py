@@ -17,7 +17,7 @@ from rtnmf.frames.stft import STFT
 from rtnmf.learning import clips
 from rtnmf.learning.clips import Clip, Recording, Together
 
-__all__ = ["Frames", "common_rate", "frames", "listed", "pipes_read"]
+__all__ = ["Frames", "checked_rate", "frames", "listed", "pipes_read"]
 
 Array = NDArray[np.float32]
 
@@ -79,14 +79,22 @@ def pipes_read(
     return {name: [reopenable(recording) for recording in given] for name, given in sources.items()}
 
 
-def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int:
-    """Return the rate to learn at: the one given, else the highest of the files.
+def checked_rate(sources: Mapping[str, Sequence[Recording]], sample_rate: int | None) -> int:
+    """Return the rate to learn at, the one given or else the highest of the files, once every file can be read.
 
     Raises
     ------
     TypeError, ValueError
-        If it is missing and a recording is an array, or a file cannot be read.
+        If the rate is missing and a recording is an array, or a file cannot be read.
     """
+    recordings = [recording for given in sources.values() for recording in given]
+    rate = _common_rate(recordings, sample_rate)
+    for recording in recordings:
+        clips.check_files(recording)
+    return rate
+
+
+def _common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int:
     if sample_rate is not None:
         return whole_hz(sample_rate)
     parts = [part for recording in recordings for part in clips.parts(recording)]
@@ -102,7 +110,7 @@ def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int
             warnings.warn(
                 f"{name} has nothing above {rate // 2} Hz, but the dictionary reaches {common // 2} Hz: what its source"
                 f" has in between will go to the others; if that hurts, learn with sample_rate={min(rates.values())}",
-                stacklevel=3,
+                stacklevel=4,
             )
     return common
 

@@ -195,10 +195,14 @@ def test_source_names_become_different_file_names_that_a_disk_takes(tmp_path):
         (
             lambda path: files.write(path, np.zeros((1, 2, 3)), 8000),
             ValueError,
-            r"of shape \(1, 2, 3\), expected floats",
+            r"shape \(1, 2, 3\), expected \(n_samples,\) or",
         ),
         (lambda path: files.write(path, np.zeros(3, complex), 8000), ValueError, "x is an array of complex128"),
-        (lambda path: files.write(path, np.zeros(3, np.int16), 8000), ValueError, "int16 .* expected floats with full"),
+        (
+            lambda path: files.write(path, np.zeros(3, np.int16), 8000),
+            ValueError,
+            "array of int16, expected floats with full",
+        ),
     ],
 )
 def test_arguments_are_checked_before_a_file_is_touched(tmp_path, call, error, message):
@@ -208,7 +212,7 @@ def test_arguments_are_checked_before_a_file_is_touched(tmp_path, call, error, m
     assert not list(tmp_path.iterdir())
 
 
-def test_a_name_that_the_system_does_not_take_is_no_such_file():
-    """A path that is too long to be looked up raises as a missing file does."""
-    with pytest.raises(ValueError, match="no such file"):
+def test_a_name_that_the_system_does_not_take_is_said_in_its_words():
+    """A path that is too long to be looked up raises what the system says of it."""
+    with pytest.raises(ValueError, match="cannot be opened .*File name too long"):
         files.read("x" * 300)

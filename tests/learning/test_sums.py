@@ -59,7 +59,7 @@ def test_the_stems_of_a_song_are_a_rest(monkeypatch, seed):
 
 def frames_of(*signals):
     """Return the frames of signals as those of recordings of one source."""
-    return recordings.frames("x", signals, RATE, STFT.default(RATE))
+    return recordings.frames("x", signals, RATE, STFT.default(RATE), audible_hz=20)
 
 
 def test_recordings_that_are_alike_are_one_sound(takes):
