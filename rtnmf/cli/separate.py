@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> None:
     from rtnmf.engine.streaming import separate_file
 
     pages.check_page(options.report)
+    if options.mix.endswith(".safetensors"):
+        raise ValueError(f"{options.mix} is a dictionary: write the recording first, rtnmf separate MIX DICT")
     dictionary = _dictionary(options)
     arguments.check_sources(options.dictionary, dictionary)
     settings = arguments.given(options, *arguments.SEPARATION)

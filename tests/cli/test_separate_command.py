@@ -162,6 +162,7 @@ def test_bad_requests_are_one_line(tmp_path, desk, capsys, monkeypatch):
         ("text.wav", desk): "text.wav: not an audio file",
         ("nan.wav", desk): "nan.wav: holds samples that are NaN",
         (mix, "no.safetensors"): f"'no.safetensors' {preset}",
+        (desk, mix): f"{desk} is a dictionary: write the recording first",
         (mix, "text.safetensors"): "text.safetensors: not a dictionary",
         (mix, "speech+kazoo"): f"'kazoo' {preset}",
         (mix, "speech+"): f"'' {preset}",
