@@ -1,5 +1,8 @@
 """The transform: its settings, its windows, forward and inverse, and sound from magnitudes alone."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -156,3 +159,14 @@ def test_arguments_that_would_give_something_else_are_refused(stft, call, error,
     """No imaginary part, sign or word is dropped in silence; the error names the argument."""
     with pytest.raises(error, match=message):
         call(stft)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda stft: pickle.loads(pickle.dumps(stft))])  # noqa: S301  # our own
+def test_the_windows_of_a_copy_are_read_only_too(stft, copied):
+    """A copy is equal, and its windows cannot be changed, whether they were computed before it was made or not."""
+    assert not stft.analysis_window.flags.writeable
+    assert not stft.synthesis_window.flags.writeable
+    same = copied(stft)
+    assert same == stft
+    assert not same.analysis_window.flags.writeable
+    assert not same.synthesis_window.flags.writeable
