@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rtnmf.audio import files
 from rtnmf.checks import check_channels, check_source_name, is_plain, whole_hz
 from rtnmf.frames.stft import STFT
+from rtnmf.kernels.hop import LOUDEST
 
 __all__ = ["Frames", "Recording", "common_rate", "description", "frames", "listed"]
 
@@ -73,8 +74,12 @@ def _check_array(title: str, recording: NDArray[Any]) -> None:
             check_channels(recording.shape[1])
         except ValueError as error:
             raise ValueError(f"{title} has shape {recording.shape}: {error}") from error
-    if not np.isfinite(recording).all():
-        raise ValueError(f"{title} holds samples that are NaN or infinite")
+    _check_loudness(title, recording)
+
+
+def _check_loudness(title: str, x: NDArray[np.floating]) -> None:
+    if not np.abs(x).max(initial=0) < LOUDEST:  # NaN is not
+        raise ValueError(f"{title} holds samples that are NaN or infinite, or above {LOUDEST:g}: full scale is 1")
 
 
 def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int:
@@ -122,6 +127,7 @@ def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: S
 
 def _frames(title: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int) -> Frames:
     x = _samples(recording, sample_rate)
+    _check_loudness(description(title, recording), x)
     if len(x) < stft.n_fft:
         raise ValueError(
             f"{description(title, recording)} has {len(x)} samples, expected at least {stft.n_fft}"
