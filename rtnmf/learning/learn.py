@@ -17,6 +17,7 @@ from rtnmf.frames.stft import STFT
 from rtnmf.learning import discriminative
 from rtnmf.learning.recordings import Recording, common_rate, frames, listed
 from rtnmf.learning.recordings import description as title_of
+from rtnmf.nmf.factorisation import TOLERANCE
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -106,8 +107,7 @@ def learn(
         from: no source, no recording, one that is silent, too short or not finite.
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
-    _check_types(stft, model, progress)
-    check_single(stft=stft, latency=latency, latency_ms=latency_ms)
+    _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
     n_steps = _steps(n_steps, sources)
     facts: dict[str, Any] = {"description": description, "licence": licence, "rtnmf_version": version()}
@@ -141,8 +141,9 @@ def _check_settings(seed: int, description: str, licence: str, **numbers: int | 
             check_whole(name, value, 1)
 
 
-def _check_types(stft: object, model: object, progress: object) -> None:
-    if stft is not None and not isinstance(stft, STFT):
+def _check_types(model: object, progress: object, *, stft: object, **latencies: object) -> None:
+    check_single(stft=stft, **latencies)
+    if not isinstance(stft, STFT | None):
         raise TypeError(f"stft is {stft!r:.80}, expected an STFT")
     if not isinstance(model, Model):
         raise TypeError(f"model is {model!r:.80}, expected a Model")
@@ -211,7 +212,7 @@ def _blind_components(
         V,
         n,
         n_iter=N_ITER_BLIND if n_iter is None else n_iter,
-        tolerance=nmf.TOLERANCE if n_iter is None else 0,
+        tolerance=TOLERANCE if n_iter is None else 0,
         seed=seed,
         progress=_in_stage("components", progress),
     )
