@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
     pages.check_page(options.output)
     if len(options.inputs) > 2:
         raise ValueError(f"{len(options.inputs)} inputs are too many: give a recording, a dictionary, or one of each")
+    if len(options.inputs) == 2 and options.inputs[0].endswith(".safetensors"):
+        raise ValueError(f"{options.inputs[0]} is a dictionary: write the recording first, rtnmf report MIX DICT")
     if len(options.inputs) == 2:
         _report_mix(options, *options.inputs)
     elif _is_dictionary(options.inputs[0]):

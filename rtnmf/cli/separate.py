@@ -34,6 +34,8 @@ def run(options: argparse.Namespace) -> None:
     from rtnmf.engine.streaming import separate_file
 
     pages.check_page(options.report)
+    if options.mix.endswith(".safetensors"):
+        raise ValueError(f"{options.mix} is a dictionary: write the recording first, rtnmf separate MIX DICT")
     with files.AudioReader(options.mix) as mix:
         dictionary = load(options.dictionary, mix.sample_rate)
         arguments.check_sources(options.dictionary, dictionary)

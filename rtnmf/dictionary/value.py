@@ -111,8 +111,7 @@ class Dictionary:
         return hash(self._content())
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
-        fresh = replace(self.stft)  # its cached windows would be writeable in the copy
-        return _made, ({**self._parts(), "stft": fresh},)
+        return _made, (self._parts(),)
 
     def __add__(self, other: Dictionary) -> Dictionary:
         return self.merge(other) if isinstance(other, Dictionary) else NotImplemented

@@ -74,6 +74,10 @@ class STFT:
                 f" to n_fft = {self.n_fft}: change latency or hop_length"
             )
 
+    def __getstate__(self) -> dict[str, int]:
+        # Without the cached windows, which would be writeable in the copy.
+        return {"n_fft": self.n_fft, "hop_length": self.hop_length, "latency": self.latency}
+
     @classmethod
     def default(
         cls, sample_rate: int, *, latency: int | Literal["low"] | None = None, latency_ms: float | None = None

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from rtnmf.audio import files
 from rtnmf.audio.names import printable
 from rtnmf.checks import check_channels
+from rtnmf.kernels.hop import LOUDEST
 
-__all__ = ["Clip", "Recording", "Sound", "Together", "check", "check_files", "description", "opened", "parts"]
+__all__ = ["Clip", "Recording", "Sound", "Together", "check", "check_files", "description", "opened", "parts", "usable"]
 
 Array = NDArray[np.float32]
 Stretch = tuple[float, float | None]
@@ -138,8 +139,15 @@ def _check_array(title: str, recording: NDArray[Any]) -> None:
             check_channels(recording.shape[1])
         except ValueError as error:
             raise ValueError(f"{title} has shape {recording.shape}: {error}") from error
-    if not np.isfinite(recording).all():
-        raise ValueError(f"{title} holds samples that are NaN or infinite")
+    list(usable(title, [recording]))
+
+
+def usable(title: str, blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """Yield blocks of a recording, and raise ValueError at samples that a stream would take for silence."""
+    for block in blocks:
+        if not np.abs(block).max(initial=0) < LOUDEST:  # NaN is not
+            raise ValueError(f"{title} holds samples that are NaN or infinite, or above {LOUDEST:g}: full scale is 1")
+        yield block
 
 
 def _check_stretch(name: str, stretch: object) -> None:

@@ -19,6 +19,7 @@ from rtnmf.learning import discriminative
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
+from rtnmf.nmf.factorisation import TOLERANCE
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -116,8 +117,7 @@ def learn(
         recording, one that is silent, too short or not finite.
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
-    _check_types(stft, model, progress)
-    check_single(stft=stft, latency=latency, latency_ms=latency_ms)
+    _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
     n_steps = _steps(n_steps, sources)
     facts: dict[str, Any] = {"model": model, "description": description, "licence": licence, "divergences": {}}
@@ -145,8 +145,9 @@ def _check_settings(seed: int, description: str, licence: str, **numbers: int | 
             check_whole(name, value, 1)
 
 
-def _check_types(stft: object, model: object, progress: object) -> None:
-    if stft is not None and not isinstance(stft, STFT):
+def _check_types(model: object, progress: object, *, stft: object, **latencies: object) -> None:
+    check_single(stft=stft, **latencies)
+    if not isinstance(stft, STFT | None):
         raise TypeError(f"stft is {stft!r:.80}, expected an STFT")
     if not isinstance(model, Model):
         raise TypeError(f"model is {model!r:.80}, expected a Model")
@@ -219,7 +220,7 @@ def _blind_components(
         V,
         n,
         n_iter=N_ITER_BLIND if n_iter is None else n_iter,
-        tolerance=nmf.TOLERANCE if n_iter is None else 0,
+        tolerance=TOLERANCE if n_iter is None else 0,
         seed=seed,
         progress=_in_stage("components", progress),
     )

@@ -165,7 +165,9 @@ def _sounds(parts: list[Frames]) -> list[list[int]]:
 def _frames(
     title: str, recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool = False
 ) -> Frames:
-    kept, n_samples = _kept(recording, sample_rate, stft, trend, n_most, strict)
+    with clips.opened(recording, sample_rate, strict=strict) as sound:
+        blocks = clips.usable(clips.description(title, recording), sound.blocks)
+        kept, n_samples = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
     if n_samples < stft.n_fft:
         raise ValueError(
             f"{clips.description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
@@ -191,22 +193,14 @@ def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:
         yield np.sum([np.abs(channel.T) for channel in spectra[:, start : start + _CHUNK]], axis=0)
 
 
-def _kept(
-    recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool
-) -> tuple[NDArray[np.complex64], int]:
-    """Return the spectra that are learned from, shape (n_channels, n_frames, n_bins), and the length of the recording.
-
-    A recording of known length gives about `n_most` frames at the most; of any other, every second frame is dropped
-    whenever there are more, so that at least half as many are left.
-    """
-    with clips.opened(recording, sample_rate, strict=strict) as sound:
-        return _thinned(sound.blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
-
-
 def _thinned(
     blocks: Iterator[Array], n_stated: int, n_channels: int, stft: STFT, trend: Array, n_most: int
 ) -> tuple[NDArray[np.complex64], int]:
-    """Return frames of a stream, taken evenly, and its length; where that is not known before, `n_stated` is 0."""
+    """Return spectra of frames of a stream, shape (n_channels, n_frames, n_bins), and the length of the stream.
+
+    A stream of known length gives about `n_most` frames at the most, taken evenly. Where `n_stated` is 0, every second
+    frame is dropped whenever there are more, so that at least half as many are left.
+    """
     # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
     hop_length = max(stft.hop_length, stft.n_fft // 4, n_stated // n_most)
     n_frames = (n_stated + stft.latency - 1) // hop_length if n_stated else n_most

@@ -1,7 +1,6 @@
 """Non-negative matrix factorisation with the generalised Kullback-Leibler divergence."""
 
 from rtnmf.nmf.factorisation import (
-    TOLERANCE,
     Factorization,
     activations,
     fit,
@@ -10,12 +9,4 @@ from rtnmf.nmf.factorisation import (
     update_components,
 )
 
-__all__ = [
-    "TOLERANCE",
-    "Factorization",
-    "activations",
-    "fit",
-    "kl_divergence",
-    "update_activations",
-    "update_components",
-]
+__all__ = ["Factorization", "activations", "fit", "kl_divergence", "update_activations", "update_components"]

@@ -75,6 +75,7 @@ def test_a_page_of_twenty_seconds_is_small(tmp_path):
     ("arguments", "message"),
     [
         (("a.wav", "b", "c"), "3 inputs are too many"),
+        (("a.safetensors", "b.wav"), "a.safetensors is a dictionary: write the recording first"),
         (("none",), "'none' is neither a dictionary file nor a preset"),
         (("clip.wav", "speech+keyboard", "--truth", "kazoo=clip.wav"), "'kazoo=clip.wav' is not a true stem"),
         (("clip.wav", "speech+keyboard", "--truth", "speech=short.wav"), "expected a stem of it"),

@@ -176,6 +176,7 @@ def test_bad_requests_are_one_line(tmp_path, desk, capsys, monkeypatch):
         ("no.wav", desk): "no.wav: no such file",
         ("text.wav", desk): "text.wav: not an audio file",
         (mix, "no.safetensors"): f"'no.safetensors' {preset}",
+        (desk, mix): f"{desk} is a dictionary: write the recording first",
         (mix, "text.safetensors"): "text.safetensors: not a dictionary",
         (mix, "speech+kazoo"): f"'kazoo' {preset}",
         (mix, "speech+"): f"'' {preset}",

@@ -1,5 +1,8 @@
 """The transform: its settings, its windows, forward and inverse, and sound from magnitudes alone."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -173,3 +176,14 @@ def test_trend_holds_what_is_low_and_nothing_else(sample_rate, n_fft, n_terms):
         for hz, least, most in ((0, 0.999, 1), (8, 0.95, 1), (60, 0, 0.03)):
             frame = stft.analysis_window * np.cos(2 * np.pi * hz * t + 1)
             assert least <= ((basis @ frame) ** 2).sum() / (frame**2).sum() <= most + 1e-6
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda stft: pickle.loads(pickle.dumps(stft))])  # noqa: S301  # our own
+def test_the_windows_of_a_copy_are_read_only_too(stft, copied):
+    """A copy is equal, and its windows cannot be changed, whether they were computed before it was made or not."""
+    assert not stft.analysis_window.flags.writeable
+    assert not stft.synthesis_window.flags.writeable
+    same = copied(stft)
+    assert same == stft
+    assert not same.analysis_window.flags.writeable
+    assert not same.synthesis_window.flags.writeable

@@ -221,6 +221,8 @@ def test_a_pipe_is_learned_from(tmp_path):
         ({"a": []}, 16000, ValueError, "source 'a' has no recording"),
         ({"a": [3]}, 16000, TypeError, "a, recording 1 is int, expected an array, a path, a Clip"),
         ({"a": np.zeros(20000)}, 16000, ValueError, "a, recording 1 is silent"),
+        ({"a": 1e38 * tone(440)}, 16000, ValueError, "or above 1e.09: full scale is 1"),
+        ({5: tone(440)}, 16000, TypeError, "source name is 5, expected text"),
         ({"a": [tone(440), np.ones(1)]}, 16000, ValueError, "a, recording 2 has 1 samples, expected at least 1024"),
         ({"a": np.zeros(0)}, 16000, ValueError, "has 0 samples"),
         ({"a": np.full(20000, np.nan)}, 16000, ValueError, "NaN or infinite"),
@@ -295,3 +297,10 @@ def test_the_model_is_used_in_the_training_and_kept(speech):
     assert (usual.model, other.model) == (Model(), model)
     np.testing.assert_array_equal(usual.components, other.components)
     assert not np.array_equal(usual.mask_components, other.mask_components)
+
+
+def test_a_file_that_is_too_loud_to_be_streamed_is_not_learned(tmp_path):
+    """Samples that a stream would take for silence are refused by the name of the file."""
+    files.write(tmp_path / "loud.wav", 1e38 * tone(440), 16000, "FLOAT")
+    with pytest.raises(ValueError, match=r"loud\.wav holds samples that are NaN or infinite, or above 1e.09"):
+        learn({"a": tmp_path / "loud.wav"})
