@@ -92,6 +92,9 @@ class Separator:
         self.process(np.zeros((0, n_channels), np.float32))  # compiles, so that no later block is late
         self._flat = n_channels == 1
 
+    def __repr__(self) -> str:
+        return f"<Separator of {', '.join(self.sources)}; {self.sample_rate} Hz, latency {self.latency} samples>"
+
     @property
     def latency(self) -> int:
         """Delay from input to output in samples."""
@@ -123,8 +126,8 @@ class Separator:
     def gains(self) -> Array:
         """Weight of each source in each output, shape (n_outputs, n_sources); a copy.
 
-        Setting it, to an array of the same shape or a `Mixer` for one output, takes effect from the next block on, in
-        a straight line over one hop.
+        Setting it, to an array of the same shape or a `Mixer` for one output, takes effect from the next block on,
+        ramped linearly over one hop.
         """
         n_sources = len(self.sources)
         return np.eye(n_sources, dtype=np.float32) if self._mix is None else self._mix.target[:, :n_sources]
@@ -154,7 +157,7 @@ class Separator:
         Parameters
         ----------
         block : array of floats, shape (n_samples,) or (n_samples, n_channels)
-            Full scale is 1; any number of samples, also none; the first shape for one channel only. Not changed.
+            Full scale is 1; any length, including 0; 1-D only if `n_channels` is 1. Not changed.
 
         Returns
         -------
@@ -165,12 +168,8 @@ class Separator:
         TypeError, ValueError
             If the samples are not floats, or the shape is another one.
         """
-        samples = np.asarray(block)
-        if not np.issubdtype(samples.dtype, np.floating):
-            raise TypeError(f"block has samples of type {samples.dtype}, expected floats with full scale 1")
+        samples = _floats("block", block, self.n_channels)
         flat = samples.ndim == 1
-        if samples.ndim not in (1, 2):
-            raise ValueError(f"block has shape {samples.shape}, expected (n_samples, {self.n_channels})")
         n_channels = 1 if flat else samples.shape[1]
         if n_channels != self.n_channels:
             raise ValueError(
@@ -230,11 +229,27 @@ def separate(x: ArrayLike, dictionary: Dictionary, **separator_options: Any) -> 
     -------
     array, shape (n_outputs, n_samples) or (n_outputs, n_samples, n_channels)
         Aligned with `x` and as long; `dictionary.by_source` gives each a name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `Separator` does, or if `x` is not floats of that shape.
     """
-    x = np.asarray(x)
+    x = _floats("x", x, "n_channels")
     separator = Separator(dictionary, n_channels=x.shape[1] if x.ndim == 2 else 1, **separator_options)
     outputs = separator.process(x)
     return np.concatenate([outputs, separator.flush()], axis=1)[:, separator.latency :]
+
+
+def _floats(name: str, samples: ArrayLike, n_channels: int | str) -> NDArray[np.floating]:
+    """Return samples as an array if they are floats of one channel, or of channels as columns."""
+    array = np.asarray(samples)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise TypeError(f"{name} has samples of type {array.dtype}, expected floats with full scale 1")
+    if array.ndim not in (1, 2):
+        flat = "" if isinstance(n_channels, int) and n_channels > 1 else "(n_samples,) or "
+        raise ValueError(f"{name} has shape {array.shape}, expected {flat}(n_samples, {n_channels})")
+    return array
 
 
 def usable(samples: NDArray[np.floating]) -> Array:

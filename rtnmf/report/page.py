@@ -92,9 +92,13 @@ def render(description: Description, *, axis: Axis = "hz") -> str:
 
     Raises
     ------
+    TypeError
+        If it is not a `Description`.
     ValueError
         If there is no such axis.
     """
+    if not isinstance(description, Description):
+        raise TypeError(f"description is {description!r:.80}, expected a Description, as describe returns it")
     page = _Page(axis)
     divergences = description.divergences
     return page.html(

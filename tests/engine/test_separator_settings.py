@@ -83,7 +83,7 @@ def test_bad_blocks_and_gains_are_refused():
     separator = Separator(random_dictionary(STFT(64, 16)))
     with pytest.raises(ValueError, match="block has 2 channels, separator was made for 1: pass n_channels=2"):
         separator.process(noise(5, 2))
-    with pytest.raises(ValueError, match=r"block has shape \(1, 5, 1\)"):
+    with pytest.raises(ValueError, match=r"block has shape \(1, 5, 1\), expected \(n_samples,\) or \(n_samples, 1\)$"):
         separator.process(noise(5).reshape(1, 5, 1))
     with pytest.raises(TypeError, match="type int64, expected floats"):
         separator.process(np.ones(5, int))
@@ -96,6 +96,26 @@ def test_bad_blocks_and_gains_are_refused():
         separator.gains = Mixer(("a",))
     with pytest.raises(TypeError, match="dictionary is str"):
         Separator("speech")
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.ones(5, int), TypeError, "^x has samples of type int64, expected floats"),
+        (3.0, ValueError, r"^x has shape \(\), expected \(n_samples,\) or \(n_samples, n_channels\)$"),
+        (noise(5).reshape(1, 5, 1), ValueError, r"^x has shape \(1, 5, 1\), expected \(n_samples,\) or"),
+        (np.ones((2, 100), np.float32), ValueError, "n_channels is 100, .* pass x.T"),
+    ],
+)
+def test_bad_signals_are_refused_as_the_argument_that_they_are(x, error, message):
+    """A whole signal of the wrong type or shape raises an error that names `x`, as its caller does."""
+    with pytest.raises(error, match=message):
+        separate(x, random_dictionary(STFT(64, 16)))
+
+
+def test_separator_shows_its_sources_rate_and_latency():
+    """The `repr` of a separator tells what it separates, at which rate, and how late."""
+    assert repr(Separator(random_dictionary(STFT(64, 16)))) == "<Separator of a, b; 16000 Hz, latency 64 samples>"
 
 
 def test_the_input_of_a_dictionary_of_one_source_is_there_when_a_mixer_asks_for_it():
