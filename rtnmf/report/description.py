@@ -308,8 +308,9 @@ def _facts_of_learning(dictionary: Dictionary) -> dict[str, str]:
     for source, curve in dictionary.divergences.items():
         if curve:
             (_, before), (n_iter, after) = curve[0], curve[-1]
-            facts[f"KL of {source}" if source else "KL"] = (
-                f"{100 * before:.1f} % of the sum of V at the start, {100 * after:.1f} % after {n_iter} iterations"
+            facts[f"Divergence of {source}" if source else "Divergence"] = (
+                f"{100 * before:.1f} % of its spectrogram's sum at the start,"
+                f" {100 * after:.1f} % after {n_iter} iterations"
             )
     return facts
 
@@ -318,5 +319,5 @@ def _facts_of_clip(x: Array, V: Array, WH: Array, sample_rate: int) -> dict[str,
     divergence = nmf.kl_divergence(V, WH + np.float32(1e-30)) / max(float(V.sum(dtype=np.float64)), 1e-30)
     return {
         "Clip": f"{len(x) / sample_rate:.1f} s, {x.shape[1]} channel{'s' if x.shape[1] > 1 else ''}",
-        "KL of the clip from its model": f"{100 * divergence:.1f} % of the sum of V",
+        "Divergence of the clip from its model": f"{100 * divergence:.1f} % of its spectrogram's sum",
     }

@@ -212,6 +212,20 @@ def test_an_unknown_axis_is_refused(speech):
         report.render_evaluation("x", [], {}, axis="bark")
 
 
+def test_what_is_no_description_is_refused():
+    """A page is made of a `Description` only, and the error says where that comes from."""
+    with pytest.raises(TypeError, match="description is 1, expected a Description, as describe returns it"):
+        report.render(1)
+
+
+def test_divergences_are_told_of_each_source_and_of_the_clip(speech):
+    """The facts tell how the divergence of each source fell, and that of the clip, as fractions of spectrograms."""
+    dictionary = dataclasses.replace(random_dictionary(SMALL), divergences={"a": [(0, 0.874), (40, 0.25)]})
+    facts = report.describe("x", dictionary, speech[:4000], n_components=0).facts
+    assert facts["Divergence of a"] == "87.4 % of its spectrogram's sum at the start, 25.0 % after 40 iterations"
+    assert facts["Divergence of the clip from its model"].endswith(" % of its spectrogram's sum")
+
+
 def test_large_pages_hold_opus(speech, monkeypatch):
     """Sounds that are large as WAV are all Opus."""
     monkeypatch.setattr("rtnmf.report.sounds._COMPACT_ABOVE", 1000)
