@@ -44,7 +44,7 @@ __all__ = [
 
 Array = NDArray[np.float32]
 
-_LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and ending
+_LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 _BLOCK_LENGTH = 2**16
 
 
@@ -70,7 +70,7 @@ def read(
     sample_rate : int, optional
         Rate in Hz to convert to; None keeps the file's own.
     seconds : float, optional
-        Read only so much; None reads to the end.
+        Read at most this many seconds; None reads to the end.
     start_s : float
         Where to begin, in s.
     strict : bool
@@ -132,7 +132,7 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
     Parameters
     ----------
     path : path
-        Its ending gives the format: `.wav`, `.flac`, ...
+        Its extension gives the format: `.wav`, `.flac`, ...
     x : array of floats, shape (n_samples,) or (n_samples, n_channels)
         Full scale is 1.
     sample_rate : int
@@ -181,7 +181,7 @@ def _signal(x: NDArray[Any], name: str) -> Array:
 
 
 class AudioWriter:
-    """Write several files of the same length side by side: none of them is there before all are complete.
+    """Write several files of the same length side by side; no file appears until all are complete.
 
     A context manager. Each file is written beside its place and renamed at the end; on an error, and on
     Ctrl-C, what was written is removed and what stood there before stays.
@@ -289,7 +289,7 @@ def resampled(blocks: Iterable[Array], from_rate: int, to_rate: int, n_channels:
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
-    """Return a safe and different file name for each name, whatever it is, without an ending."""
+    """Return a unique, filesystem-safe stem for each name, without extension."""
     safe: list[str] = []
     for name in names:
         plain = re.sub(r"[^\w .()-]", "_", name).lstrip(". ")

@@ -66,7 +66,7 @@ class AudioReader:
     container, subtype : str
         A lossless format to write the like of it in, in libsndfile's words, such as `WAV` and `PCM_24`.
     suffix : str
-        A usual ending of that format: the file's own, if it is one.
+        A usual extension of that format: the file's own, if it is one.
     position : int
         Samples read so far.
 

@@ -40,7 +40,7 @@ def opened(file: BinaryIO, path: str | os.PathLike[str], notes: Notes) -> Sound:
     file : binary file
         It must be possible to go back in it.
     path : path
-        Of it: its ending decides where nothing in the file does.
+        Of the file; its extension decides where nothing in the file does.
     notes : Notes
 
     Raises

@@ -22,10 +22,10 @@ __all__ = ["Dictionary"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dictionary:
-    """Hold components, the source of each, and the STFT and the model that they were learned for.
+    """Components, the source of each, and the STFT and the model that they were learned for.
 
-    Dictionaries are immutable, also after pickling and copying. They are equal if all they hold is equal, and equal
-    dictionaries are saved as the same bytes.
+    Dictionaries are immutable, also after pickling and copying. They compare equal if their contents are equal,
+    and equal dictionaries are saved as the same bytes.
 
     Parameters
     ----------
@@ -195,7 +195,8 @@ class Dictionary:
         Raises
         ------
         TypeError, ValueError
-            If one is no dictionary, they do not fit together, or two have a source of the same name.
+            If an argument is not a Dictionary, the dictionaries do not fit together, or two have a source of the same
+            name.
         """
         for other in others:
             self._check_fits(other)
@@ -276,7 +277,7 @@ class Dictionary:
         return replace(self, stft=STFT(self.stft.n_fft, max(1, latency // 4), latency=latency))
 
     def by_source(self, stems: ArrayLike) -> dict[str, NDArray[np.float32]]:
-        """Return the stems that a `Separator` or `separate` makes with this dictionary by the names of their sources.
+        """Map source names to stems, as a `Separator` or `separate` makes them with this dictionary.
 
         Parameters
         ----------

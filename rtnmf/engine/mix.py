@@ -18,7 +18,7 @@ class Mix:
     State
         The last `latency` samples of input, and the weights on their way to new ones.
     Latency
-        None: stems are as late as they come, and the dry signal is made as late.
+        None of its own: stems pass at once, and the dry signal is delayed by `latency` samples to match them.
     Thread safety
         `turn_to` may be called from another thread; all else belongs to one thread.
 

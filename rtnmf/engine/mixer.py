@@ -22,7 +22,7 @@ _HIGHEST_GAIN = 1000.0
 
 @dataclass(frozen=True)
 class Mixer:
-    """Hold the gains, solo, mute, bypass and dry/wet of a separation.
+    """Gains, solo, mute, bypass and dry/wet of a separation.
 
     Change it with `dataclasses.replace`.
 
@@ -33,13 +33,13 @@ class Mixer:
     gains : {source: gain}
         Linear, at most 1000 in magnitude; sources that are not in it get 1. Kept for all sources, read-only.
     soloed : sequence of str
-        The sources that alone are heard; none means all.
+        If not empty, only these are heard.
     muted : sequence of str
         The sources that are not heard, soloed or not.
     bypass : bool
-        Let the input out as it is, as late as the stems.
+        Let the input out unchanged, with the delay of the stems.
     wet : float
-        Part of the separated sound, from 0 to 1; the rest is the input, as late as the stems.
+        Fraction of separated sound in the output, from 0 to 1; the rest is the input, with the delay of the stems.
 
     Raises
     ------

@@ -20,9 +20,9 @@ MASK_POWER = 1.0
 def soft_masks(spectra: Array, power: float = MASK_POWER, reach: float = Model.reach) -> Array:
     """Return the share of each source in each bin: `spectra ** power`, divided by its sum over the sources.
 
-    Before the power, a small part of the mean level is added to each spectrum, shared out like the whole frame: it
-    matters only in bins that no source reaches, which so follow the broadband mask. Spectra that are all silent are
-    shared equally. The masks of a bin always sum to 1.
+    Before the power, `reach` times the mean level is added to each bin, divided among the sources as the whole frame
+    is: it matters only in bins that no source reaches, which so follow the broadband mask. Spectra that are all silent
+    are shared equally. The masks of a bin always sum to 1.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def soft_masks(spectra: Array, power: float = MASK_POWER, reach: float = Model.r
     power : float
         1 gives the ratio of magnitudes, 2 the Wiener filter; positive.
     reach : float
-        The part of the mean level that is added, see `Model`.
+        Fraction of the mean level that is added, see `Model`.
 
     Returns
     -------

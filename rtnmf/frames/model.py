@@ -23,13 +23,14 @@ _HIGHEST_INAUDIBLE_HZ = 100.0
 
 @dataclass(frozen=True)
 class Model:
-    """Hold the settings by which the activations of a frame are found and made into masks.
+    """Settings by which the activations of a frame are found and made into masks.
 
     A frame `v` gets `n_iter` updates `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first of them with exponent 1,
-    from `memory` times the last frame's activations and the rest uniform. A source's share of a bin is its part of
-    the model, to which `reach` of the mean level is added, shared out like the whole frame. A trained dictionary
-    explains a frame twice; the shares `p` of its components and `q` of its trained columns become
-    `p ** weights[0] * q ** weights[1]`, normalised: weights that sum to more than 1 make agreement sharpen the mask.
+    from `memory` times the last frame's activations and the rest uniform. A source's share of a bin is its fraction
+    of the model. Before shares are taken, `reach` times the mean level is added to each bin and divided among the
+    sources as the whole frame is. A trained dictionary explains a frame twice; the shares `p` of its components and
+    `q` of its trained columns become `p ** weights[0] * q ** weights[1]`, normalised: weights that sum to more than
+    1 make agreement sharpen the mask.
 
     Parameters
     ----------
@@ -38,10 +39,10 @@ class Model:
     relaxation : float
         Exponent of the second and later updates, from 1 to below 2; above 1 they converge faster.
     memory : float
-        Part of the last frame's activations in the start of the next, from 0 to below 1. Trained columns always
+        Fraction of the last frame's activations in the start of the next, from 0 to below 1. Trained columns always
         start from uniform activations, as they were trained.
     reach : float
-        Part of the mean level, above 0 and at most 1: bins that no source reaches follow the broadband mask.
+        Floor relative to the mean level, above 0 and at most 1; bins below it follow the broadband mask.
     weights : (float, float)
         Powers of the masks that the components and the trained columns propose, above 0 and at most 10.
     audible_hz : float

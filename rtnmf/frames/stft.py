@@ -24,7 +24,7 @@ _MOST_TERMS = 16
 
 @dataclass(frozen=True)
 class STFT:
-    """Hold the settings and the two windows of a short-time Fourier transform.
+    """Settings and windows of a short-time Fourier transform.
 
     Frame `t` covers the `n_fft` samples that end just before sample `(t + 1) * hop_length`; what lies
     before the first sample is silence. The synthesis window spans the last `latency` samples of a frame.
@@ -163,7 +163,8 @@ class STFT:
         x : array, shape (n_samples,)
             The signal; it is not changed.
         hop_length : int, optional
-            From one frame to the next, None for the transform's own; frames at another cannot be inverted.
+            From one frame to the next, None for the transform's own; a spectrum taken at another hop cannot be
+            inverted.
         trend : array, shape (n_terms, n_fft), optional
             A basis that is taken out of each windowed frame, as `trend` returns it.
 

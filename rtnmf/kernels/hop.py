@@ -47,13 +47,13 @@ class Plan(NamedTuple):
     M: Array
     """What the masks are made of, as W; or W itself."""
     memory: Array
-    """Part of the last frame's activations in the start of the next, shape (n_explanations,)."""
+    """Fraction of the last frame's activations in the start of the next, shape (n_explanations,)."""
     weights: Array
     """Powers that the models of the explanations are raised to before they are multiplied, same shape."""
     relaxation: np.float32
     """Exponent of the second and later updates."""
     reach: np.float32
-    """Part of the mean level of a model that is added to it, shared out like the whole frame."""
+    """Fraction of the mean level of a model that is added to it, divided among the sources as the whole frame is."""
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
@@ -201,7 +201,7 @@ def multiply(x: Array, y: Array, exponent: np.float32) -> None:
 
 @compiled(inline=True)
 def sharpen(shares: Array, largest: Array, exponent: np.float32) -> None:
-    """Raise the shares of each bin, as parts of the largest, to a power."""
+    """Raise the shares of each bin, as fractions of the largest, to a power."""
     largest[:] = 0
     for s in range(shares.shape[0]):
         for i in range(_TILE):
@@ -227,7 +227,7 @@ def weigh(shares: Array, begin: int, spectrum: Spectra, separated: Spectra) -> N
 def synthesise(plan: Plan, stream: Stream) -> None:
     """Transform the stems back, and add the last `latency` samples of each to what is to go out.
 
-    All get the same part of what is inaudibly low: shares of it that changed from frame to frame would be heard.
+    All get the same fraction of what is inaudibly low: shares of it that changed from frame to frame would be heard.
     """
     n_sources, n_channels, latency = stream.overlap.shape
     n_fft = stream.tails.shape[1]

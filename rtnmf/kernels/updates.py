@@ -21,7 +21,7 @@ TILE = 96
 
 _TILE = np.uintp(TILE)
 _0, _1, _2, _3, _4 = (np.uintp(i) for i in range(5))
-_LEAST = np.float32(1e-12)  # part of a frame below which an activation would only cost denormal arithmetic
+_LEAST = np.float32(1e-12)  # fraction of a frame below which an activation would only cost denormal arithmetic
 
 
 def tiled(*sets: Array) -> Array:

@@ -41,7 +41,7 @@ _FILTER_DB = 6.0  # standard deviation of the random filters, so that other room
 _FILTER_POINTS = 8
 _JOINS = 0.3  # how probably one more of the different sounds of a source is heard at the same time
 _LEAST = 1e-9
-_FORGIVEN = 1e-3  # error, as a part of a source's energy, below which less gains nothing
+_FORGIVEN = 1e-3  # error, as a fraction of a source's energy, below which less gains nothing
 
 
 class _Update(NamedTuple):

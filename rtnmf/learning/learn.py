@@ -68,9 +68,9 @@ def learn(
 
     The components of each source are learned from the frames of its own recordings by KL-NMF: silent frames are left
     out, recordings are brought to the same level, the channels of a stereo recording are added as magnitudes. The
-    components start as averages of random frames, and half of each is the mean spectrum of the source. Two sources or
-    more then get a second set of columns, by discriminative training on mixtures of the recordings. A single
-    recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
+    components start as averages of random frames; after the fit, each is blended half and half with the source's mean
+    spectrum. Two sources or more then get a second set of columns, by discriminative training on mixtures of the
+    recordings. A single recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
     Several recordings of a source are one sound where their mean spectra overlap by 70 % or more, like takes of a
     voice; different sounds, like the stems of a song, are also mixed with each other in the training.
     Of long recordings, frames are left out evenly, so that the spectrogram does not grow with their length.
@@ -112,9 +112,9 @@ def learn(
     Raises
     ------
     TypeError, ValueError
-        Before anything is read, if a setting is out of its range or would be ignored. Before anything is learned, if a
-        file cannot be read or ends before a stretch of it. If there is nothing to learn from: no source, no
-        recording, one that is silent, too short or not finite.
+        A setting that is out of its range or would be ignored is refused before anything is read; a file that cannot
+        be read, or that ends before a stretch of it, is refused before anything is learned. It is an error, too, if
+        there is nothing to learn from: no source, no recording, or one that is silent, too short or not finite.
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)

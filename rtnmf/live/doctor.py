@@ -1,4 +1,4 @@
-"""What live audio needs on this machine, what is there, and how to get what is missing."""
+"""What live audio needs on this machine, what it finds, and how to get what is missing."""
 
 from __future__ import annotations
 

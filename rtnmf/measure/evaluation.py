@@ -95,7 +95,7 @@ class Comparison(NamedTuple):
     bound_db : float
         Mean improvement by the ideal ratio mask.
     share_of_stems_worse : float
-        Of all stems, the part that is worse than the mixture.
+        Fraction of stems with lower SI-SDR than the mixture.
     """
 
     name: str
@@ -166,7 +166,9 @@ def evaluate(
 
 
 def summary(results: list[CaseResult]) -> dict[str, float]:
-    """Return the SI-SDR improvement of the cases, mean, median and least, and the share of stems that got worse.
+    """Return the SI-SDR improvement of the cases, mean, median and least, and how many stems got worse.
+
+    `share_of_stems_worse` is the fraction of stems with lower SI-SDR than the mixture.
 
     Raises
     ------

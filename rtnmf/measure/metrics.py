@@ -40,8 +40,8 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
 
     Parameters
     ----------
-    reference, estimate : array, shape (n_samples,) or (n_samples, n_channels), the same
-        All channels count as one signal.
+    reference, estimate : array, shape (n_samples,) or (n_samples, n_channels)
+        Both of the same shape; all channels count as one signal.
 
     Raises
     ------

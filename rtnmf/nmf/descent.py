@@ -207,7 +207,7 @@ class _Model:
 
 
 def _coreset(V: Array, n_frames: int) -> tuple[NDArray[np.intp], Array]:
-    """Return the numbers of at most so many frames that stand for all, and their weights, shape (n, 1).
+    """Return the numbers of at most `n_frames` frames that stand for all, and their weights, shape (n, 1).
 
     A frame is drawn as often as its level is high, here at even steps of the levels summed up, and weighs the
     inverse. Since `D(c v | c W h) = c D(v | W h)`, its weight is simply its scale, and the divergence of the frames
@@ -248,7 +248,7 @@ class _Momentum:
         self._t = 1.0
 
     def weight(self) -> np.float32:
-        """Return the part of the last step to take, which grows from call to call."""
+        """Return the weight of the last step to take, which grows from call to call."""
         t = (1 + math.sqrt(1 + 4 * self._t**2)) / 2
         weight, self._t = (self._t - 1) / t, t
         return np.float32(min(weight, _MOST_MOMENTUM))

@@ -126,18 +126,19 @@ def fit(
 ) -> Factorization:
     """Factorise a spectrogram by multiplicative updates of H, then of W, with V / (W H) recomputed between them.
 
-    Accelerated, the first ten iterations are plain and settle which of several minima the descent leads to. Then,
-    with more than four components and enough frames, W is learned from a sixteenth of the frames and from a quarter,
-    drawn by their levels, and H follows. All further updates start from W and H carried on along their last step, in
-    logarithms and by a growing part of it. Every ten iterations the divergence of all frames is computed, and what
-    raised it is taken back, accelerated or not: then ten plain iterations follow. So it never rises.
+    With `accelerated`, the first ten iterations are plain; they decide which minimum is reached. Then, with more than
+    four components and enough frames, W is learned from a sixteenth of the frames and from a quarter, sampled in
+    proportion to level, and H follows. All further updates start from W and H extrapolated along the last step in the
+    log domain, with growing weight. Every ten iterations the divergence of all frames is computed, with `accelerated`
+    or without: a step that raised it is undone and followed by ten plain iterations. So it never rises.
 
     Different starts end in different minima, by a few percent with few components, and so may the accelerated and the
     plain descent from the same start.
 
     Bit for bit the same for the same input, seed and machine, for any number of threads. While it runs, BLAS is
     held to one thread in the whole process, and the tiles are shared out among as many threads as there are
-    processors where that pays.
+    processors where that pays. If other code sets the number of BLAS threads during a fit, the bits of
+    the result may change.
 
     Parameters
     ----------
@@ -146,9 +147,10 @@ def fit(
     n_components : int
         Columns of W, those in `fixed` included.
     n_iter : int
-        Iterations over all frames at most.
+        Maximum number of iterations over all frames.
     tolerance : float
-        Stops when ten iterations lower the divergence by less than this part of the first one; 0 never stops early.
+        Stops when ten iterations lower the divergence by less than this fraction of the initial divergence; 0 never
+        stops early.
     seed : int
         Of the random start.
     start : (array, array), optional
@@ -156,14 +158,14 @@ def fit(
     fixed : array, shape (n_bins, n_fixed), optional
         First columns of W, which stay as they are; the others are learned. With all of them fixed, only H is.
     accelerated : bool
-        False does the updates of the reference and nothing else.
+        False runs plain Lee-Seung updates.
     most_frames : int, optional
-        Learn W from at most so many frames that stand for all, then H for all: for long recordings. A frame is drawn
-        as often as its level is high and weighs the inverse, so the loudest are kept and of the others some. The
-        divergences are then that of the start and that of the end, over all frames.
+        Learn W from at most this many frames, sampled in proportion to level and weighted by the inverse, then H for
+        all: for long recordings. The loudest frames are always among them. The divergences are then those of the
+        start and of the end, over all frames.
     progress : callable, optional
-        Called with "factorising", the iterations over all frames done and `n_iter`, again and again with the same
-        number while few frames are learned from; returning False ends the fit with what it has reached.
+        Called with "factorising", the iterations over all frames done and `n_iter`, repeatedly with the same
+        number while W is learned from few frames; returning False ends the fit with what it has reached.
 
     Returns
     -------
@@ -179,13 +181,13 @@ def fit(
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
     Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k^2)", Soviet Mathematics
-    Doklady 27, 1983 (the growing part of the last step).
+    Doklady 27, 1983 (the growing weight of the last step).
     L. T. K. Hien and N. Gillis, "Algorithms for nonnegative matrix factorization with the Kullback-Leibler
     divergence", Journal of Scientific Computing 87, 2021 (a survey, extrapolation included).
     O. Bachem, M. Lucic and A. Krause, "Practical coreset constructions for machine learning", arXiv:1703.06476, 2017
     (frames that stand for all).
     """
-    v, level = _levelled(_checked("V", V, (None, None)))
+    v, level = _levelled(_checked("V", V, ("n_bins", "n_frames")))
     if v.size == 0:
         raise ValueError(f"V has shape {v.shape}, expected at least one bin and one frame")
     most_frames = v.shape[1] if most_frames is None else most_frames
@@ -227,7 +229,8 @@ def activations(
     For each frame `h` starts from `memory` of where the last frame left it and the rest uniform, so that no
     component is lost for good (a zero stays zero under a product), and gets `n_iter` updates
     `h *= (W.T @ (v / (W @ h))) ** relaxation`, the first of them plain (exponent 1). After a plain update
-    `h.sum() == v.sum()`; after relaxed ones it nearly is. A silent frame gives zeros, and the next one starts anew.
+    `h.sum() == v.sum()`; after relaxed ones it nearly is. A silent frame gives zeros, and the next starts from
+    uniform activations.
 
     Parameters
     ----------
@@ -240,7 +243,7 @@ def activations(
     relaxation : float
         Exponent of the second and later updates, from 1 to below 2; above 1 they converge faster.
     memory : float
-        Part of the last frame's activations in the start of the next, from 0 to below 1.
+        Fraction of the last frame's activations in the start of the next, from 0 to below 1.
 
     Returns
     -------
@@ -253,8 +256,8 @@ def activations(
     """
     check_whole("n_iter", n_iter, 1)
     Model(relaxation=relaxation, memory=memory)  # checks them
-    components = _checked("W", W, (None, None))
-    frames = np.ascontiguousarray(_checked("V", V, (len(components), None)).T)
+    components = _checked("W", W, ("n_bins", "n_components"))
+    frames = np.ascontiguousarray(_checked("V", V, (len(components), "n_frames")).T)
     H = np.empty((len(frames), components.shape[1]), np.float32)
     updates.track(frames, updates.tiled(components)[0], H, n_iter, np.float32(relaxation), np.float32(memory))
     return np.ascontiguousarray(H.T)
@@ -300,7 +303,7 @@ def _given_start(
 
 def _given_columns(V: Array, n_components: int, fixed: ArrayLike | None) -> Array:
     """Return the columns of W that stay as they are, none without `fixed`."""
-    given = _checked("fixed", np.zeros((len(V), 0)) if fixed is None else fixed, (len(V), None))
+    given = _checked("fixed", np.zeros((len(V), 0)) if fixed is None else fixed, (len(V), "n_fixed"))
     if given.shape[1] > n_components:
         raise ValueError(f"fixed has {given.shape[1]} columns, more than n_components = {n_components}")
     return given
@@ -333,14 +336,14 @@ def _real(name: str, x: ArrayLike) -> ArrayLike:
     return x
 
 
-def _checked(name: str, x: ArrayLike, shape: tuple[int | None, int | None]) -> Array:
+def _checked(name: str, x: ArrayLike, shape: tuple[int | str, int | str]) -> Array:
+    """Return an array as float32 if it is of a shape, in which names stand for any number, and holds magnitudes."""
     if np.asarray(x).dtype.kind not in "biufc":
         raise TypeError(f"{name} is of type {np.asarray(x).dtype}, expected an array of numbers")
     with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
         array = np.asarray(_real(name, x), np.float32)
-    expected = tuple("any" if n is None else n for n in shape)
-    if array.ndim != 2 or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
-        raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
+    if array.ndim != 2 or any(isinstance(n, int) and n != m for n, m in zip(shape, array.shape, strict=True)):
+        raise ValueError(f"{name} has shape {array.shape}, expected ({shape[0]}, {shape[1]})")
     if not (array.min(initial=0.0) >= 0 and array.max(initial=0.0) < np.inf):  # NaN is neither
         raise ValueError(f"{name} holds negative or non-finite values, expected a magnitude spectrogram")
     return array

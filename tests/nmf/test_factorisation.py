@@ -334,6 +334,7 @@ def test_spectra_of_any_level_give_a_finite_fit(level):
         (lambda V: nmf.fit(1e35 * V, 2), ValueError, r"V reaches 1e\+35, expected at most 1e\+30"),
         (lambda V: nmf.fit(V, 2, tolerance="0"), TypeError, "tolerance is '0', expected a number"),
         (lambda V: nmf.fit(V, 2, start=5), TypeError, r"start is 5, expected \(W, H\)"),
+        (lambda _: nmf.fit(-1, 3), ValueError, r"V has shape \(\), expected \(n_bins, n_frames\)"),
         (lambda _: nmf.fit("V", 2), TypeError, "V is of type .* expected an array of numbers"),
         (lambda V: nmf.kl_divergence(V, V[:, :1]), ValueError, r"WH has shape \(4, 1\), expected that of V, \(4, 5\)"),
         (lambda V: nmf.kl_divergence(V, -V), ValueError, "WH holds negative or undefined values"),

@@ -31,7 +31,7 @@ class _Identity(NamedTuple):
 class Ports:
     """The ports of our stream, and what each is connected to.
 
-    A connection that is lost because the other end went away is made again when a port of that name is there again;
+    A connection that is lost because the other end went away is made again when a port of that name reappears;
     one that was removed while both ends were there stays removed.
 
     Parameters
