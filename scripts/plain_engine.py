@@ -32,6 +32,10 @@ class PlainSeparator:
         self.overlap = np.zeros((len(self.gains), n_channels, self.stft.latency), np.float32)
         self.position = 0
         self.trend = self.stft.trend(dictionary.sample_rate, self.model.audible_hz)
+        bins = np.arange(self.stft.n_bins) * dictionary.sample_rate / self.stft.n_fft / max(self.model.audible_hz, 1e-9)
+        lowest = self.W[0][(bins >= 1) & (np.concatenate([[0], bins[:-1]]) < 3)]
+        levels = np.array([lowest[:, columns].sum(axis=0).mean() for columns in self.columns]) + 1e-9
+        self.low_shares = levels / levels.sum()
         self.h = [np.zeros(W.shape[1], np.float32) for W in self.W]
 
     def process(self, block):
@@ -57,8 +61,7 @@ class PlainSeparator:
         low = (windowed @ self.trend.T) @ self.trend
         spectrum = fft.rfft(windowed - low)
         separated = self.masks(np.abs(spectrum).sum(axis=0))[:, None] * spectrum
-        even = self.gains.sum(axis=1)[:, None, None] / len(self.columns)
-        frames = fft.irfft(separated, self.stft.n_fft) + even * low
+        frames = fft.irfft(separated, self.stft.n_fft) + (self.gains @ self.low_shares)[:, None, None] * low
         self.overlap = np.roll(self.overlap, -self.stft.hop_length, axis=2)
         self.overlap[:, :, -self.stft.hop_length :] = 0
         self.overlap += frames[:, :, -self.stft.latency :] * self.stft.synthesis_window

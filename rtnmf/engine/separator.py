@@ -5,6 +5,7 @@ Nothing here reads files, learns, or knows about sound cards.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -22,6 +23,8 @@ from rtnmf.kernels import hop, updates
 __all__ = ["Separator", "separate", "usable"]
 
 Array = NDArray[np.float32]
+
+_LOWEST = 3  # up to so many times `audible_hz`, what is low is shared like the lowest audible sound
 
 _HIGHEST_POWER = 1e6
 
@@ -291,9 +294,24 @@ def _plan(dictionary: Dictionary, mask_power: float) -> hop.Plan:
         weights,
         np.float32(model.relaxation),
         np.float32(model.reach),
+        _low_shares(dictionary),
         bounds.astype(np.uintp),
         np.float32(mask_power),
     )
+
+
+def _low_shares(dictionary: Dictionary) -> Array:
+    """Return the share of each source in what is inaudibly low: that of its components in the lowest audible sound.
+
+    It is constant: shares of an offset that followed the activations would be heard.
+    """
+    bin_hz = dictionary.sample_rate / dictionary.stft.n_fft
+    first = math.ceil(dictionary.model.audible_hz / bin_hz)
+    last = max(first, math.ceil(_LOWEST * dictionary.model.audible_hz / bin_hz))
+    low = dictionary.components[first : last + 1].sum(axis=0, dtype=np.float64)
+    labels = np.array(dictionary.labels)
+    levels = np.array([low[labels == source].mean() for source in dictionary.sources]) + 1e-9
+    return (levels / levels.sum()).astype(np.float32)
 
 
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:

@@ -46,8 +46,9 @@ class Model:
     weights : (float, float)
         Powers of the masks that the components and the trained columns propose, above 0 and at most 10.
     audible_hz : float
-        What is lower, such as a constant offset or rumble, is taken out of each frame before it is explained, and
-        given to all sources in equal parts; 0 leaves it in.
+        What is lower, such as a constant offset, is taken out of each frame before it is explained, and shared out in
+        constant parts; 0 leaves it in. With 20, rumble weighs even less, but as it often tells one source from another,
+        some mixtures lose 1 to 2 dB.
 
     Raises
     ------
@@ -66,7 +67,7 @@ class Model:
     memory: float = 0.9
     reach: float = 1e-4
     weights: tuple[float, float] = (0.45, 0.85)
-    audible_hz: float = 20.0
+    audible_hz: float = 10.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_iter", check_whole("n_iter", self.n_iter, 1, MOST_UPDATES))

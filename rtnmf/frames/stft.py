@@ -202,7 +202,8 @@ class STFT:
         """
         windowed = frames * self.analysis_window
         if trend is not None:
-            windowed -= (windowed @ trend.T) @ trend
+            parts = np.einsum("tn,kn->tk", windowed, trend)  # a matrix product would round by how many frames there are
+            windowed -= np.einsum("tk,kn->tn", parts, trend)
         return _rfft(windowed)
 
     def inverse(self, spectrum: NDArray[np.complexfloating], n_samples: int) -> NDArray[np.float32]:

@@ -54,6 +54,8 @@ class Plan(NamedTuple):
     """Exponent of the second and later updates."""
     reach: np.float32
     """Fraction of the mean level of a model that is added to it, divided among the sources as the whole frame is."""
+    low_shares: Array
+    """The constant share of each source in what is inaudibly low, shape (n_sources,)."""
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
@@ -227,18 +229,17 @@ def weigh(shares: Array, begin: int, spectrum: Spectra, separated: Spectra) -> N
 def synthesise(plan: Plan, stream: Stream) -> None:
     """Transform the stems back, and add the last `latency` samples of each to what is to go out.
 
-    All get the same fraction of what is inaudibly low: shares of it that changed from frame to frame would be heard.
+    What is inaudibly low has constant shares: any that changed from frame to frame would be heard.
     """
     n_sources, n_channels, latency = stream.overlap.shape
     n_fft = stream.tails.shape[1]
-    even = np.float32(1) / np.float32(n_sources)
     c2r(stream.separated, stream.tails, _ALONG, False, 1.0 / n_fft, 1)
     for s in range(n_sources):
         for c in range(n_channels):
             overlap, tail = stream.overlap[s, c], stream.tails[s * n_channels + c, n_fft - latency :]
             trend = stream.trends[c, n_fft - latency :]
             for i in range(latency):
-                overlap[i] += (tail[i] + even * trend[i]) * plan.synthesis_window[i]
+                overlap[i] += (tail[i] + plan.low_shares[s] * trend[i]) * plan.synthesis_window[i]
 
 
 @compiled(inline=True)

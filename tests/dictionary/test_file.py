@@ -108,7 +108,7 @@ def test_presets_are_saved_again_without_loss(tmp_path, name):
 
 def model(**changes):
     """Return the text of a model with some entries replaced."""
-    given = {"n_iter": 5, "relaxation": 1.7, "memory": 0.9, "reach": 1e-4, "weights": [0.45, 0.85], "audible_hz": 20}
+    given = {"n_iter": 5, "relaxation": 1.7, "memory": 0.9, "reach": 1e-4, "weights": [0.45, 0.85], "audible_hz": 10}
     return json.dumps(given | changes)
 
 

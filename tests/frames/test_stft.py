@@ -166,7 +166,7 @@ def test_arguments_that_would_give_something_else_are_refused(stft, call, error,
     [(44100, 2048, 2), (16000, 1024, 3), (44100, 8192, 7), (16000, 64, 0), (1, 64, 16)],
 )
 def test_trend_holds_what_is_low_and_nothing_else(sample_rate, n_fft, n_terms):
-    """The basis is orthonormal, has a term for each half period of 20 Hz, and holds 10 Hz but hardly 60 Hz."""
+    """The basis is orthonormal, has a term for each half period of the frequency, and holds 8 Hz but hardly 60 Hz."""
     stft = STFT(n_fft, n_fft // 4)
     basis = stft.trend(sample_rate, 20.0)
     assert basis.shape == (n_terms, n_fft)
