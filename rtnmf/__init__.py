@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary, load, load_preset, presets
     from rtnmf.engine.mixer import Mixer
     from rtnmf.engine.separator import Separator, separate
-    from rtnmf.engine.streaming import separate_file
+    from rtnmf.engine.streaming import separate_file, separate_files
     from rtnmf.frames.model import Model
     from rtnmf.frames.stft import STFT
     from rtnmf.learning.learn import learn
@@ -31,6 +31,7 @@ __all__ = [
     "presets",
     "separate",
     "separate_file",
+    "separate_files",
 ]
 
 _NAMES = {
@@ -44,6 +45,7 @@ _NAMES = {
     "Separator": "engine.separator",
     "separate": "engine.separator",
     "separate_file": "engine.streaming",
+    "separate_files": "engine.streaming",
     "learn": "learning.learn",
 }
 _MODULES = {

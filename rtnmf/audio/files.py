@@ -45,6 +45,7 @@ Array = NDArray[np.float32]
 
 _LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and ending
 _BLOCK_LENGTH = 2**16
+_LOSSY = {"MP3", "OGG"}
 
 
 def read(
@@ -184,7 +185,9 @@ class AudioWriter:
     paths : sequence of paths
     sample_rate, n_channels : int
     container, subtype : str
-        In libsndfile's words, such as `WAV` and `PCM_16`.
+        In libsndfile's words, such as `WAV` and `PCM_16`. What compresses with loss does so as little as it can.
+    overwrite : bool
+        Whether files that are there may be replaced.
 
     Attributes
     ----------
@@ -204,13 +207,15 @@ class AudioWriter:
         n_channels: int,
         container: str,
         subtype: str | None = None,
+        *,
+        overwrite: bool = True,
     ) -> None:
         self._paths = [Path(path) for path in paths]
         self._clips = subtype is None or subtype.startswith("PCM")
         self.n_clipped = [0] * len(self._paths)
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
-            temporary = [stack.enter_context(replacing(path)) for path in self._paths]
+            temporary = [stack.enter_context(replacing(path, overwrite=overwrite)) for path in self._paths]
             self._outputs = [
                 stack.enter_context(_Output(path, name)) for path, name in zip(self._paths, temporary, strict=True)
             ]
@@ -363,8 +368,9 @@ class _Output(io.RawIOBase):
 def _open_for_writing(
     output: _Output, sample_rate: int, n_channels: int, container: str, subtype: str | None
 ) -> soundfile.SoundFile:
+    best = {"compression_level": 0.0} if container in _LOSSY else {}
     try:
-        return soundfile.SoundFile(output, "w", sample_rate, n_channels, subtype, format=container)
+        return soundfile.SoundFile(output, "w", sample_rate, n_channels, subtype, format=container, **best)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
         output.check()
         raise not_written(output.path, f"{_reason(error)}: choose .wav or .flac") from error

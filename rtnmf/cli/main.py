@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import importlib
+import re
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from rtnmf.cli.arguments import translated
@@ -24,6 +26,7 @@ COMMANDS = (
     "doctor",
     "presets",
     "info",
+    "name",
     "report",
     "evaluate",
     "bench",
@@ -34,13 +37,13 @@ COMMANDS = (
 _EXAMPLES = """examples:
   rtnmf demo                                              hear it work, without a sound card
   rtnmf learn voice=me.wav fan=fan.wav -o desk.safetensors
-  rtnmf separate call.wav desk.safetensors -o out/
+  rtnmf separate call.m4a desk.safetensors -o out/
   rtnmf live desk.safetensors                             microphone in, the first source out
   rtnmf COMMAND --help                                    more on a command"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 2 after an error, 130 after Ctrl-C.
+    """Run a command and return its exit code: 0, 2 after an error, 130 after Ctrl-C; without one, show the help.
 
     Parameters
     ----------
@@ -52,11 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         If the arguments cannot be parsed, or ask for help or the version.
     """
-    options = _parser().parse_args(arguments)
-    flags = options.flags
-    with _notes(flags), _ended_like_ctrl_c():
+    flags: dict[str, str] = {}
+    with _ended_like_ctrl_c():
         try:
-            options.run(options)
+            options = _parsed(_parser(), sys.argv[1:] if arguments is None else arguments)
+            flags = options.flags
+            with _notes(flags):
+                options.run(options)
             sys.stdout.flush()
         except BrokenPipeError:
             sys.stdout = None  # the reader has gone: nothing more to flush
@@ -70,6 +75,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse a line; words that follow options are added to those before, where a command takes any number of them."""
+    if not words:
+        parser.print_help()
+        raise SystemExit(0)
+    options, left = parser.parse_known_args(words)
+    unknown = [word for word in left if word.startswith("-") and word != "-"]
+    if unknown or (left and options.further is None):
+        options.fail(f"unrecognized arguments: {' '.join(left)}{_guess(unknown, options.known)}")
+    if left:
+        setattr(options, options.further, [*getattr(options, options.further), *left])
+    return options
+
+
+def _guess(words: Sequence[str], known: Iterable[str]) -> str:
+    """Return a question after the first of some words that is like a known one."""
+    found = [guess for word in words for guess in difflib.get_close_matches(word, known, 1)]
+    return f": did you mean {found[0]}?" if found else ""
+
+
 def _parser() -> argparse.ArgumentParser:
     description = "Teach a computer sounds from a few seconds of audio, then separate them."
     parser = argparse.ArgumentParser("rtnmf", **_texts(description, _EXAMPLES))
@@ -80,14 +105,15 @@ def _parser() -> argparse.ArgumentParser:
         command = importlib.import_module(f"rtnmf.cli.{name}")
         sub = subparsers.add_parser(name, help=command.SUMMARY, **_texts(command.SUMMARY, command.EXAMPLES))
         sub.error = _usage_error(sub.prog)  # type: ignore[assignment,method-assign]  # one line
-        sub.set_defaults(run=command.run, flags={})
+        sub.set_defaults(run=command.run, flags={}, further=None, fail=sub.error)
         command.add_arguments(sub)
+        sub.set_defaults(known=list(sub._option_string_actions))
     return parser
 
 
 def _texts(description: str, examples: str) -> dict[str, Any]:
     return {
-        "description": description,
+        "description": f"{description[0].upper()}{description[1:].rstrip('.')}.",
         "epilog": examples,
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "allow_abbrev": False,  # an option that is misspelt must not become another one
@@ -96,7 +122,10 @@ def _texts(description: str, examples: str) -> dict[str, Any]:
 
 def _usage_error(prog: str) -> Callable[[str], NoReturn]:
     def fail(message: str) -> NoReturn:
-        print(f"rtnmf: {message}: see {prog} --help", file=sys.stderr)
+        unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
+        if unknown:
+            message = f"there is no command {unknown[1]!r}{_guess([unknown[1]], COMMANDS)}"
+        print(f"rtnmf: {message}{'' if message.endswith('?') else f': see {prog} --help'}", file=sys.stderr)
         raise SystemExit(2)
 
     return fail
@@ -117,10 +146,14 @@ class _Version(argparse.Action):
 
 @contextlib.contextmanager
 def _notes(flags: Mapping[str, str]) -> Iterator[None]:
-    """Print the warnings of the library as notes of one line."""
+    """Print the warnings of the library as notes of one line, each text once."""
+    said = set[str]()
 
     def note(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"note: {translated(str(message), flags)}", file=sys.stderr)
+        line = translated(str(message), flags)
+        if line not in said:
+            print(f"note: {line}", file=sys.stderr)
+        said.add(line)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)

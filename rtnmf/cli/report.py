@@ -28,9 +28,12 @@ _LEARNING = ("n_components", "n_iter", "sample_rate", "seed", "n_fft", "hop_leng
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     whole, option = arguments.whole, arguments.option
-    parser.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help="audio, dictionary, or both")
-    text = "page to write (default: report.html)"
-    parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help=text)
+    text = "an audio file, a dictionary, or both"
+    parser.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help=text)
+    parser.set_defaults(further="inputs")
+    text = "page to write (default: report.html, or report-2.html and so on if there is one)"
+    parser.add_argument("-o", "--output", metavar="FILE", help=text)
+    arguments.add_overwrite(parser)
     option(parser, "--components", "n_components", whole(1), "N", "components to learn, blind (default: 3)")
     text = "iterations of the factorisation (default: until it converges, at most 100)"
     option(parser, "--iterations", "n_iter", whole(1), "N", text)
@@ -47,13 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the page of a clip, of a mix, or of a dictionary."""
-    pages.check_page(options.output)
+    from rtnmf.audio.outputs import free_path
+
+    options.output = options.output or ("report.html" if options.overwrite else str(free_path("report.html")))
+    pages.check_page(options.output, overwrite=options.overwrite)
     if len(options.inputs) > 2:
         raise ValueError(
             f"{len(options.inputs)} inputs are too many: give a clip, a dictionary, or a mix and a dictionary"
         )
     if len(options.inputs) == 2:
-        _report_mix(options, *options.inputs)
+        name, words = arguments.dictionary_among(options.inputs)
+        _report_mix(options, words[0], name)
     elif _is_dictionary(options.inputs[0]):
         _report_dictionary(options, options.inputs[0])
     else:
@@ -65,13 +72,8 @@ def _is_dictionary(name: str) -> bool:
 
 
 def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
-    from rtnmf.audio import files
-    from rtnmf.dictionary import load
-
     arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
-    with files.AudioReader(mix) as reader:
-        dictionary = load(name, reader.sample_rate)
-    x, facts = pages.shown(mix, dictionary.sample_rate, options.seconds or pages.SHOWN_S)
+    dictionary, x, facts = pages.mix(mix, name, options.seconds or pages.SHOWN_S)
     truth = _truth(options.truth or [], dictionary, x)
     _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))
 
@@ -93,7 +95,9 @@ def _report_clip(options: argparse.Namespace, clip: str) -> None:
 
 
 def _write(options: argparse.Namespace, title: str, dictionary: Dictionary, *shown: Any, **measured: Any) -> None:
-    pages.write_report(options.output, title, dictionary, *shown, axis=options.axis, **measured)
+    pages.write_report(
+        options.output, title, dictionary, *shown, axis=options.axis, overwrite=options.overwrite, **measured
+    )
 
 
 def _learned(options: argparse.Namespace, clip: str) -> Dictionary:
