@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rtnmf.audio.names import split
-
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
@@ -192,6 +190,8 @@ def recordings(words: list[str]) -> Any:
     ValueError
         If a word is not NAME=FILE[,FILE...], or two have the same name.
     """
+    from rtnmf.audio.names import split
+
     if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
         return words[0]
     found: dict[str, list[str]] = {}

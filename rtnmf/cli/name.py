@@ -6,7 +6,6 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from rtnmf.audio.names import split
 from rtnmf.cli import arguments, pages
 
 if TYPE_CHECKING:
@@ -16,9 +15,9 @@ __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "name the components of a clip that was learned blind, several of them as one source"
 EXAMPLES = """examples:
-  rtnmf learn podcast.m4a -o clip.safetensors --components 8    blind: component-1 to component-8
-  rtnmf report podcast.m4a clip.safetensors                     hear which is which
-  rtnmf name clip.safetensors voice=1,2,5 typing=3,4 -o named.safetensors"""
+  rtnmf name clip.safetensors voice=1,2,5 typing=3,4 -o named.safetensors
+  rtnmf learn podcast.m4a -o clip.safetensors --components 8    before it: blind, component-1 to component-8
+  rtnmf report podcast.m4a clip.safetensors                     to hear which is which"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +48,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _groups(words: list[str], dictionary: Dictionary) -> dict[str, list[str]]:
     """Return {new name: sources} of words NAME=N,N."""
+    from rtnmf.audio.names import split
+
     found: dict[str, list[str]] = {}
     for word in words:
         name, _, text = word.partition("=")
