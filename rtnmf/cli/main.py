@@ -6,12 +6,14 @@ import argparse
 import contextlib
 import difflib
 import importlib
+import os
 import re
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any, NoReturn
 
 from rtnmf.cli.arguments import translated
@@ -34,6 +36,7 @@ COMMANDS = (
 )
 """Each is a module of this room with SUMMARY, EXAMPLES, `add_arguments(parser)` and `run(options)`."""
 
+_LATER_S = 0.005
 _EXAMPLES = """examples:
   rtnmf demo                                              hear it work, without a sound card
   rtnmf learn voice=me.wav fan=fan.wav -o desk.safetensors
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         If the arguments cannot be parsed, or ask for help or the version.
     """
     flags: dict[str, str] = {}
-    with _ended_like_ctrl_c():
+    with _ended_like_ctrl_c() as was_ended:
         try:
             options = _parsed(_parser(), sys.argv[1:] if arguments is None else arguments)
             flags = options.flags
@@ -66,12 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             sys.stdout = None  # the reader has gone: nothing more to flush
             return 0
-        except (ValueError, TypeError, OSError) as error:
-            return _failed(translated(str(error), flags), 2)
-        except MemoryError:
-            return _failed("there is not enough memory for this: give shorter recordings", 2)
         except KeyboardInterrupt:
             return _failed("stopped", 130)
+        except Exception as error:
+            if was_ended.is_set():  # what was running when it came made another error of it
+                return _failed("stopped", 130)
+            if isinstance(error, MemoryError):
+                return _failed("there is not enough memory for this: give shorter recordings", 2)
+            if isinstance(error, (ValueError, TypeError, OSError)):
+                return _failed(translated(str(error), flags), 2)
+            raise
     return 0
 
 
@@ -162,15 +169,27 @@ def _notes(flags: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Let a closed terminal and `kill` end the command as Ctrl-C does, so that no half-written file stays."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+def _ended_like_ctrl_c() -> Iterator[threading.Event]:
+    """Let a closed terminal and `kill` end the command as Ctrl-C does, and give whether one of these came.
+
+    While libsndfile calls soundfile back, where an exception would be lost, it waits for a moment.
+    """
+    was_ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            if frame.f_code.co_name.startswith("vio_"):
+                threading.Timer(_LATER_S, os.kill, (os.getpid(), number)).start()
+                return
+            frame = frame.f_back
+        was_ended.set()
+        raise KeyboardInterrupt
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
-        yield
+        yield was_ended
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "page to write (default: report.html, or report-2.html and so on if there is one)"
     parser.add_argument("-o", "--output", metavar="FILE", help=text)
     arguments.add_overwrite(parser)
+    arguments.add_strict(parser)
     option(parser, "--components", "n_components", whole(1), "N", "components to learn, blind (default: 3)")
     text = "iterations of the factorisation (default: until it converges, at most 100)"
     option(parser, "--iterations", "n_iter", whole(1), "N", text)
@@ -73,7 +74,7 @@ def _is_dictionary(name: str) -> bool:
 
 def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
     arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
-    dictionary, x, facts = pages.mix(mix, name, options.seconds or pages.SHOWN_S)
+    dictionary, x, facts = pages.mix(mix, name, options.seconds or pages.SHOWN_S, strict=options.strict)
     truth = _truth(options.truth or [], dictionary, x)
     _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))
 
@@ -103,7 +104,7 @@ def _write(options: argparse.Namespace, title: str, dictionary: Dictionary, *sho
 def _learned(options: argparse.Namespace, clip: str) -> Dictionary:
     from rtnmf.learning.learn import learn
 
-    settings = arguments.given(options, "n_components", "n_iter", "sample_rate", "seed")
+    settings = arguments.given(options, "n_components", "n_iter", "sample_rate", "seed", "strict")
     with progress_bar("learning") as progress:
         return learn(clip, stft=_window(options), **settings, progress=progress)
 
