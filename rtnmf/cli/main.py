@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         If the arguments cannot be parsed, or ask for help or the version.
     """
     flags: dict[str, str] = {}
-    with _ended_like_ctrl_c() as was_ended:
+    with _ended_like_ctrl_c():
         try:
             options = _parsed(_parser(), sys.argv[1:] if arguments is None else arguments)
             flags = options.flags
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             return _failed("stopped", 130)
         except Exception as error:
-            if was_ended.is_set():  # what was running when it came made another error of it
+            if isinstance(error.__cause__, KeyboardInterrupt):  # a class that was being made wraps it
                 return _failed("stopped", 130)
             if isinstance(error, MemoryError):
                 return _failed("there is not enough memory for this: give shorter recordings", 2)
@@ -90,7 +90,7 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.N
     options, left = parser.parse_known_args(words)
     unknown = [word for word in left if word.startswith("-") and word != "-"]
     if unknown or (left and options.further is None):
-        options.fail(f"unrecognized arguments: {' '.join(left)}{_guess(unknown, options.known)}")
+        options.fail(f"unrecognized arguments: {' '.join(unknown or left)}{_guess(unknown, options.known)}")
     if left:
         setattr(options, options.further, [*getattr(options, options.further), *left])
     return options
@@ -169,12 +169,11 @@ def _notes(flags: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ended_like_ctrl_c() -> Iterator[threading.Event]:
-    """Let a closed terminal and `kill` end the command as Ctrl-C does, and give whether one of these came.
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let a closed terminal and `kill` end the command as Ctrl-C does, so that no half-written file stays.
 
     While libsndfile calls soundfile back, where an exception would be lost, it waits for a moment.
     """
-    was_ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
         while frame is not None:
@@ -182,14 +181,13 @@ def _ended_like_ctrl_c() -> Iterator[threading.Event]:
                 threading.Timer(_LATER_S, os.kill, (os.getpid(), number)).start()
                 return
             frame = frame.f_back
-        was_ended.set()
         raise KeyboardInterrupt
 
     names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.signal(number, end) for number in numbers}
     try:
-        yield was_ended
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
