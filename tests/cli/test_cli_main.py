@@ -84,7 +84,7 @@ def test_version(capsys):
         ("learn x -o x --steps -1", "argument --steps: -1 is not a whole number, expected 0 or more: see"),
         ("learn x -o x --seed -1", "argument --seed: -1 is not a whole number, expected 0 or more: see"),
         ("learn x -o x --latency-ms 0", "argument --latency-ms: 0 is not a positive number of milliseconds, nor"),
-        ("learn x -o x --latency 128", "unrecognized arguments: --latency 128"),
+        ("learn x -o x --latency 128", "unrecognized arguments: --latency: did you mean --latency-ms?"),
         ("separate x y --updates 0", "argument --updates: 0 is not a whole number, expected 1 or more: see"),
         ("demo --block 99999999999", "argument --block: 99999999999 is not a whole number, expected 1 or more: see"),
         ("live x --outputs quad", "argument --outputs: invalid choice: 'quad'"),
