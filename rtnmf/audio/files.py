@@ -31,7 +31,6 @@ __all__ = [
     "AudioWriter",
     "duration_s",
     "is_pipe",
-    "make_folder",
     "opened",
     "printable",
     "read",
@@ -147,7 +146,7 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
         writer.write([samples])
     if writer.n_clipped[0]:
         warnings.warn(
-            f"{printable(path)}: {writer.n_clipped[0]} samples were above full scale and cut off:"
+            f"{printable(path)}: samples above full scale were cut off ({writer.n_clipped[0]}):"
             " subtype='FLOAT' keeps them",
             stacklevel=2,
         )
@@ -296,20 +295,6 @@ def safe_names(names: Sequence[str]) -> list[str]:
         taken = {other.lower() for other in safe}
         safe.append(next(candidate for candidate in free if candidate.lower() not in taken))
     return safe
-
-
-def make_folder(folder: str | os.PathLike[str]) -> None:
-    """Make a folder, and those that it is in, where they are missing.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be made.
-    """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{printable(folder)}: cannot make this folder ({error.strerror}): choose another") from error
 
 
 class _Output(io.RawIOBase):

@@ -311,7 +311,10 @@ def _written(
     mix.warn(stacklevel=3)
     for path, n_clipped in zip(written, writer.n_clipped, strict=True):
         if n_clipped:
-            warnings.warn(f"{printable(path)}: {n_clipped} samples were above full scale and cut off", stacklevel=2)
+            message = (
+                f"{printable(path)}: samples above full scale were cut off ({n_clipped}): subtype='float' keeps them"
+            )
+            warnings.warn(message, stacklevel=3)
     return paths
 
 
