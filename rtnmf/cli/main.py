@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from rtnmf.cli.arguments import translated
+from rtnmf.cli.completion import PrintCompletion
 
 __all__ = ["COMMANDS", "main"]
 
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("rtnmf", **_texts(description, _EXAMPLES))
     parser.error = _usage_error("rtnmf")  # type: ignore[assignment,method-assign]
     parser.add_argument("--version", action=_Version)
+    parser.add_argument("--print-completion", action=PrintCompletion)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         command = importlib.import_module(f"rtnmf.cli.{name}")
