@@ -7,7 +7,7 @@ import pytest
 from command_line import run_process
 
 WORDS = """
-source script
+source ./script
 COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 $(complete -p rtnmf | sed 's/.* -F \\([^ ]*\\).*/\\1/')
 printf '%s ' "${COMPREPLY[@]}"
