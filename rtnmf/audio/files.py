@@ -24,6 +24,7 @@ from rtnmf.audio.names import printable
 from rtnmf.audio.reading import AudioReader, is_pipe, opened
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.audio.sndfile import reason as _reason
+from rtnmf.audio.tags import NONE, Tags, put
 from rtnmf.checks import check_channels
 
 __all__ = [
@@ -187,6 +188,8 @@ class AudioWriter:
         In libsndfile's words, such as `WAV` and `PCM_16`. What compresses with loss does so as little as it can.
     overwrite : bool
         Whether files that are there may be replaced.
+    tags : Tags
+        What each file says of itself.
 
     Attributes
     ----------
@@ -208,6 +211,7 @@ class AudioWriter:
         subtype: str | None = None,
         *,
         overwrite: bool = True,
+        tags: Tags = NONE,
     ) -> None:
         self._paths = [Path(path) for path in paths]
         self._clips = subtype is None or subtype.startswith("PCM")
@@ -222,6 +226,8 @@ class AudioWriter:
                 stack.enter_context(_open_for_writing(output, sample_rate, n_channels, container, subtype))
                 for output in self._outputs
             ]
+            for file in self._files:
+                put(file, tags)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:

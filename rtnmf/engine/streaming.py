@@ -305,7 +305,7 @@ def _written(
             if path.samefile(mix.path):
                 raise ValueError(f"{printable(path)}: is the mixture itself: choose another folder")
     written, form = list(paths.values()), (mix.sample_rate, mix.n_channels, kind.container, kind.subtype)
-    with files.AudioWriter(written, *form, overwrite=overwrite) as writer:
+    with files.AudioWriter(written, *form, overwrite=overwrite, tags=mix.tags) as writer:
         for block in _outputs(mix, separator, progress):
             writer.write(block)
     mix.warn(stacklevel=3)

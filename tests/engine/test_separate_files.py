@@ -1,6 +1,7 @@
 """Many files through the engine in one call, their formats and names, and one stem to a pipe."""
 
 import io
+import subprocess
 
 import numpy as np
 import pytest
@@ -119,6 +120,22 @@ def test_every_format_is_as_long_as_the_mixture(tmp_path, speech, format, tolera
         x, _ = files.read(path, 16000)  # Opus is decoded at 48 kHz
         assert x.shape == stem.shape
         assert np.sqrt(np.mean((x - stem) ** 2) / np.mean(stem**2)) <= tolerance
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("x.mp2", ".wav"), ("x.wav", ".wav"), ("x.m4a", ".wav")])
+@pytest.mark.filterwarnings("ignore:.* files are separated into WAV")
+def test_mixtures_that_are_compressed_have_outputs_that_can_be_written(tmp_path, speech, name, suffix):
+    """MP2, MPEG in WAV and m4a become WAV of 24 bits, as long as what is decoded, with title and artist."""
+    write(tmp_path / "source.wav", speech[:, None])
+    codec = ["-c:a", "libmp3lame"] if name == "x.wav" else []
+    line = ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "source.wav", "-metadata", "title=T", *codec]
+    subprocess.run([*line, tmp_path / name], check=True)
+    paths = separate_file(tmp_path / name, DICTIONARY)
+    x, _ = files.read(tmp_path / name)
+    np.testing.assert_allclose(sum(stems_of(paths)), x, atol=1e-6)
+    for path in paths.values():
+        assert (path.suffix, soundfile.info(path).subtype) == (suffix, "PCM_24")
+        assert name == "x.mp2" or files.AudioReader(path).tags.texts["title"] == "T"
 
 
 def test_one_stem_goes_to_a_stream(tmp_path):
