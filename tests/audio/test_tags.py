@@ -8,7 +8,7 @@ import soundfile
 
 from rtnmf.audio import files, headers, media, tags
 
-X = np.random.default_rng(0).uniform(-0.5, 0.5, (8000, 1)).astype(np.float32)
+X = np.random.default_rng(0).uniform(-0.5, 0.5, (30_000, 1)).astype(np.float32)
 TEXTS = {"title": "Söng", "artist": "Me", "album": "Ours", "date": "2026", "comment": "No 1", "genre": "Noise"}
 
 
@@ -25,12 +25,12 @@ def copied(path, to, container, subtype):
     """Write what a file holds, with its tags, and return the tags of the copy."""
     with files.AudioReader(path) as reader:
         first = next(reader.blocks(1000))
-        kept, rest = reader.tags, next(reader.blocks(10_000))
+        kept, rest = reader.tags, next(reader.blocks(10**6))
     np.testing.assert_array_equal(rest[:1000], first)
     with files.AudioWriter([to], 16000, 1, container, subtype, tags=kept) as writer:
         writer.write([rest])
     with files.AudioReader(to) as reader:
-        assert len(next(reader.blocks(10_000))) == len(rest)
+        assert len(next(reader.blocks(10**6))) == len(rest)
         return reader.tags
 
 
@@ -80,4 +80,4 @@ def test_without_pyav_libsndfile_reads_the_tags(tmp_path, monkeypatch):
     path = tagged(tmp_path / "x.flac")
     monkeypatch.setattr(media, "is_installed", lambda: False)
     with files.AudioReader(path) as reader:
-        assert reader.tags.texts == TEXTS
+        assert reader.tags.texts == {name: TEXTS[name] for name in TEXTS if name != "comment"}  # ffmpeg's is no COMMENT

@@ -135,7 +135,8 @@ def test_mixtures_that_are_compressed_have_outputs_that_can_be_written(tmp_path,
     np.testing.assert_allclose(sum(stems_of(paths)), x, atol=1e-6)
     for path in paths.values():
         assert (path.suffix, soundfile.info(path).subtype) == (suffix, "PCM_24")
-        assert name == "x.mp2" or files.AudioReader(path).tags.texts["title"] == "T"
+        with files.AudioReader(path) as stem:
+            assert stem.tags.texts == ({} if name == "x.mp2" else {"title": "T"})  # MP2 has none
 
 
 def test_one_stem_goes_to_a_stream(tmp_path):
