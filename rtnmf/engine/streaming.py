@@ -179,14 +179,14 @@ def _all_separated(
 ) -> Iterator[tuple[Path, dict[str, Path]]]:
     outputs.check_kind(format, subtype)
     separators = _separators(dictionary, gains, separator_options)
-    failures = []
-    for path, wish, advance in zip(mixes, _folders(mixes, folder), _shares(mixes, progress), strict=True):
+    failures, taken = [], set[str]()
+    for path, advance in zip(mixes, _shares(mixes, progress), strict=True):
         try:
-            with (
-                files.AudioReader(path, strict=strict) as mix,
-                outputs.made_folder(wish, is_new=not overwrite) as place,
-            ):
+            with contextlib.ExitStack() as stack:
+                mix = stack.enter_context(files.AudioReader(path, strict=strict))
+                wish = _folder(mix.path, folder, taken)
                 separator = separators(mix.sample_rate, mix.n_channels)
+                place = stack.enter_context(outputs.made_folder(wish, is_new=not overwrite))
                 written = _written(mix, separator, place, gains is not None, format, subtype, overwrite, advance)
         except ValueError as error:
             failures.append(str(error))
@@ -328,17 +328,13 @@ def _say_format(mix: files.AudioReader, kind: outputs.Format, format: str | None
         warnings.warn(message, stacklevel=4)
 
 
-def _folders(mixes: Sequence[Path], folder: AnyPath | None) -> Iterator[Path]:
-    """Yield a folder for each mixture; two mixtures never have the same."""
-    stems = ["stdin" if os.fspath(mix) == "-" else mix.stem for mix in mixes]
-    if folder is not None:
-        yield from (Path(folder) / name for name in files.safe_names(stems))
-        return
-    taken = set[Path]()
-    for mix, stem in zip(mixes, stems, strict=True):
-        wish = next(path for path in outputs.numbered(mix.with_name(f"{stem}-stems")) if path not in taken)
-        taken.add(wish)
-        yield wish
+def _folder(mix: Path, folder: AnyPath | None, taken: set[str]) -> Path:
+    """Return a folder for a mixture, and add it to those that are taken by other mixtures."""
+    name = files.safe_names([mix.stem])[0]
+    wish = mix.with_name(f"{mix.stem}-stems") if folder is None else Path(folder) / name
+    free = next(path for path in outputs.numbered(wish) if str(path).lower() not in taken)
+    taken.add(str(free).lower())
+    return free
 
 
 def _shares(mixes: Sequence[Path], progress: Progress | None) -> Iterator[Progress | None]:

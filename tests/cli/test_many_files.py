@@ -153,3 +153,22 @@ def test_bad_requests_are_one_line(capsys):
         "live --gain voice=1": "expected one dictionary, such as desk.safetensors or speech+keyboard, got 0",
     }.items():
         assert_refused(line.split(), message, capsys)
+
+
+def test_pipes_of_the_shell_are_mixtures_too(folder):
+    """`<(...)` can be given several times; what comes of them goes into the folder that is worked in."""
+    line = f"{sys.executable} -m rtnmf separate <(cat a.wav) desk.safetensors <(cat b.m4a) -o out"
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    for stems, path in zip((ended.stdout.split()[:2], ended.stdout.split()[2:]), ("a.wav", "b.m4a"), strict=True):
+        for stem, samples in zip(stems, expected(path), strict=True):
+            np.testing.assert_allclose(files.read(stem)[0], samples, atol=4e-5)
+
+
+def test_an_unreadable_dictionary_is_named_in_its_own_words(folder, capsys):
+    """What a dictionary file says of its format is not taken for the option --format."""
+    made = Dictionary.load("desk.safetensors")
+    made.save("new.safetensors")
+    content = (folder / "new.safetensors").read_bytes()
+    (folder / "new.safetensors").write_bytes(content.replace(b'"format":"2"', b'"format":"3"'))
+    assert_refused(["separate", "a.wav", "new.safetensors"], "'format' is '3'", capsys)
