@@ -152,3 +152,14 @@ def test_one_stem_goes_to_a_stream(tmp_path):
     with pytest.raises(ValueError, match="there is no source 'c': choose from a, b"):
         streaming.separate_to(stream, mix, DICTIONARY, "c")
     assert not stream.getvalue()
+
+
+def test_a_failure_half_way_leaves_nothing_to_the_next(tmp_path):
+    """What follows a mixture that broke off half-way has the stems that it has alone."""
+    mixes = [write(tmp_path / "0.wav", np.tile(NOISE, (3, 1))), write(tmp_path / "1.wav")]
+    mixes[0].write_bytes(mixes[0].read_bytes()[:-40_000])
+    written = separate_files(mixes, DICTIONARY, tmp_path / "out", strict=True)
+    with pytest.warns(UserWarning, match=r"not separated: .*0.wav: is cut off"):
+        assert next(written)[0] == mixes[1]
+    np.testing.assert_array_equal(files.read(tmp_path / "out" / "1" / "a.wav")[0], separate(NOISE, DICTIONARY)[0])
+    assert not (tmp_path / "out" / "0").exists()
