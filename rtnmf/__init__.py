@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from rtnmf.engine.streaming import separate_file, separate_files
     from rtnmf.frames.model import Model
     from rtnmf.frames.stft import STFT
+    from rtnmf.learning.clips import Clip, Together
     from rtnmf.learning.learn import learn
 
 __all__ = [
     "STFT",
+    "Clip",
     "Dictionary",
     "Mixer",
     "Model",
     "Separator",
+    "Together",
     "learn",
     "load",
     "load_preset",
@@ -46,6 +49,8 @@ _NAMES = {
     "separate": "engine.separator",
     "separate_file": "engine.streaming",
     "separate_files": "engine.streaming",
+    "Clip": "learning.clips",
+    "Together": "learning.clips",
     "learn": "learning.learn",
 }
 _MODULES = {

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
 import numpy as np
 
-__all__ = ["check_channels", "check_single", "check_source_name", "check_text", "check_whole", "is_plain", "whole_hz"]
+__all__ = [
+    "check_channels",
+    "check_number",
+    "check_single",
+    "check_source_name",
+    "check_text",
+    "check_whole",
+    "is_plain",
+    "whole_hz",
+]
 
 _LONGEST_NAME = 64
 _HIGHEST_RATE = 10**7
@@ -29,6 +39,22 @@ def check_whole(name: str, value: object, least: int, most: int | None = None) -
     if value < least or (most is not None and value > most):
         raise ValueError(f"{name} is {value}, expected {f'at least {least}' if most is None else f'{least} to {most}'}")
     return int(value)
+
+
+def check_number(name: str, value: object) -> float:
+    """Return an argument as a float if it is a real number; -0.0 becomes 0.0, so that equal values are the same bytes.
+
+    Raises
+    ------
+    TypeError
+        If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} is {value!r:.80}, expected a number")
+    try:
+        return float(value) + 0.0
+    except OverflowError:  # an int with more than 308 digits
+        return math.inf if value > 0 else -math.inf
 
 
 def whole_hz(sample_rate: object) -> int:
@@ -73,7 +99,17 @@ def check_single(**settings: object) -> None:
 
 
 def check_source_name(name: str) -> None:
-    """Raise ValueError if a name cannot be that of a source: 1 to 64 printable characters."""
+    """Raise an error if a name cannot be that of a source: 1 to 64 printable characters.
+
+    Raises
+    ------
+    TypeError
+        If it is not text.
+    ValueError
+        If it is not usable.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"source name is {name!r:.80}, expected text")
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {_LONGEST_NAME} printable characters")
 

@@ -31,6 +31,7 @@ class PlainSeparator:
         self.incoming = np.zeros((n_channels, self.stft.hop_length), np.float32)
         self.overlap = np.zeros((len(self.gains), n_channels, self.stft.latency), np.float32)
         self.position = 0
+        self.trend = self.stft.trend(dictionary.sample_rate, self.model.audible_hz)
         self.h = [np.zeros(W.shape[1], np.float32) for W in self.W]
 
     def process(self, block):
@@ -52,9 +53,12 @@ class PlainSeparator:
     def hop(self):
         """Separate a frame, and overlap-add what comes of it."""
         self.history = np.hstack([self.history[:, self.stft.hop_length :], self.incoming])
-        spectrum = fft.rfft(self.history * self.stft.analysis_window)
+        windowed = self.history * self.stft.analysis_window
+        low = (windowed @ self.trend.T) @ self.trend
+        spectrum = fft.rfft(windowed - low)
         separated = self.masks(np.abs(spectrum).sum(axis=0))[:, None] * spectrum
-        frames = fft.irfft(separated, self.stft.n_fft)
+        even = self.gains.sum(axis=1)[:, None, None] / len(self.columns)
+        frames = fft.irfft(separated, self.stft.n_fft) + even * low
         self.overlap = np.roll(self.overlap, -self.stft.hop_length, axis=2)
         self.overlap[:, :, -self.stft.hop_length :] = 0
         self.overlap += frames[:, :, -self.stft.latency :] * self.stft.synthesis_window

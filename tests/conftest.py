@@ -43,10 +43,17 @@ def dictionary(stft, request):
 
 
 @pytest.fixture(scope="session")
-def server():
-    """Run an audio server for all tests that leave it as it was."""
+def audio_server():
+    """Start an audio server for all tests that leave it as it was."""
     with contextlib.closing(Server()) as server:
         yield server
+
+
+@pytest.fixture
+def server(audio_server):
+    """Return the running audio server; another module may have started one of its own meanwhile."""
+    audio_server.ensure()
+    return audio_server
 
 
 @pytest.fixture
@@ -61,7 +68,6 @@ def on_server(monkeypatch):
 @pytest.fixture
 def peer(server, on_server, tmp_path):
     """Run a peer, a microphone and two loudspeakers, on the audio server."""
-    server.ensure()
     with contextlib.closing(Peer(tmp_path)) as peer:
         yield peer
 

@@ -15,10 +15,12 @@ PERIOD = 512
 
 
 class Server:
-    """A JACK server that can be killed and started again.
+    """A JACK server that can be killed and started again; there is one at a time, starting another stops it.
 
     Synchronous for freewheeling, which can stand still otherwise; not so in real time, where that has less room.
     """
+
+    running = None
 
     def __init__(self, sample_rate=48000, period=PERIOD, mode=""):
         self.sample_rate, self.period, self.mode = sample_rate, period, mode
@@ -28,6 +30,9 @@ class Server:
     def start(self):
         """Start it, and wait until it is there; now and then one of many does not come up."""
         line = f"jackd -R -P70 {self.mode} -n {NAME} -d dummy -r {self.sample_rate} -p {self.period}".split()
+        if Server.running is not None:
+            Server.running.stop()  # and wait for it: a dead one that nobody has waited for keeps its name
+        Server.running = self
         for _ in range(4):
             sweep()
             self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

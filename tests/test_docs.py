@@ -81,9 +81,9 @@ def desk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def jack(server, tmp_path_factory):
+def jack(audio_server, tmp_path_factory):
     """Return the environment of an audio server with the devices that the documentation names; one hears noise."""
-    server.ensure()
+    audio_server.ensure()
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in ENVIRONMENT.items():

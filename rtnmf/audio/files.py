@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import math
 import os
 import re
 import warnings
@@ -25,7 +26,7 @@ from rtnmf.audio.reading import AudioReader, is_pipe, opened
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.audio.sndfile import reason as _reason
 from rtnmf.audio.tags import NONE, Tags, put
-from rtnmf.checks import check_channels
+from rtnmf.checks import check_channels, check_number, whole_hz
 
 __all__ = [
     "AudioReader",
@@ -86,6 +87,11 @@ def read(
         If there is no such file, it is not audio, holds no samples, its decoder is not installed, it ends before
         `start_s`, or it is damaged and `strict`.
     """
+    wanted = None if sample_rate is None else whole_hz(sample_rate)
+    if seconds is not None and not 0 < check_number("seconds", seconds) < math.inf:
+        raise ValueError(f"seconds is {seconds}, expected a positive number")
+    if not 0 <= check_number("start_s", start_s) < math.inf:
+        raise ValueError(f"start_s is {start_s}, expected at least 0")
     with opened(path, strict=strict) as reader:
         rate = reader.sample_rate
         start = round(start_s * rate)
@@ -93,9 +99,9 @@ def read(
         if not len(x):
             raise ValueError(f"{reader.name}: ends before start_s, {start_s:g} s")
         reader.warn(stacklevel=3)
-    if sample_rate is None or sample_rate == rate:
+    if wanted is None or wanted == rate:
         return x, rate
-    return resample(x, rate, sample_rate), sample_rate
+    return resample(x, rate, wanted), wanted
 
 
 def _joined(reader: AudioReader, start: int, most: int | None) -> Array:
@@ -141,9 +147,10 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
     ValueError
         If the file cannot be written, or `x` is not floats of that shape, all finite.
     """
+    rate = whole_hz(sample_rate)
     samples = _signal(np.asarray(x), printable(path))
     container = Path(path).suffix[1:].upper()
-    with AudioWriter([path], sample_rate, samples.shape[1], container, subtype) as writer:
+    with AudioWriter([path], rate, samples.shape[1], container, subtype) as writer:
         writer.write([samples])
     if writer.n_clipped[0]:
         warnings.warn(

@@ -24,9 +24,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterat
     ValueError
         If the folder is missing or not writable, the disk is full, or another OSError ends the block.
     """
-    path = Path(path).resolve()  # a link stays, and what it points to is replaced
-    if path.exists() and not path.is_file():
-        raise not_written(path, "there is something of that name that is no file: choose another place")
+    path = _place(path)
     beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         beside.touch(exist_ok=False)
@@ -39,6 +37,18 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterat
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _place(path: str | os.PathLike[str]) -> Path:
+    """Return where to write: a link stays, and what it points to is replaced."""
+    try:
+        place = Path(path).resolve()
+        is_free = place.is_file() or not place.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name that is too long or holds a NUL
+        raise not_written(path, f"{getattr(error, 'strerror', None) or error}: choose another place") from error
+    if not is_free:
+        raise not_written(place, "there is something of that name that is no file: choose another place")
+    return place
 
 
 def not_written(path: str | os.PathLike[str], reason: str) -> ValueError:

@@ -30,9 +30,11 @@ __all__ = [
     "not_gains",
     "option",
     "positive",
+    "recording",
     "recordings",
     "refuse",
     "switch",
+    "time_s",
     "translated",
     "whole",
 ]
@@ -43,6 +45,8 @@ SEPARATION = ("n_iter", "mask_power")
 _LARGEST_WHOLE = 10**9
 _LARGEST_POSITIVE = 1e6
 _LARGEST_GAIN_DB = 60.0
+_TIME = r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d*)?)"
+_STRETCH = re.compile(rf"({_TIME})?-({_TIME})?", re.ASCII)
 
 
 def option(
@@ -90,9 +94,9 @@ def add_learning(parser: argparse.ArgumentParser) -> None:
 
 def add_separation(parser: argparse.ArgumentParser) -> None:
     """Add the options that every separation has: `SEPARATION`."""
-    text = "updates of the activations per frame (default: as many as the dictionary was learned for)"
+    text = "updates of the activations per frame: more take longer (default: as many as the dictionary was learned for)"
     option(parser, "--updates", "n_iter", whole(1), "N", text)
-    text = "exponent of the masks: a larger one decides more sharply (default: 1)"
+    text = "exponent of the masks: above 1, less of the other sources, more artifacts; below, the opposite (default: 1)"
     option(parser, "--power", "mask_power", float, "P", text)
 
 
@@ -151,7 +155,7 @@ def whole(least: int) -> Callable[[str], int]:
     def parsed(text: str) -> int:
         is_number = re.fullmatch(r"\d{1,10}", text, re.ASCII)
         if not is_number or not least <= int(text) <= _LARGEST_WHOLE:
-            raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number, expected {least} or more")
+            raise argparse.ArgumentTypeError(f"{text[:20]} is not a whole number of {least} or more")
         return int(text)
 
     return parsed
@@ -182,19 +186,28 @@ def _device(text: str) -> str | int:
     return int(text) if re.fullmatch(r"\d{1,4}", text, re.ASCII) else text
 
 
+def time_s(text: str) -> float:
+    """Return a time in seconds, written as 62.5 or 1:02.5."""
+    found = re.fullmatch(_TIME, text, re.ASCII)
+    seconds = found and _seconds(*found.groups())
+    if seconds is None:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a time, expected seconds such as 62.5, or 1:02.5")
+    return seconds
+
+
 def recordings(words: list[str]) -> Any:
-    """Return {source: [file or mic:SECONDS]}, or a single one to learn blind.
+    """Return {source: list of recordings}, or a single one to learn blind; `recording` says what one is.
 
     Raises
     ------
     ValueError
-        If a word is not NAME=FILE[,FILE...], or two have the same name.
+        If a word is not NAME=RECORDING[,RECORDING...], or two have the same name.
     """
     from rtnmf.audio.names import split
 
     if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
-        return words[0]
-    found: dict[str, list[str]] = {}
+        return recording(words[0])
+    found: dict[str, list[Any]] = {}
     for word in words:
         name, equals, files = word.partition("=")
         if not (name and equals and files):
@@ -204,8 +217,55 @@ def recordings(words: list[str]) -> Any:
             )
         if name in found:
             raise ValueError(f"source {name!r} is named twice: write {name}=FILE,FILE")
-        found[name] = [file for file in split(files, ",") if file]
+        found[name] = [recording(file) for file in split(files, ",") if file]
     return found
+
+
+def recording(word: str) -> Any:
+    """Return what a word stands for: the path in it, a `Clip` of FILE@START-STOP, a `Together` of FILE&FILE.
+
+    A file of that very name comes first. The microphone, `mic:SECONDS`, stays as it is.
+
+    Raises
+    ------
+    ValueError
+        If a stretch makes no sense, or the microphone is to sound together with something.
+    """
+    from rtnmf.audio.names import split
+
+    parts = [_clip(part) for part in split(word, "&")]
+    if len(parts) == 1:
+        return parts[0]
+    from rtnmf.learning.clips import Together
+
+    for part in parts:
+        if isinstance(part, str) and microphone_s(part) is not None:
+            raise ValueError(f"{word!r}: {part} cannot sound together with other sounds: record it first")
+        if not part:
+            raise ValueError(f"{word!r}: there is no file on one side of a &: write 'FILE&FILE'")
+    return Together(*parts)
+
+
+def _clip(word: str) -> Any:
+    """Return the path in a word, or a `Clip` where stretches follow it: FILE@START-STOP[@START-STOP...]."""
+    path, stretches = word, list[Any]()
+    while not (Path(path).exists() or path.startswith("mic:")) and "@" in path:
+        path, _, text = path.rpartition("@")
+        found = _STRETCH.fullmatch(text)
+        if found is None or text == "-":
+            if Path(word.partition("@")[0]).exists():
+                raise ValueError(f"{word!r}: {text!r} is no stretch: write FILE@12.5-15.5, FILE@1:05-1:20 or FILE@90-")
+            return word
+        stretches.insert(0, (_seconds(*found.groups()[1:4]) or 0.0, _seconds(*found.groups()[5:8])))
+    if not stretches:
+        return word
+    from rtnmf.learning.clips import Clip
+
+    return Clip(path, *stretches)
+
+
+def _seconds(hours: str | None, minutes: str | None, seconds: str | None) -> float | None:
+    return None if seconds is None else 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(seconds)
 
 
 def microphone_s(word: str) -> float | None:

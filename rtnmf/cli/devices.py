@@ -32,7 +32,7 @@ def run(_: argparse.Namespace) -> None:
     if not found:
         raise ValueError("there is no sound device: see what is missing with: rtnmf doctor")
     table = Table(box=None, pad_edge=False)
-    for column in ("no.", "device", "by", "default", "in", "out", "prefers Hz"):
+    for column in ("no.", "device", "through", "default", "in", "out", "prefers Hz"):
         table.add_column(column, justify="right" if column in ("no.", "in", "out", "prefers Hz") else "left")
     table.add_column("takes Hz", overflow="fold")
     for number, device in enumerate(found):

@@ -30,8 +30,8 @@ def run(_: argparse.Namespace) -> None:
             print(f"     -> {finding.remedy}")
     missing = [finding.what for finding in findings if finding.is_needed and not finding.is_well]
     if missing:
-        raise ValueError(f"nothing can sound yet, missing: {', '.join(missing)}")
-    print("rtnmf live can sound here; try: rtnmf live speech+keyboard")
+        raise ValueError(f"live sound does not work here yet; what is missing: {', '.join(missing)}")
+    print("live sound should work here; try: rtnmf live speech+keyboard")
 
 
 def _verdict(finding: Finding) -> str:

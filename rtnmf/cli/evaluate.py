@@ -120,7 +120,7 @@ def _print_results(results: list[CaseResult]) -> None:
         for i, (source, row) in enumerate(zip(case.sources, figures, strict=True)):
             table.add_row("" if i else case.id, source, *(f"{value:.1f}" for value in row))
     Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False).print(table)
-    print(", ".join(f"{name}: {text}" for name, text in _summary_lines(results).items()))
+    print(*(f"{name}: {text}" for name, text in _summary_lines(results).items()), sep="\n")
 
 
 def _summary_lines(results: list[CaseResult]) -> dict[str, str]:
@@ -130,10 +130,10 @@ def _summary_lines(results: list[CaseResult]) -> dict[str, str]:
     return {
         "Cases": f"{s['cases']}",
         "SI-SDR gained, mean": f"{s['mean_improvement_db']:.2f} dB",
-        "median": f"{s['median_improvement_db']:.2f} dB",
-        "least": f"{s['least_improvement_db']:.2f} dB",
-        "ideal ratio mask, mean": f"{s['mean_bound_db']:.2f} dB",
-        "stems that got worse": f"{100 * s['share_of_stems_worse']:.0f} %",
+        "SI-SDR gained, median": f"{s['median_improvement_db']:.2f} dB",
+        "SI-SDR gained, least": f"{s['least_improvement_db']:.2f} dB",
+        "The ideal ratio mask gains, mean": f"{s['mean_bound_db']:.2f} dB",
+        "Stems that got worse": f"{100 * s['share_of_stems_worse']:.0f} %",
     }
 
 

@@ -19,6 +19,8 @@ SUMMARY = "learn a dictionary from recordings of each sound"
 EXAMPLES = """examples:
   rtnmf learn voice=me.wav,me2.wav fan=fan.wav -o desk.safetensors
   rtnmf learn voice=me.wav fan=fan.wav -o quick.safetensors --latency-ms 3
+  rtnmf learn voice=episode.m4a@12.5-15.5@1:20-1:31 music=theme.mp3 -o show.safetensors
+  rtnmf learn drums=drums.wav 'rest=bass.wav&keys.wav' -o song.safetensors
   rtnmf learn clip.wav -o clip.safetensors --components 3       blind: each component is a source
   rtnmf learn voice=mic:10 fan=mic:10 -o desk.safetensors       ten seconds each from the microphone"""
 
@@ -26,7 +28,10 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     whole, option = arguments.whole, arguments.option
-    text = "a source and its recordings, each a FILE or mic:SECONDS; a single FILE is learned blind"
+    text = (
+        "a source and its recordings, each a FILE, stretches of one (FILE@START-STOP, in seconds or as 1:02.5), several"
+        " that sound together ('FILE&FILE'), or mic:SECONDS; a single FILE is learned blind"
+    )
     parser.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help=text)
     parser.set_defaults(further="recordings")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
@@ -76,7 +81,7 @@ def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
 
 def _write_report(options: argparse.Namespace, dictionary: Dictionary, recordings: Any) -> None:
     """Write the page of a dictionary, with the clip that it was learned from when that was one."""
-    x, facts = pages.shown(recordings, dictionary.sample_rate) if isinstance(recordings, str) else (None, {})
+    x, facts = pages.shown(recordings, dictionary.sample_rate) if not isinstance(recordings, dict) else (None, {})
     pages.write_report(options.report, Path(options.output).name, dictionary, x, facts, overwrite=options.overwrite)
 
 

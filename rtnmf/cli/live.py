@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_device(parser, "--output", "output device")
     text = "sources to hear (default: the first; all with --gain, and with stems)"
     parser.add_argument("--solo", nargs="+", metavar="NAME", help=text)
-    arguments.add_gain(parser, "gains in dB; sources not mentioned: 0")
+    arguments.add_gain(parser, "gains in dB (default: 0)")
     option(parser, "--channels", "n_channels", whole(1), "N", "channels of the input and of each output (default: 1)")
     text = "one mix (default), a pair of output channels per source, or a single channel per source"
     parser.add_argument("--outputs", choices=["mix", "stems", "mono-stems"], help=text)
@@ -106,7 +106,10 @@ def _announce(live: Live, name: str, learned: Dictionary) -> None:
     print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
     print(f"output channels: {', '.join(f'{what} {_channels(numbers)}' for what, numbers in live.routes.items())}")
     print(f"you hear: {_heard(live.mixer)}")
-    print(f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, and the device's blocks", flush=True)
+    print(
+        f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, plus the blocks of the device",
+        flush=True,
+    )
 
 
 def _note_on_rate(live: Live, name: str, learned: Dictionary) -> str:

@@ -47,7 +47,7 @@ _EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 2 after an error, 130 after Ctrl-C; without one, show the help.
+    """Run a command and return its exit code: 0, 2 after an error or without a command, 130 after Ctrl-C.
 
     Parameters
     ----------
@@ -62,7 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags: dict[str, str] = {}
     with _ended_like_ctrl_c():
         try:
-            options = _parsed(_parser(), sys.argv[1:] if arguments is None else arguments)
+            words = sys.argv[1:] if arguments is None else arguments
+            if not words:
+                _parser(words).print_help(sys.stderr)
+                return 2
+            options = _parsed(_parser(words), words)
             flags = options.flags
             with _notes(flags):
                 options.run(options)
@@ -85,9 +89,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     """Parse a line; words that follow options are added to those before, where a command takes any number of them."""
-    if not words:
-        parser.print_help()
-        raise SystemExit(0)
     options, left = parser.parse_known_args(words)
     unknown = [word for word in left if word.startswith("-") and word != "-"]
     if unknown or (left and options.further is None):
@@ -103,17 +104,17 @@ def _guess(words: Sequence[str], known: Iterable[str]) -> str:
     return f": did you mean {found[0]}?" if found else ""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     description = "Teach a computer sounds from a few seconds of audio, then separate them."
     parser = argparse.ArgumentParser("rtnmf", **_texts(description, _EXAMPLES))
-    parser.error = _usage_error("rtnmf")  # type: ignore[assignment,method-assign]
+    parser.error = _usage_error(parser, words)  # type: ignore[assignment,method-assign]
     parser.add_argument("--version", action=_Version)
     parser.add_argument("--print-completion", action=PrintCompletion)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         command = importlib.import_module(f"rtnmf.cli.{name}")
         sub = subparsers.add_parser(name, help=command.SUMMARY, **_texts(command.SUMMARY, command.EXAMPLES))
-        sub.error = _usage_error(sub.prog)  # type: ignore[assignment,method-assign]  # one line
+        sub.error = _usage_error(sub, words)  # type: ignore[assignment,method-assign]  # one line
         sub.set_defaults(run=command.run, flags={}, further=None, fail=sub.error)
         command.add_arguments(sub)
         sub.set_defaults(known=list(sub._option_string_actions))
@@ -129,12 +130,16 @@ def _texts(description: str, examples: str) -> dict[str, Any]:
     }
 
 
-def _usage_error(prog: str) -> Callable[[str], NoReturn]:
+def _usage_error(parser: argparse.ArgumentParser, words: Sequence[str]) -> Callable[[str], NoReturn]:
     def fail(message: str) -> NoReturn:
+        several = [flag for action in parser._actions if action.nargs == "+" for flag in action.option_strings]
+        taken = " and ".join(flag for flag in several if flag in words)
+        if "required" in message and taken:
+            message = f"{message}: write them before {taken}, which takes all words that follow"
         unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
         if unknown:
             message = f"there is no command {unknown[1]!r}{_guess([unknown[1]], COMMANDS)}"
-        print(f"rtnmf: {message}{'' if message.endswith('?') else f': see {prog} --help'}", file=sys.stderr)
+        print(f"rtnmf: {message}{'' if message.endswith('?') else f': see {parser.prog} --help'}", file=sys.stderr)
         raise SystemExit(2)
 
     return fail

@@ -30,9 +30,13 @@ def asked_for(recordings: Any) -> bool:
     ValueError
         If one begins like that and has no such number.
     """
-    lists = [[recordings]] if isinstance(recordings, str) else recordings.values()
-    seconds = [microphone_s(word) for word in itertools.chain(*lists)]
+    lists = recordings.values() if isinstance(recordings, dict) else [[recordings]]
+    seconds = [_seconds(word) for word in itertools.chain(*lists)]
     return any(seconds)
+
+
+def _seconds(recording: Any) -> float | None:
+    return microphone_s(recording) if isinstance(recording, str) else None
 
 
 def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_channels: int) -> Any:
@@ -40,7 +44,7 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
 
     Parameters
     ----------
-    recordings : {source: list of str}, or str
+    recordings : {source: list of recordings}, or a recording
         As `arguments.recordings` returns them, checked by `asked_for`.
     beside : path
         The names of the files begin like it; they replace none.
@@ -55,12 +59,12 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
     """
     from rtnmf.audio import files
 
-    if isinstance(recordings, str):
+    if not isinstance(recordings, dict):
         return recorded({"clip": [recordings]}, beside, device=device, n_channels=n_channels)["clip"][0]
     names = dict(zip(recordings, files.safe_names(list(recordings)), strict=True))
 
-    def path_of(source: str, word: str) -> str:
-        seconds = microphone_s(word)
+    def path_of(source: str, word: Any) -> Any:
+        seconds = _seconds(word)
         return word if seconds is None else _recorded(source, seconds, f"{beside}-{names[source]}", device, n_channels)
 
     return {source: [path_of(source, word) for word in words] for source, words in recordings.items()}
@@ -73,6 +77,8 @@ def _recorded(source: str, seconds: float, beside: str, device: str | int | None
 
     with Microphone(device, n_channels) as microphone:
         x = _take(microphone, source, seconds)
+    if not x.any():
+        raise ValueError(f"{source}: the microphone gave nothing but silence: is it muted, or the wrong --input?")
     x = _without_silence(source, x, microphone.sample_rate)
     path = _free_path(beside)
     files.write(path, x, microphone.sample_rate, "FLOAT")
@@ -131,11 +137,9 @@ def trimmed(x: Any, sample_rate: int) -> Any:
 
 
 def _judge(source: str, x: Any) -> None:
-    """Say how loud a take is; warn of one that is not worth learning from, and refuse silence."""
+    """Say how loud a take is; warn of one that is not worth learning from."""
     import numpy as np
 
-    if not x.any():
-        raise ValueError(f"{source}: the microphone gave nothing but silence: is it muted, or the wrong --input?")
     n_clipped, level_db = int((np.abs(x) >= _FULL_SCALE).sum()), _level_db(x)
     print(f"{source}: mean level {level_db:.0f} dB, peak {20 * math.log10(np.abs(x).max()):.0f} dB")
     if n_clipped:

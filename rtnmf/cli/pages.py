@@ -12,6 +12,7 @@ from rtnmf.cli.progress_bar import progress_bar
 if TYPE_CHECKING:
     from rtnmf.audio.files import AudioReader
     from rtnmf.dictionary import Dictionary
+    from rtnmf.learning.clips import Clip, Together
 
 __all__ = ["SHOWN_S", "check_dictionary", "check_page", "mix", "shown", "write_page", "write_report"]
 
@@ -54,7 +55,7 @@ def write_page(path: str, page: str, *, overwrite: bool = False) -> None:
 
 
 def mix(
-    path: str | AudioReader, name: str, seconds: float = SHOWN_S, *, strict: bool = False
+    path: str | AudioReader, name: str, seconds: float = SHOWN_S, start_s: float = 0.0, *, strict: bool = False
 ) -> tuple[Dictionary, Any, dict[str, str]]:
     """Return a dictionary at the sample rate of a mixture, and what `shown` gives of this."""
     from rtnmf.audio import files
@@ -62,17 +63,38 @@ def mix(
 
     with files.opened(path, strict=strict) as reader:
         dictionary = load(name, reader.sample_rate)
-        return dictionary, *shown(reader, dictionary.sample_rate, seconds)
+        return dictionary, *shown(reader, dictionary.sample_rate, seconds, start_s)
 
 
-def shown(clip: str | AudioReader, sample_rate: int, seconds: float = SHOWN_S) -> tuple[Any, dict[str, str]]:
-    """Return the beginning of a clip as samples, and what to say of it when there is more."""
+def shown(
+    clip: str | AudioReader | Clip | Together, sample_rate: int, seconds: float = SHOWN_S, start_s: float = 0.0
+) -> tuple[Any, dict[str, str]]:
+    """Return a part of a recording as samples, and what to say of it where that is not all."""
     from rtnmf.audio import files
 
+    if not isinstance(clip, (str, files.AudioReader)):
+        return _beginning(clip, sample_rate, seconds)
     with files.opened(clip) as reader:
-        x, _ = files.read(reader, sample_rate, seconds)
-        rest = next(reader.blocks(1, int(seconds * reader.sample_rate)), None)
+        x, _ = files.read(reader, sample_rate, seconds, start_s=start_s)
+        rest = next(reader.blocks(1, int((start_s + seconds) * reader.sample_rate)), None)
+    if start_s:
+        return x, {"Shown": f"{len(x) / sample_rate:.3g} s from {start_s:g} s on"}
     return x, {} if rest is None else {"Shown": f"the first {seconds:g} s"}
+
+
+def _beginning(clip: Clip | Together, sample_rate: int, seconds: float) -> tuple[Any, dict[str, str]]:
+    import numpy as np
+
+    from rtnmf.learning import clips
+
+    blocks, n, most = [], 0, int(seconds * sample_rate)
+    with clips.opened(clip, sample_rate) as sound:
+        for block in sound.blocks:
+            blocks.append(block)
+            n += len(block)
+            if n > most:
+                break
+    return np.concatenate(blocks)[:most], {"Shown": f"the first {seconds:g} s"} if n > most else {}
 
 
 def write_report(

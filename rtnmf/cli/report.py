@@ -23,13 +23,14 @@ EXAMPLES = """examples:
   rtnmf report desk.safetensors -o report.html                  a dictionary by itself"""
 
 _LEARNING = ("n_components", "n_iter", "sample_rate", "seed", "n_fft", "hop_length")
+_SHOWING = ("seconds", "start_s", "truth")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     whole, option = arguments.whole, arguments.option
-    text = "an audio file, a dictionary, or both"
-    parser.add_argument("inputs", nargs="+", metavar="CLIP | MIX DICT | DICT", help=text)
+    text = "a recording, a dictionary, or a recording and the dictionary to separate it with"
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help=text)
     parser.set_defaults(further="inputs")
     text = "page to write (default: report.html, or report-2.html and so on if there is one)"
     parser.add_argument("-o", "--output", metavar="FILE", help=text)
@@ -42,8 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate to learn at (default: the clip's)")
     option(parser, "--window", "n_fft", whole(1), "SAMPLES", "window to learn with (default: 43 to 85 ms)")
     option(parser, "--hop", "hop_length", whole(1), "SAMPLES", "hop to learn with (default: a quarter of the window)")
-    text = f"how much of the recording to show, from its start (default: {pages.SHOWN_S:g})"
+    text = f"how much of the recording to show (default: {pages.SHOWN_S:g} s)"
     option(parser, "--seconds", "seconds", arguments.positive("seconds"), "S", text)
+    text = "where in the recording to begin to show, in seconds or as 1:02.5 (default: its start)"
+    option(parser, "--start", "start_s", arguments.time_s, "TIME", text)
     text = "frequency axis of the pictures: logarithmic in Hz (default), mel scale, or notes"
     parser.add_argument("--axis", choices=["hz", "mel", "note"], default="hz", help=text)
     parser.add_argument("--truth", nargs="+", metavar="NAME=FILE", help="true stems, to state the SI-SDR")
@@ -56,9 +59,7 @@ def run(options: argparse.Namespace) -> None:
     options.output = options.output or ("report.html" if options.overwrite else str(free_path("report.html")))
     pages.check_page(options.output, overwrite=options.overwrite)
     if len(options.inputs) > 2:
-        raise ValueError(
-            f"{len(options.inputs)} inputs are too many: give a clip, a dictionary, or a mix and a dictionary"
-        )
+        raise ValueError(f"{len(options.inputs)} inputs are too many: give a recording, a dictionary, or one of each")
     if len(options.inputs) == 2:
         name, words = arguments.dictionary_among(options.inputs)
         _report_mix(options, words[0], name)
@@ -74,24 +75,27 @@ def _is_dictionary(name: str) -> bool:
 
 def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
     arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
-    dictionary, x, facts = pages.mix(mix, name, options.seconds or pages.SHOWN_S, strict=options.strict)
-    truth = _truth(options.truth or [], dictionary, x)
+    dictionary, x, facts = pages.mix(mix, name, *_part(options), strict=options.strict)
+    truth = _truth(options.truth or [], dictionary, x, options.start_s or 0.0)
     _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))
 
 
 def _report_dictionary(options: argparse.Namespace, name: str) -> None:
     from rtnmf.dictionary import load
 
-    arguments.refuse(options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "truth")
+    arguments.refuse(
+        options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "start_s", "truth"
+    )
     _write(options, name, load(name))
 
 
 def _report_clip(options: argparse.Namespace, clip: str) -> None:
     arguments.refuse(options, "needs a mix and a dictionary", "truth")
+    _check_start(options, clip)
     began = time.perf_counter()
     dictionary = _learned(options, clip)
     learned = {"Time to learn": f"{time.perf_counter() - began:.1f} s"}
-    x, facts = pages.shown(clip, dictionary.sample_rate, options.seconds or pages.SHOWN_S)
+    x, facts = pages.shown(clip, dictionary.sample_rate, *_part(options))
     _write(options, Path(clip).name, dictionary, x, facts | learned)
 
 
@@ -117,7 +121,19 @@ def _window(options: argparse.Namespace) -> STFT | None:
     return options.n_fft and STFT(options.n_fft, options.hop_length or max(1, options.n_fft // 4))
 
 
-def _truth(words: list[str], dictionary: Dictionary, x: Any) -> dict[str, Any]:
+def _check_start(options: argparse.Namespace, clip: str) -> None:
+    from rtnmf.learning.clips import Clip, check_files
+
+    if options.start_s:
+        check_files(Clip(clip, (options.start_s, None)))
+
+
+def _part(options: argparse.Namespace) -> tuple[float, float]:
+    """Return how many seconds to show, and from where."""
+    return options.seconds or pages.SHOWN_S, options.start_s or 0.0
+
+
+def _truth(words: list[str], dictionary: Dictionary, x: Any, start_s: float) -> dict[str, Any]:
     """Return {source: true stem of the shown clip} of words NAME=FILE."""
     from rtnmf.audio import files
 
@@ -128,7 +144,7 @@ def _truth(words: list[str], dictionary: Dictionary, x: Any) -> dict[str, Any]:
             raise ValueError(
                 f"{word!r} is not a true stem: write NAME=FILE with one of {', '.join(dictionary.sources)}"
             )
-        stem, _ = files.read(path, dictionary.sample_rate)
+        stem, _ = files.read(path, dictionary.sample_rate, start_s=start_s)
         if len(stem) < len(x) or stem.shape[1] != x.shape[1]:
             raise ValueError(f"{path}: has shape {stem.shape}, the recording {x.shape}: expected a stem of it")
         truth[name] = stem[: len(x)]

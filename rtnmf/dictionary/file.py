@@ -79,7 +79,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], Tensors]:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in list(file.keys())[:4]}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
         reason = ascii(str(error)[:200])[1:-1] or type(error).__name__
-        raise ValueError(f"{path}: not a dictionary, or a damaged one ({reason}): learn it again") from error
+        raise ValueError(
+            f"{path}: not a dictionary, or a damaged one ({reason}): expected a file that rtnmf learned or saved"
+        ) from error
 
 
 def parts_of(metadata: Mapping[str, str], tensors: Tensors) -> dict[str, Any]:

@@ -111,8 +111,7 @@ class Dictionary:
         return hash(self._content())
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
-        fresh = replace(self.stft)  # its cached windows would be writeable in the copy
-        return _made, ({**self._parts(), "stft": fresh},)
+        return _made, (self._parts(),)
 
     def __add__(self, other: Dictionary) -> Dictionary:
         return self.merge(other) if isinstance(other, Dictionary) else NotImplemented
@@ -184,10 +183,7 @@ class Dictionary:
         for name, n_same in Counter(renamed.values()).items():
             if n_same > 1:
                 same = [source for source in renamed if renamed[source] == name]
-                raise ValueError(
-                    f"sources {' and '.join(same)} would both be named {name!r}: give each its own name,"
-                    " or make one of them with .regroup()"
-                )
+                raise ValueError(f"sources {' and '.join(same)} would both be named {name!r}: give each its own name")
         curves = {renamed.get(source, source): curve for source, curve in self.divergences.items()}
         return replace(self, labels=labels, divergences=curves)
 
@@ -231,7 +227,10 @@ class Dictionary:
         merged = (self, *others)
         for name, n_same in Counter(source for part in merged for source in part.sources).items():
             if n_same > 1:
-                raise ValueError(f"source {name!r} is in more than one of the dictionaries: use .rename() on one first")
+                raise ValueError(
+                    f"source {name!r} is in more than one of the dictionaries: leave one out, or rename it in one of"
+                    " them with Dictionary.rename"
+                )
         return replace(
             self.untrained(),
             components=np.hstack([part.components for part in merged]),

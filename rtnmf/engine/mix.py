@@ -76,7 +76,8 @@ class Mix:
         dry : array, shape (n_samples, n_channels)
             As `align` returned it for the same block.
         """
-        self._turn()
+        if len(dry):
+            self._turn()
         outputs = np.zeros((len(self._target), *dry.shape), np.float32)
         mix(stems, dry, self._target, self._slopes, self._left, outputs)
         self._left = max(0, self._left - len(dry))

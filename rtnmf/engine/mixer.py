@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.checks import check_number
+from rtnmf.dictionary.parts import strings
+
 __all__ = ["Mixer"]
 
 Array = NDArray[np.float32]
@@ -40,8 +43,8 @@ class Mixer:
 
     Raises
     ------
-    ValueError
-        If a source is unknown or a value is out of its range.
+    TypeError, ValueError
+        If a source is unknown or given twice, or a value is out of its range.
     """
 
     sources: tuple[str, ...]
@@ -52,14 +55,21 @@ class Mixer:
     wet: float = 1.0
 
     def __post_init__(self) -> None:
-        self._keep(sources=tuple(self.sources), soloed=tuple(self.soloed), muted=tuple(self.muted))
+        self._keep(**{name: strings(name, getattr(self, name)) for name in ("sources", "soloed", "muted")})
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError(f"sources are {self.sources}, expected different names")
+        if not isinstance(self.gains, Mapping):
+            raise TypeError(f"gains are {self.gains!r:.80}, expected {{source: gain}}")
         self._check_sources([*self.gains, *self.soloed, *self.muted])
-        gains = {source: float(self.gains.get(source, 1.0)) for source in self.sources}
+        gains = {s: check_number(f"the gain of {s!r}", self.gains.get(s, 1.0)) for s in self.sources}
         if not all(abs(gain) <= _HIGHEST_GAIN for gain in gains.values()):  # NaN is not
             raise ValueError(f"gains are {gains}, expected numbers such as 0, 0.5 or 1, at most {_HIGHEST_GAIN:g}")
-        if not 0 <= self.wet <= 1:
+        wet = check_number("wet", self.wet)
+        if not 0 <= wet <= 1:
             raise ValueError(f"wet is {self.wet}, expected 0 to 1")
-        self._keep(gains=MappingProxyType(gains), bypass=bool(self.bypass), wet=float(self.wet))
+        if not isinstance(self.bypass, (bool, np.bool_)):
+            raise TypeError(f"bypass is {self.bypass!r:.80}, expected True or False")
+        self._keep(gains=MappingProxyType(gains), bypass=bool(self.bypass), wet=wet)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Mixer, (self.sources, dict(self.gains), self.soloed, self.muted, self.bypass, self.wet)

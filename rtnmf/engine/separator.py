@@ -11,16 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.checks import check_channels, check_whole
+from rtnmf.checks import check_channels, check_number, check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.mix import Mix
 from rtnmf.engine.mixer import Mixer
 from rtnmf.frames.masks import MASK_POWER
+from rtnmf.frames.model import MOST_UPDATES
 from rtnmf.kernels import hop, updates
 
 __all__ = ["Separator", "separate", "usable"]
 
 Array = NDArray[np.float32]
+
+_HIGHEST_POWER = 1e6
 
 
 class Separator:
@@ -75,12 +78,14 @@ class Separator:
     ) -> None:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
-        if not mask_power > 0 or not np.isfinite(mask_power):
-            raise ValueError(f"mask_power is {mask_power}, expected a positive number")
+        if not 0 < check_number("mask_power", mask_power) <= _HIGHEST_POWER:
+            raise ValueError(f"mask_power is {mask_power}, expected a positive number, at most a million")
         self.n_channels = check_channels(n_channels)
         self.dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
         self.sources = self.dictionary.sources
         self.n_iter = self.dictionary.model.used_updates(n_iter, is_trained=self.dictionary.is_trained)
+        if gains is None and len(self.sources) == 1:
+            gains = [[1]]  # a mixer may be set later, and will need the input from before
         self._mix = None if gains is None else self._mixing(self._weights(gains))
         self._plan = _plan(self.dictionary, mask_power)
         self._stream = hop.started(self._plan, n_channels)
@@ -104,7 +109,7 @@ class Separator:
 
     @n_iter.setter
     def n_iter(self, n_iter: int) -> None:
-        self._n_iter = check_whole("n_iter", n_iter, 1)
+        self._n_iter = check_whole("n_iter", n_iter, 1, MOST_UPDATES)
 
     @property
     def activations(self) -> Array:
@@ -202,7 +207,7 @@ class Separator:
             if gains.sources != self.sources:
                 raise ValueError(f"the mixer is for {gains.sources}, expected the sources {self.sources}")
             return gains.weights[None]
-        checked = np.array(gains, np.float32)
+        checked = _numbers(gains)
         if checked.ndim != 2 or not len(checked) or checked.shape[1] != len(self.sources):
             raise ValueError(f"gains have shape {checked.shape}, expected (n_outputs, {len(self.sources)})")
         if not np.isfinite(checked).all():
@@ -239,6 +244,17 @@ def usable(samples: NDArray[np.floating]) -> Array:
     return np.where(np.abs(single) < hop.LOUDEST, single, np.float32(0))
 
 
+def _numbers(gains: ArrayLike) -> Array:
+    try:
+        given = np.asarray(gains)
+    except ValueError as error:
+        raise ValueError(f"gains are {gains!r:.80}, expected rows of the same length") from error
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"gains are of type {given.dtype}, expected real numbers such as 0, 0.5 or 1")
+    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
+        return given.astype(np.float32)
+
+
 def _plan(dictionary: Dictionary, mask_power: float) -> hop.Plan:
     """Return what the hop needs to know of a dictionary whose labels are grouped by source."""
     model, stft = dictionary.model, dictionary.stft
@@ -253,6 +269,7 @@ def _plan(dictionary: Dictionary, mask_power: float) -> hop.Plan:
         stft.hop_length,
         stft.analysis_window,
         stft.synthesis_window,
+        stft.trend(dictionary.sample_rate, model.audible_hz),
         W,
         updates.tiled(*mask_columns) if dictionary.is_trained else W,
         memory,

@@ -250,6 +250,8 @@ def _separators(
     TypeError, ValueError
         If none could be made, whatever the rate.
     """
+    if not isinstance(dictionary, (Dictionary, str, os.PathLike)):
+        raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
 
     @functools.cache
     def separator(sample_rate: int | None, n_channels: int) -> Separator:
@@ -301,7 +303,7 @@ def _written(
     )
     paths = outputs.free_paths(folder, names, kind.suffix, overwrite=overwrite)
     for path in paths.values():
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             if path.samefile(mix.path):
                 raise ValueError(f"{printable(path)}: is the mixture itself: choose another folder")
     written, form = list(paths.values()), (mix.sample_rate, mix.n_channels, kind.container, kind.subtype)

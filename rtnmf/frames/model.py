@@ -6,13 +6,19 @@ used with the same.
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
 
-from rtnmf.checks import check_whole
+from rtnmf.checks import check_number, check_whole
 
-__all__ = ["Model"]
+__all__ = ["MOST_UPDATES", "Model"]
+
+MOST_UPDATES = 1000
+"""Updates of a frame at most, wherever their number is given."""
+
+_HIGHEST_WEIGHT = 10.0  # a higher power of a share leaves the range of float32
+
+_HIGHEST_INAUDIBLE_HZ = 100.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,10 @@ class Model:
     reach : float
         Part of the mean level, above 0 and at most 1: bins that no source reaches follow the broadband mask.
     weights : (float, float)
-        Powers of the masks that the components and the trained columns propose, positive.
+        Powers of the masks that the components and the trained columns propose, above 0 and at most 10.
+    audible_hz : float
+        What is lower, such as a constant offset or rumble, is taken out of each frame before it is explained, and
+        given to all sources in equal parts; 0 leaves it in.
 
     Raises
     ------
@@ -56,20 +65,24 @@ class Model:
     memory: float = 0.9
     reach: float = 1e-4
     weights: tuple[float, float] = (0.45, 0.85)
+    audible_hz: float = 20.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "n_iter", check_whole("n_iter", self.n_iter, 1, 1000))
-        object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
-        if not 1 <= self.relaxation < 2:
+        object.__setattr__(self, "n_iter", check_whole("n_iter", self.n_iter, 1, MOST_UPDATES))
+        numbers = {
+            name: check_number(name, getattr(self, name)) for name in ("relaxation", "memory", "reach", "audible_hz")
+        }
+        if not 1 <= numbers["relaxation"] < 2:
             raise ValueError(f"relaxation is {self.relaxation}, expected from 1 to below 2")
-        if not 0 <= self.memory < 1:
+        if not 0 <= numbers["memory"] < 1:
             raise ValueError(f"memory is {self.memory}, expected from 0 to below 1")
-        if not 1e-12 <= self.reach <= 1:
+        if not 1e-12 <= numbers["reach"] <= 1:
             raise ValueError(f"reach is {self.reach}, expected from 1e-12 to 1")
-        if len(self.weights) != 2 or not all(0 < weight < math.inf for weight in self.weights):
-            raise ValueError(f"weights are {self.weights}, expected two positive numbers")
-        for name in ("relaxation", "memory", "reach"):  # so that equal models have equal hashes and files
-            object.__setattr__(self, name, float(getattr(self, name)))
+        if not 0 <= numbers["audible_hz"] <= _HIGHEST_INAUDIBLE_HZ:
+            raise ValueError(f"audible_hz is {self.audible_hz}, expected from 0 to {_HIGHEST_INAUDIBLE_HZ:g}")
+        for name, number in numbers.items():  # so that equal models have equal hashes and files
+            object.__setattr__(self, name, number)
+        object.__setattr__(self, "weights", _checked_weights(self.weights))
 
     def explanations(self, *, is_trained: bool) -> tuple[tuple[float, float], ...]:
         """Return memory and weight of each explanation of a frame: by the components, and by trained columns."""
@@ -84,10 +97,19 @@ class Model:
         """
         if n_iter is None:
             return self.n_iter
-        if is_trained and check_whole("n_iter", n_iter, 1) != self.n_iter:
+        if is_trained and check_whole("n_iter", n_iter, 1, MOST_UPDATES) != self.n_iter:
             warnings.warn(
                 f"the dictionary was trained for {self.n_iter} updates per frame and is used with {n_iter}:"
                 f" leave n_iter out to use {self.n_iter}",
                 stacklevel=3,
             )
         return n_iter
+
+
+def _checked_weights(weights: object) -> tuple[float, ...]:
+    if not isinstance(weights, (tuple, list)):
+        raise TypeError(f"weights are {weights!r:.80}, expected two positive numbers")
+    checked = tuple(check_number("a weight of the model", weight) for weight in weights)
+    if len(checked) != 2 or not all(0 < weight <= _HIGHEST_WEIGHT for weight in checked):
+        raise ValueError(f"weights are {checked}, expected two positive numbers, at most {_HIGHEST_WEIGHT:g}")
+    return checked

@@ -19,6 +19,7 @@ from rtnmf.checks import check_single, check_whole, whole_hz
 __all__ = ["STFT", "latency_samples"]
 
 _DEFAULT_WINDOW_S = 0.042
+_MOST_TERMS = 16
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class STFT:
                 f" to n_fft = {self.n_fft}: change latency or hop_length"
             )
 
+    def __getstate__(self) -> dict[str, int]:
+        # Without the cached windows, which would be writeable in the copy.
+        return {"n_fft": self.n_fft, "hop_length": self.hop_length, "latency": self.latency}
+
     @classmethod
     def default(
         cls, sample_rate: int, *, latency: int | Literal["low"] | None = None, latency_ms: float | None = None
@@ -98,6 +103,8 @@ class STFT:
         check_single(latency=latency, latency_ms=latency_ms)
         if latency == "low":
             latency = n_fft // 16
+        elif latency is not None:
+            latency = check_whole("latency", latency, 2)
         elif latency_ms is not None:
             latency = min(n_fft, latency_samples(latency_ms, rate))
         return cls(n_fft, max(1, min(n_fft, latency or n_fft) // 4), latency=latency)  # type: ignore[arg-type]
@@ -123,7 +130,32 @@ class STFT:
         window = np.divide(product, analysis, out=np.zeros_like(product), where=product > 0)
         return _readonly(window / _overlap_added(product, self.hop_length))
 
-    def forward(self, x: NDArray[np.floating], hop_length: int | None = None) -> NDArray[np.complex64]:
+    def trend(self, sample_rate: int, audible_hz: float) -> NDArray[np.float32]:
+        """Return an orthonormal basis of what a windowed frame can hold below a frequency: a polynomial trend.
+
+        A frame of `T` seconds gets `2 audible_hz T` terms, rounded, at most 16, such as a straight line for 20 Hz in 46
+        ms: that holds 98 % of a tone of 10 Hz, 75 % of 20 Hz, 5 % of 40 Hz, and no bin is touched that is far above,
+        while lower bins set to 0 would leave what leaks from them.
+
+        Parameters
+        ----------
+        sample_rate : int
+            In Hz.
+        audible_hz : float
+
+        Returns
+        -------
+        array, shape (n_terms, n_fft)
+            With no term where the frame is too short to tell.
+        """
+        n_terms = min(_MOST_TERMS, round(2 * audible_hz * self.n_fft / sample_rate))
+        polynomials = np.polynomial.legendre.legvander(np.linspace(-1, 1, self.n_fft), n_terms)[:, :n_terms]
+        basis, _ = np.linalg.qr(polynomials * self.analysis_window[:, None])
+        return np.ascontiguousarray(basis.T, np.float32)
+
+    def forward(
+        self, x: NDArray[np.floating], hop_length: int | None = None, trend: NDArray[np.float32] | None = None
+    ) -> NDArray[np.complex64]:
         """Transform a signal.
 
         Parameters
@@ -132,6 +164,8 @@ class STFT:
             The signal; it is not changed.
         hop_length : int, optional
             From one frame to the next, None for the transform's own; frames at another cannot be inverted.
+        trend : array, shape (n_terms, n_fft), optional
+            A basis that is taken out of each windowed frame, as `trend` returns it.
 
         Returns
         -------
@@ -139,29 +173,36 @@ class STFT:
             As many frames as it takes for the inverse to return every sample,
             `(n_samples + latency - 1) // hop_length`, none for an empty signal.
         """
+        if np.iscomplexobj(x):
+            raise TypeError("x is complex, expected real samples: transform its real and its imaginary part each")
         x = np.asarray(x, np.float32)
         if x.ndim != 1:
             raise ValueError(f"x has shape {x.shape}, expected (n_samples,): transform one channel at a time")
-        hop_length = hop_length or self.hop_length
+        hop_length = self.hop_length if hop_length is None else check_whole("hop_length", hop_length, 1)
         n_frames = (len(x) + self.latency - 1) // hop_length if len(x) else 0
         padded = np.zeros(self.n_fft + max(len(x), n_frames * hop_length), np.float32)
         padded[self.n_fft : self.n_fft + len(x)] = x
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[hop_length::hop_length]
-        return self.transform(frames[:n_frames]).T
+        return self.transform(frames[:n_frames], trend).T
 
-    def transform(self, frames: NDArray[np.floating]) -> NDArray[np.complex64]:
+    def transform(self, frames: NDArray[np.float32], trend: NDArray[np.float32] | None = None) -> NDArray[np.complex64]:
         """Transform frames that are cut already.
 
         Parameters
         ----------
         frames : array, shape (n_frames, n_fft)
             Float32; not changed.
+        trend : array, shape (n_terms, n_fft), optional
+            As for `forward`.
 
         Returns
         -------
         array, shape (n_frames, n_bins)
         """
-        return _rfft(frames * self.analysis_window)
+        windowed = frames * self.analysis_window
+        if trend is not None:
+            windowed -= (windowed @ trend.T) @ trend
+        return _rfft(windowed)
 
     def inverse(self, spectrum: NDArray[np.complexfloating], n_samples: int) -> NDArray[np.float32]:
         """Transform back and overlap-add.
@@ -178,6 +219,7 @@ class STFT:
         array, shape (n_samples,)
             Equal to the signal up to rounding where the spectrum was not changed.
         """
+        check_whole("n_samples", n_samples, 0)
         if spectrum.ndim != 2 or spectrum.shape[0] != self.n_bins:
             raise ValueError(f"spectrum has shape {spectrum.shape}, expected ({self.n_bins}, n_frames)")
         tails = fft.irfft(spectrum.T, self.n_fft, axis=1)[:, -self.latency :] * self.synthesis_window

@@ -27,6 +27,7 @@ LOUDEST = np.float32(1e9)
 _TILE = np.uintp(TILE)
 _0 = np.uintp(0)
 _QUIETEST = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
+_FAINTEST = np.float32(1e-37)
 _ALONG = np.array([1])
 _N_REMEMBERED = 5
 
@@ -39,6 +40,8 @@ class Plan(NamedTuple):
     """Shape (n_fft,)."""
     synthesis_window: Array
     """Shape (latency,)."""
+    trend_basis: Array
+    """Basis of what is inaudibly low in a windowed frame, shape (n_terms, n_fft)."""
     W: Array
     """What finds the activations in each explanation: columns in tiles, those of a source side by side."""
     M: Array
@@ -71,6 +74,8 @@ class Stream(NamedTuple):
     """The sum of the magnitudes of the last frame, shape (1,)."""
     frames: Array
     """Shape (n_channels, n_fft)."""
+    trends: Array
+    """What was inaudibly low in the frames, shape (n_channels, n_fft)."""
     spectrum: Spectra
     """Shape (n_channels, n_bins)."""
     v: Array
@@ -100,6 +105,7 @@ def started(plan: Plan, n_channels: int) -> Stream:
         h=zeros(n_explanations, n_components),
         level=zeros(1),
         frames=zeros(n_channels, n_fft),
+        trends=zeros(n_channels, n_fft),
         spectrum=zeros(n_channels, 2 * n_bins).view(np.complex64),
         v=zeros(n_tiles * TILE),
         g=zeros(n_components),
@@ -118,12 +124,13 @@ def reset(stream: Stream) -> None:
 
 @compiled(inline=True)
 def analyse(plan: Plan, stream: Stream) -> None:
-    """Transform the last frame, and set v to the sum over the channels of its magnitudes, divided by its own sum."""
+    """Transform the last frame without its trend, and set v to the sum of its channels' magnitudes, normalised."""
     frames, spectrum, v = stream.frames, stream.spectrum, stream.v
     n_channels, n_fft = frames.shape
     for c in range(n_channels):
         for i in range(n_fft):
             frames[c, i] = stream.history[c, i] * plan.analysis_window[i]
+        detrend(frames[c], plan.trend_basis, stream.trends[c])
     r2c(frames, spectrum, _ALONG, True, 1.0, 1)
     v[:] = 0
     for c in range(n_channels):
@@ -131,6 +138,20 @@ def analyse(plan: Plan, stream: Stream) -> None:
             x = spectrum[c, b]
             v[b] += np.sqrt(x.real * x.real + x.imag * x.imag)
     stream.level[0] = normalise(v)
+
+
+@compiled(inline=True)
+def detrend(frame: Array, basis: Array, trend: Array) -> None:
+    """Move what a windowed frame holds of the basis into the trend."""
+    trend[:] = 0
+    for k in range(basis.shape[0]):
+        part = np.float32(0)
+        for i in range(frame.shape[0]):
+            part += basis[k, i] * frame[i]
+        for i in range(frame.shape[0]):
+            trend[i] += part * basis[k, i]
+    for i in range(frame.shape[0]):
+        frame[i] -= trend[i]
 
 
 @compiled(inline=True)
@@ -154,6 +175,8 @@ def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: 
                 r[:] = plan.reach / np.float32(n_bins) * h[e, begin:end].sum()
                 add_model(plan.M[e].reshape(-1), first, h[e], begin, end, r)
                 multiply(shares[s], r, plan.weights[e])
+        for i in range(_TILE):
+            shares[s, i] += _FAINTEST  # or explanations that contradict each other leave no share of a bin
     if plan.mask_power != 1:
         sharpen(shares, r, plan.mask_power)
     r[:] = 0
@@ -202,15 +225,20 @@ def weigh(shares: Array, begin: int, spectrum: Spectra, separated: Spectra) -> N
 
 @compiled(inline=True)
 def synthesise(plan: Plan, stream: Stream) -> None:
-    """Transform the stems back, and add the last `latency` samples of each to what is to go out."""
+    """Transform the stems back, and add the last `latency` samples of each to what is to go out.
+
+    All get the same part of what is inaudibly low: shares of it that changed from frame to frame would be heard.
+    """
     n_sources, n_channels, latency = stream.overlap.shape
     n_fft = stream.tails.shape[1]
+    even = np.float32(1) / np.float32(n_sources)
     c2r(stream.separated, stream.tails, _ALONG, False, 1.0 / n_fft, 1)
     for s in range(n_sources):
         for c in range(n_channels):
             overlap, tail = stream.overlap[s, c], stream.tails[s * n_channels + c, n_fft - latency :]
+            trend = stream.trends[c, n_fft - latency :]
             for i in range(latency):
-                overlap[i] += tail[i] * plan.synthesis_window[i]
+                overlap[i] += (tail[i] + even * trend[i]) * plan.synthesis_window[i]
 
 
 @compiled(inline=True)
@@ -224,6 +252,9 @@ def hop(plan: Plan, stream: Stream, n_iter: int) -> None:
         synthesise(plan, stream)
     else:
         stream.h[:] = 0
+        if stream.trends.any():
+            stream.separated[:] = 0
+            synthesise(plan, stream)
     advance(stream.history, plan.hop_length)
 
 

@@ -1,7 +1,7 @@
 """Discriminative training: columns that make good masks after the very updates that a stream does.
 
 Two sets of columns are trained, one for the updates and one for the masks, by gradient descent through the unrolled
-updates, on mixtures of single frames of the recordings. Arrays are float32 and frames-major: a component is a row of W
+updates, on mixtures of single frames of the sources. Arrays are float32 and frames-major: a component is a row of W
 (updates) and of M (masks).
 
 References
@@ -39,6 +39,7 @@ _RATE = 0.12  # of Adam, falling to 0 along a cosine
 _GAIN_DB = 10.0  # between the loudest and the softest of the levels that sources are mixed at
 _FILTER_DB = 6.0  # standard deviation of the random filters, so that other rooms and microphones do no harm
 _FILTER_POINTS = 8
+_JOINS = 0.3  # how probably one more of the different sounds of a source is heard at the same time
 _LEAST = 1e-9
 _FORGIVEN = 1e-3  # error, as a part of a source's energy, below which less gains nothing
 
@@ -58,7 +59,7 @@ class _Update(NamedTuple):
 def trained(
     components: Array,
     bounds: list[int],
-    recordings: list[Spectra],
+    recordings: list[list[Spectra]],
     *,
     model: Model,
     n_steps: int,
@@ -71,8 +72,9 @@ def trained(
     ----------
     components : array, shape (n_components, n_bins)
         The start; those of source i are the rows bounds[i] to bounds[i + 1].
-    recordings : list of complex arrays, shape (n_frames, n_bins)
-        Frames of each source, at a mean level of 1, silent ones included.
+    recordings : list of lists of complex arrays, shape (n_frames, n_bins)
+        Of each source, the frames of each of its different sounds, at a mean level of 1, silent ones included. The
+        sounds of a source are mixed with each other, one to several at a time.
     model : Model
         How the stream will explain a frame with these columns.
     n_steps : int
@@ -179,18 +181,40 @@ def _backward(
     return grad_W, grad_M
 
 
-def _mixtures(rng: np.random.Generator, recordings: list[Spectra]) -> tuple[Array, list[Array]]:
+def _mixtures(rng: np.random.Generator, recordings: list[list[Spectra]]) -> tuple[Array, list[Array]]:
     """Return magnitudes of mixtures of single frames, and of each source its phase-sensitive magnitudes in them."""
-    n_bins = recordings[0].shape[1]
+    n_bins = recordings[0][0].shape[1]
     sources = [np.empty((_MIXTURES * _FRAMES, n_bins), np.complex64) for _ in recordings]
     for i in range(_MIXTURES):
         rows = slice(i * _FRAMES, (i + 1) * _FRAMES)
-        for source, recording in zip(sources, recordings, strict=True):
-            source[rows] = recording[rng.integers(len(recording), size=_FRAMES)] * _filter(rng, n_bins)
+        for source, given in zip(sources, recordings, strict=True):
+            source[rows] = _drawn(rng, given)
     mixture = sum(sources[1:], start=sources[0])
     magnitudes = np.abs(mixture)
     direction = mixture.conj() / (magnitudes + np.float32(1e-20))
     return magnitudes, [(source * direction).real for source in sources]
+
+
+def _drawn(rng: np.random.Generator, sounds: list[Spectra]) -> Spectra:
+    """Return frames of a source; each is the sum of frames of one or more of its sounds."""
+    n_bins = sounds[0].shape[1]
+    if len(sounds) == 1:
+        return sounds[0][rng.integers(len(sounds[0]), size=_FRAMES)] * _filter(rng, n_bins)
+    frames = np.zeros((_FRAMES, n_bins), np.complex64)
+    for sound, is_heard in zip(sounds, _heard(rng, list(map(len, sounds))), strict=True):
+        if n_drawn := int(np.count_nonzero(is_heard)):
+            frames[is_heard] += sound[rng.integers(len(sound), size=n_drawn)] * _filter(rng, n_bins)
+    return frames
+
+
+def _heard(rng: np.random.Generator, lengths: list[int]) -> NDArray[np.bool_]:
+    """Return which sounds are heard in which frames, shape (n_sounds, _FRAMES).
+
+    One is, a longer one more often; then another one joins with the probability _JOINS, as long as there are more.
+    """
+    waits = rng.exponential(size=(_FRAMES, len(lengths))) / lengths
+    places = waits.argsort(axis=1).argsort(axis=1)
+    return (places < rng.geometric(1 - _JOINS, size=(_FRAMES, 1))).T
 
 
 def _filter(rng: np.random.Generator, n_bins: int) -> Array:

@@ -16,8 +16,10 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import discriminative
-from rtnmf.learning.recordings import Recording, common_rate, frames, listed, pipes_read
-from rtnmf.learning.recordings import description as title_of
+from rtnmf.learning.clips import Recording
+from rtnmf.learning.clips import description as title_of
+from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
+from rtnmf.nmf.factorisation import TOLERANCE
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -69,13 +71,16 @@ def learn(
     components start as averages of random frames, and half of each is the mean spectrum of the source. Two sources or
     more then get a second set of columns, by discriminative training on mixtures of the recordings. A single
     recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
+    Several recordings of a source are one sound where their mean spectra overlap by 70 % or more, like takes of a
+    voice; different sounds, like the stems of a song, are also mixed with each other in the training.
     Of long recordings, frames are left out evenly, so that the spectrogram does not grow with their length.
 
     Parameters
     ----------
     recordings : {source name: recording or list of recordings}, or a recording
-        A recording is an array, shape (n_samples,) or (n_samples, n_channels), the path of an audio file, or an
-        `AudioReader`.
+        A recording is an array, shape (n_samples,) or (n_samples, n_channels), the path of an audio file, an
+        `AudioReader`, stretches of a file, `Clip("episode.m4a", (12.5, 15.5), (20, None))`, or the sum of sounds that
+        sound together, `Together("bass.wav", "keys.wav")`.
     sample_rate : int, optional
         Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
         without it to the highest rate among them.
@@ -107,35 +112,28 @@ def learn(
     Raises
     ------
     TypeError, ValueError
-        Before anything is read, if a setting is out of its range or would be ignored. If there is nothing to learn
-        from: no source, no recording, one that is silent, too short or not finite.
+        Before anything is read, if a setting is out of its range or would be ignored. Before anything is learned, if a
+        file cannot be read or ends before a stretch of it. If there is nothing to learn from: no source, no
+        recording, one that is silent, too short or not finite.
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
-    check_single(stft=stft, latency=latency, latency_ms=latency_ms)
+    _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
     sources = listed(recordings)
     n_steps = _steps(n_steps, sources)
-    facts: dict[str, Any] = {"description": description, "licence": licence, "rtnmf_version": version()}
-    columns, spectra, divergences = [], [], {}
+    facts: dict[str, Any] = {"model": model, "description": description, "licence": licence, "divergences": {}}
+    facts |= {"rtnmf_version": version(), "learned_from": _titles(sources)}
+    columns, spectra = [], []
     with contextlib.ExitStack() as stack:
         sources = pipes_read(sources, stack, strict)
-        rate = common_rate([one for given in sources.values() for one in given], sample_rate)
+        rate = checked_rate(sources, sample_rate)
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         for name, given in sources.items():
-            read = frames(name, given, rate, stft, strict=strict)
-            W, divergences[name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
+            read = frames(name, given, rate, stft, model.audible_hz, strict=strict)
+            W, facts["divergences"][name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
             columns.append(W)
             spectra += [read.spectra] if n_steps else []
-    return Dictionary(
-        np.hstack(columns),
-        _labels(list(sources), columns),
-        stft,
-        rate,
-        **(_trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}),
-        model=model,
-        learned_from=tuple(title_of(name, one) for name, given in sources.items() for one in given),
-        divergences=divergences,
-        **facts,
-    )
+    facts |= _trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}
+    return Dictionary(np.hstack(columns), _labels(list(sources), columns), stft, rate, **facts)
 
 
 def _check_settings(seed: int, description: str, licence: str, **numbers: int | None) -> None:
@@ -145,6 +143,18 @@ def _check_settings(seed: int, description: str, licence: str, **numbers: int | 
     for name, value in numbers.items():
         if value is not None:
             check_whole(name, value, 1)
+
+
+def _check_types(model: object, progress: object, *, stft: object, **latencies: object) -> None:
+    check_single(stft=stft, **latencies)
+    if not isinstance(stft, STFT | None):
+        raise TypeError(f"stft is {stft!r:.80}, expected an STFT")
+    if not isinstance(model, Model):
+        raise TypeError(f"model is {model!r:.80}, expected a Model")
+    if progress is not None and not callable(progress):
+        raise TypeError(
+            f"progress is {progress!r:.80}, expected a function of a stage, the steps done and their number"
+        )
 
 
 def _steps(n_steps: int | None, sources: Mapping[str, object]) -> int:
@@ -158,6 +168,10 @@ def _steps(n_steps: int | None, sources: Mapping[str, object]) -> int:
             f"n_steps is {n_steps}, but the training needs two sources to tell apart: leave it out, or give another"
         )
     return 0
+
+
+def _titles(sources: Mapping[str, Sequence[Recording]]) -> tuple[str, ...]:
+    return tuple(title_of(name, recording) for name, given in sources.items() for recording in given)
 
 
 def _labels(names: list[str], columns: list[Array]) -> tuple[str, ...]:
@@ -206,7 +220,7 @@ def _blind_components(
         V,
         n,
         n_iter=N_ITER_BLIND if n_iter is None else n_iter,
-        tolerance=1e-4 if n_iter is None else 0,
+        tolerance=TOLERANCE if n_iter is None else 0,
         seed=seed,
         progress=_in_stage("components", progress),
     )
@@ -215,7 +229,7 @@ def _blind_components(
 
 def _trained(
     columns: list[Array],
-    spectra: list[NDArray[np.complex64]],
+    spectra: list[list[NDArray[np.complex64]]],
     model: Model,
     n_steps: int,
     seed: int,

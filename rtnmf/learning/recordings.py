@@ -6,25 +6,24 @@ import contextlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.audio.names import printable
-from rtnmf.checks import check_channels, check_source_name, whole_hz
+from rtnmf.checks import check_source_name, whole_hz
 from rtnmf.frames.stft import STFT
+from rtnmf.learning import clips
+from rtnmf.learning.clips import Clip, Recording, Together
 
-__all__ = ["Frames", "Recording", "common_rate", "description", "frames", "listed", "pipes_read"]
+__all__ = ["Frames", "checked_rate", "frames", "listed", "pipes_read"]
 
 Array = NDArray[np.float32]
-Recording = NDArray[np.floating] | str | os.PathLike[str] | files.AudioReader
 
 _SILENCE_DB = -60.0
-_BLOCK_LENGTH = 2**16
 _CHUNK = 256  # frames that are worked on at a time
+_ALIKE = 0.7  # most voices have more in common, most instruments less; see docs/separation.md
 _MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
 
 
@@ -33,8 +32,8 @@ class Frames(NamedTuple):
 
     magnitudes: Array
     """Of the frames that sound, summed over the channels, shape (n_bins, n_frames)."""
-    spectra: NDArray[np.complex64]
-    """Of all frames, each channel's one after the other, shape (n_frames, n_bins)."""
+    spectra: list[NDArray[np.complex64]]
+    """Of each different sound, all frames, each channel's one after the other, shape (n_frames, n_bins)."""
 
 
 def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording) -> dict[str, list[Recording]]:
@@ -43,7 +42,7 @@ def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording
     Raises
     ------
     TypeError, ValueError
-        If there is none, a source name is not usable, or something is neither an array nor a path.
+        If there is none, a source name is not usable, or something is no recording.
     """
     if not isinstance(recordings, Mapping):
         return {"": _listed("", recordings)}
@@ -59,26 +58,8 @@ def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording
     if not recordings:
         raise ValueError(f"source {name!r} has no recording, expected at least one")
     for i, recording in enumerate(recordings, 1):
-        if isinstance(recording, np.ndarray):
-            _check_array(_title(name, i), recording)
-        elif not isinstance(recording, (str, os.PathLike, files.AudioReader)):
-            raise TypeError(f"a recording of {name!r} is {type(recording).__name__}, expected an array or a path")
+        clips.check(_title(name, i), recording)
     return recordings
-
-
-def _check_array(title: str, recording: NDArray[Any]) -> None:
-    if recording.ndim not in (1, 2) or not np.issubdtype(recording.dtype, np.floating):
-        raise ValueError(
-            f"{title} is an array of {recording.dtype} of shape {recording.shape},"
-            " expected floats, (n_samples,) or (n_samples, n_channels)"
-        )
-    if recording.ndim == 2:
-        try:
-            check_channels(recording.shape[1])
-        except ValueError as error:
-            raise ValueError(f"{title} has shape {recording.shape}: {error}") from error
-    if not np.isfinite(recording).all():
-        raise ValueError(f"{title} holds samples that are NaN or infinite")
 
 
 def pipes_read(
@@ -87,6 +68,10 @@ def pipes_read(
     """Return the recordings with readers for those that can be opened only once, which the stack will close."""
 
     def reopenable(recording: Recording) -> Recording:
+        if isinstance(recording, Together):
+            return Together(*map(reopenable, recording.recordings))  # type: ignore[arg-type]
+        if isinstance(recording, Clip):
+            return Clip(reopenable(recording.path), *recording.stretches)  # type: ignore[arg-type]
         if isinstance(recording, (str, os.PathLike)) and files.is_pipe(recording):
             return stack.enter_context(files.AudioReader(recording, strict=strict))
         return recording
@@ -94,38 +79,56 @@ def pipes_read(
     return {name: [reopenable(recording) for recording in given] for name, given in sources.items()}
 
 
-def common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int:
-    """Return the rate to learn at: the one given, else the highest of the files.
+def checked_rate(sources: Mapping[str, Sequence[Recording]], sample_rate: int | None) -> int:
+    """Return the rate to learn at, the one given or else the highest of the files, once every file can be read.
 
     Raises
     ------
     TypeError, ValueError
-        If it is missing and a recording is an array, or a file cannot be read.
+        If the rate is missing and a recording is an array, or a file cannot be read.
     """
+    recordings = [recording for given in sources.values() for recording in given]
+    rate = _common_rate(recordings, sample_rate)
+    for recording in recordings:
+        clips.check_files(recording)
+    return rate
+
+
+def _common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> int:
     if sample_rate is not None:
         return whole_hz(sample_rate)
-    if any(isinstance(recording, np.ndarray) for recording in recordings):
+    parts = [part for recording in recordings for part in clips.parts(recording)]
+    if any(isinstance(part, np.ndarray) for part in parts):
         raise ValueError("sample_rate is missing: recordings given as arrays do not tell theirs, pass sample_rate=...")
     rates = {}
-    for path in recordings:
-        with files.opened(path) as reader:  # type: ignore[arg-type]
+    for part in parts:
+        with files.opened(part.path if isinstance(part, Clip) else part) as reader:
             rates[reader.name] = reader.sample_rate
     common = max(rates.values())
     for name, rate in rates.items():
         if rate < common:
             warnings.warn(
-                f"{name} ends at {rate // 2} Hz and the dictionary reaches {common // 2}: what this source has above"
-                f" goes to the others; learn at {min(rates.values())} Hz if that hurts",
-                stacklevel=3,
+                f"{name} has nothing above {rate // 2} Hz, but the dictionary reaches {common // 2} Hz: what its source"
+                f" has in between will go to the others; if that hurts, learn with sample_rate={min(rates.values())}",
+                stacklevel=4,
             )
     return common
 
 
-def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: STFT, *, strict: bool = False) -> Frames:
+def frames(
+    name: str,
+    recordings: Sequence[Recording],
+    sample_rate: int,
+    stft: STFT,
+    audible_hz: float,
+    *,
+    strict: bool = False,
+) -> Frames:
     """Return the frames of a source that are learned from, at most about 16384 of each channel, taken evenly.
 
     Each recording is brought to the same level; its silent frames, below -60 dB of its loudest one, are left out of
-    the magnitudes.
+    the magnitudes. Recordings that are alike count as one sound, and what is lower than `audible_hz`
+    for nothing, as in a stream.
 
     Raises
     ------
@@ -133,25 +136,47 @@ def frames(name: str, recordings: Sequence[Recording], sample_rate: int, stft: S
         If a recording is too short, silent, or cannot be read, or a file is damaged and `strict`.
     """
     n_most = max(1, _MOST_FRAMES // len(recordings))
-    parts = [_frames(_title(name, i), one, sample_rate, stft, n_most, strict) for i, one in enumerate(recordings, 1)]
+    trend = stft.trend(sample_rate, audible_hz)
+    parts = [
+        _frames(_title(name, i), one, sample_rate, stft, trend, n_most, strict) for i, one in enumerate(recordings, 1)
+    ]
     if len(parts) == 1:
         return parts[0]
-    return Frames(np.hstack([part.magnitudes for part in parts]), np.vstack([part.spectra for part in parts]))
+    sounds = [np.vstack([parts[i].spectra[0] for i in sound]) for sound in _sounds(parts)]
+    return Frames(np.hstack([part.magnitudes for part in parts]), sounds)
+
+
+def _sounds(parts: list[Frames]) -> list[list[int]]:
+    """Return which recordings are one sound: each joins the sound that it is most like, if it is alike.
+
+    Likeness is how much of two mean spectra overlaps, where each sums to 1.
+    """
+    means = [V.sum(axis=1) / V.sum() for V, _ in parts]
+    sounds: list[list[int]] = []
+    for i, mean in enumerate(means):
+        likeness = [np.minimum(mean, np.mean([means[j] for j in sound], axis=0)).sum() for sound in sounds]
+        if likeness and max(likeness) >= _ALIKE:
+            sounds[int(np.argmax(likeness))].append(i)
+        else:
+            sounds.append([i])
+    return sounds
 
 
 def _frames(
-    title: str, recording: Recording, sample_rate: int, stft: STFT, n_most: int, strict: bool = False
+    title: str, recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool = False
 ) -> Frames:
-    kept, n_samples = _kept(recording, sample_rate, stft, n_most, strict)
+    with clips.opened(recording, sample_rate, strict=strict) as sound:
+        blocks = clips.usable(clips.description(title, recording), sound.blocks)
+        kept, n_samples = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
     if n_samples < stft.n_fft:
         raise ValueError(
-            f"{description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
+            f"{clips.description(title, recording)} has {n_samples} samples, expected at least {stft.n_fft}"
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
     levels = np.concatenate([V.sum(axis=0) for V in _magnitudes(kept)])
     sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     if not sounding.any():
-        raise ValueError(f"{description(title, recording)} is silent: record it again, louder")
+        raise ValueError(f"{clips.description(title, recording)} is silent: record it again, louder")
     level = levels[sounding].mean()
     rows, done = np.empty((int(np.count_nonzero(sounding)), stft.n_bins), np.float32), 0
     for V, is_heard in zip(_magnitudes(kept), np.split(sounding, range(_CHUNK, len(sounding), _CHUNK)), strict=True):
@@ -159,7 +184,7 @@ def _frames(
         rows[done : done + n_heard] = V.T[is_heard] / level
         done += n_heard
     kept *= np.float32(len(kept) / level)
-    return Frames(rows.T, kept.reshape(-1, stft.n_bins))
+    return Frames(rows.T, [kept.reshape(-1, stft.n_bins)])
 
 
 def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:
@@ -168,34 +193,18 @@ def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:
         yield np.sum([np.abs(channel.T) for channel in spectra[:, start : start + _CHUNK]], axis=0)
 
 
-def _kept(
-    recording: Recording, sample_rate: int, stft: STFT, n_most: int, strict: bool
-) -> tuple[NDArray[np.complex64], int]:
-    """Return the spectra that are learned from, shape (n_channels, n_frames, n_bins), and the length of the recording.
-
-    A recording of known length gives about `n_most` frames at the most; of any other, every second frame is dropped
-    whenever there are more, so that at least half as many are left.
-    """
-    if isinstance(recording, np.ndarray):
-        x = np.atleast_2d(recording.T).T
-        parts = (x[start : start + _BLOCK_LENGTH].astype(np.float32) for start in range(0, len(x), _BLOCK_LENGTH))
-        return _thinned(parts, len(x), x.shape[1], stft, n_most)
-    with files.opened(recording, strict=strict) as reader:
-        n_stated = round((reader.n_samples or 0) * sample_rate / reader.sample_rate)
-        blocks = files.resampled(reader.blocks(_BLOCK_LENGTH), reader.sample_rate, sample_rate, reader.n_channels)
-        kept = _thinned(blocks, n_stated, reader.n_channels, stft, n_most)
-        reader.warn(stacklevel=6)
-    return kept
-
-
 def _thinned(
-    blocks: Iterator[Array], n_stated: int, n_channels: int, stft: STFT, n_most: int
+    blocks: Iterator[Array], n_stated: int, n_channels: int, stft: STFT, trend: Array, n_most: int
 ) -> tuple[NDArray[np.complex64], int]:
-    """Return frames of a stream, taken evenly, and its length; where that is not known before, `n_stated` is 0."""
+    """Return spectra of frames of a stream, shape (n_channels, n_frames, n_bins), and the length of the stream.
+
+    A stream of known length gives about `n_most` frames at the most, taken evenly. Where `n_stated` is 0, every second
+    frame is dropped whenever there are more, so that at least half as many are left.
+    """
     # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
     hop_length = max(stft.hop_length, stft.n_fft // 4, n_stated // n_most)
     n_frames = (n_stated + stft.latency - 1) // hop_length if n_stated else n_most
-    store = _Store(stft, n_channels, hop_length, max(2, n_frames))
+    store = _Store(stft, trend, n_channels, hop_length, max(2, n_frames))
     n_samples = 0
     for block in blocks:
         store.add(block)
@@ -208,7 +217,8 @@ def _thinned(
 class _Store:
     """Spectra of the frames of a stream. When it is full, every second one is dropped, and the hop is doubled."""
 
-    def __init__(self, stft: STFT, n_channels: int, hop_length: int, most: int) -> None:
+    def __init__(self, stft: STFT, trend: Array, n_channels: int, hop_length: int, most: int) -> None:
+        self._trend = trend
         self._stft, self._hop_length, self._most = stft, hop_length, most
         self._spectra = np.empty((n_channels, most, stft.n_bins), np.complex64)
         self._n_frames = 0
@@ -227,7 +237,7 @@ class _Store:
             n_new = min(_CHUNK, self._most - self._n_frames, (self._n_samples - end) // self._hop_length + 1)
             new = slice(self._n_frames, self._n_frames + n_new)
             for spectra, channel in zip(self._spectra, frames.swapaxes(0, 1), strict=True):
-                spectra[new] = self._stft.transform(channel[end - began :: self._hop_length][:n_new])
+                spectra[new] = self._stft.transform(channel[end - began :: self._hop_length][:n_new], self._trend)
             self._n_frames += n_new
         self._last = x[len(x) - self._stft.n_fft :].copy()
 
@@ -250,10 +260,3 @@ class _Store:
 
 def _title(name: str, i: int) -> str:
     return f"{name}, recording {i}" if name else "the recording"
-
-
-def description(title: str, recording: Recording) -> str:
-    """Return what to call a recording in a text: the name of its file, or the title of an array."""
-    if isinstance(recording, np.ndarray):
-        return title
-    return printable(recording.path.name if isinstance(recording, files.AudioReader) else Path(recording).name)

@@ -284,7 +284,10 @@ def _chosen(folder: Path, dictionary: Dictionary | None) -> list[dict[str, Any]]
     known = dictionary.sources
     chosen = [case for case in cases if set(sources(case)) <= set(known)]
     if not chosen:
-        raise ValueError(f"{folder}: no case to evaluate has only sources of the dictionary: {', '.join(known)}")
+        raise ValueError(
+            f"{folder}: no case to evaluate has only sources of the dictionary: {', '.join(known)}; the first has"
+            f" {', '.join(sources(cases[0]))}: rename the sources of the dictionary, or leave it out to learn"
+        )
     return chosen
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.checks import check_whole
+from rtnmf.checks import check_number, check_whole
 from rtnmf.frames.model import Model
 from rtnmf.kernels import updates
 from rtnmf.kernels.compiling import FLOOR, zeros
@@ -20,6 +20,7 @@ from rtnmf.nmf import descent
 from rtnmf.progress import Progress
 
 __all__ = [
+    "TOLERANCE",
     "Factorization",
     "activations",
     "fit",
@@ -29,6 +30,11 @@ __all__ = [
 ]
 
 Array = NDArray[np.float32]
+
+TOLERANCE = 1e-4
+"""Where `fit` stops if nothing else is said."""
+
+_LOUDEST = 1e30  # what is above, or below the inverse, sums up to more or less than float32 holds
 
 
 class Factorization(NamedTuple):
@@ -64,6 +70,11 @@ def kl_divergence(V: ArrayLike, WH: ArrayLike) -> float:
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 3.
     """
     v, wh = (np.asarray(_real(name, x), np.float64) for name, x in (("V", V), ("WH", WH)))
+    if v.shape != wh.shape:
+        raise ValueError(f"WH has shape {wh.shape}, expected that of V, {v.shape}")
+    for name, x in (("V", v), ("WH", wh)):
+        if not (x >= 0).all():  # NaN is not
+            raise ValueError(f"{name} holds negative or undefined values, expected magnitudes")
     positive = v > 0
     with np.errstate(divide="ignore"):
         return float(np.sum(v[positive] * np.log(v[positive] / wh[positive])) - v.sum() + wh.sum())
@@ -85,6 +96,7 @@ def update_activations(V: Array, W: Array, H: Array) -> Array:
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
     """
+    _real("V", V)
     return H * (W.T @ (V / (W @ H + FLOOR))) / (W.sum(axis=0)[:, None] + FLOOR)
 
 
@@ -95,6 +107,7 @@ def update_components(V: Array, W: Array, H: Array) -> Array:
 
     Parameters and references are those of `update_activations`.
     """
+    _real("V", V)
     return W * ((V / (W @ H + FLOOR)) @ H.T) / (H.sum(axis=1) + FLOOR)
 
 
@@ -103,7 +116,7 @@ def fit(
     n_components: int,
     *,
     n_iter: int = 200,
-    tolerance: float = 1e-4,
+    tolerance: float = TOLERANCE,
     seed: int = 0,
     start: tuple[ArrayLike, ArrayLike] | None = None,
     fixed: ArrayLike | None = None,
@@ -172,14 +185,14 @@ def fit(
     O. Bachem, M. Lucic and A. Krause, "Practical coreset constructions for machine learning", arXiv:1703.06476, 2017
     (frames that stand for all).
     """
-    v = _checked("V", V, (None, None))
+    v, level = _levelled(_checked("V", V, (None, None)))
     if v.size == 0:
         raise ValueError(f"V has shape {v.shape}, expected at least one bin and one frame")
     most_frames = v.shape[1] if most_frames is None else most_frames
     _check_settings(n_components, n_iter, seed, most_frames, tolerance)
     given = _given_columns(v, n_components, fixed)
     n_fixed = given.shape[1]
-    W, H = _random_start(v, n_components, seed) if start is None else _given_start(v, n_components, start)
+    W, H = _random_start(v, n_components, seed) if start is None else _given_start(v, n_components, start, level)
     W[:, :n_fixed] = given
     scale = np.float32(v.max()) or np.float32(1)
     column_sums = _nonzero(W.sum(axis=0))
@@ -198,7 +211,7 @@ def fit(
     W[:, n_fixed:] = W_rows[n_fixed:n_components, : len(v)].T
     H[:] = H_rows.T[:n_components, : v.shape[1]] * scale
     H[:n_fixed] /= column_sums[:n_fixed, None]
-    return Factorization(W, H, divergences * float(scale), iterations)
+    return Factorization(W, H * level, divergences * float(scale) * float(level), iterations)
 
 
 def activations(
@@ -252,8 +265,16 @@ def _check_settings(n_components: int, n_iter: int, seed: int, most_frames: int,
     check_whole("n_iter", n_iter, 0)
     check_whole("seed", seed, 0)
     check_whole("most_frames", most_frames, 1)
-    if not tolerance >= 0:
+    if not check_number("tolerance", tolerance) >= 0:
         raise ValueError(f"tolerance is {tolerance}, expected at least 0")
+
+
+def _levelled(V: Array) -> tuple[Array, np.float32]:
+    """Return V at a level where its sums do not vanish in float32, and what it was divided by."""
+    peak = V.max(initial=np.float32(0))
+    if peak > _LOUDEST:
+        raise ValueError(f"V reaches {peak:.3g}, expected at most {_LOUDEST:g}: divide it by its largest value")
+    return (V / peak, peak) if 0 < peak < 1 / _LOUDEST else (V, np.float32(1))
 
 
 def _random_start(V: Array, n_components: int, seed: int) -> tuple[Array, Array]:
@@ -264,12 +285,16 @@ def _random_start(V: Array, n_components: int, seed: int) -> tuple[Array, Array]
     return W / W.sum(axis=0), H * V.sum(axis=0) / n_components
 
 
-def _given_start(V: Array, n_components: int, start: tuple[ArrayLike, ArrayLike]) -> tuple[Array, Array]:
-    """Return copies of the W and H to start from."""
+def _given_start(
+    V: Array, n_components: int, start: tuple[ArrayLike, ArrayLike], level: np.float32
+) -> tuple[Array, Array]:
+    """Return copies of the W and H to start from, H at the level of V."""
+    if not isinstance(start, (tuple, list)) or len(start) != 2:
+        raise TypeError(f"start is {start!r:.80}, expected (W, H)")
     W, H = start
     return (
         _checked("start[0]", W, (V.shape[0], n_components)).copy(),
-        _checked("start[1]", H, (n_components, V.shape[1])).copy(),
+        _checked("start[1]", H, (n_components, V.shape[1])) / level,
     )
 
 
@@ -309,7 +334,10 @@ def _real(name: str, x: ArrayLike) -> ArrayLike:
 
 
 def _checked(name: str, x: ArrayLike, shape: tuple[int | None, int | None]) -> Array:
-    array = np.asarray(_real(name, x), np.float32)
+    if np.asarray(x).dtype.kind not in "biufc":
+        raise TypeError(f"{name} is of type {np.asarray(x).dtype}, expected an array of numbers")
+    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
+        array = np.asarray(_real(name, x), np.float32)
     expected = tuple("any" if n is None else n for n in shape)
     if array.ndim != 2 or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")

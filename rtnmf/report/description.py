@@ -207,7 +207,8 @@ def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int |
     n_iter = model.n_iter if n_iter is None else n_iter
     if x is None:
         return _Modelled(n_iter, np.full((W.shape[1], 1), 1 / W.shape[1], np.float32), None, {})
-    V = np.sum([np.abs(stft.forward(channel)) for channel in x.T], axis=0)
+    trend = stft.trend(dictionary.sample_rate, model.audible_hz)
+    V = np.sum([np.abs(stft.forward(channel, trend=trend)) for channel in x.T], axis=0)
     H = nmf.activations(V, W, n_iter=n_iter, relaxation=model.relaxation, memory=model.memory)
     WH = W @ H
     approximation = griffin_lim(WH, stft, n_iter=_GRIFFIN_LIM_ITERATIONS)
@@ -288,7 +289,8 @@ def _facts(dictionary: Dictionary, n_iter: int) -> dict[str, str]:
     facts = {
         "Description": dictionary.description,
         "Sample rate": f"{rate} Hz",
-        "STFT": f"window {stft.n_fft}, hop {stft.hop_length}, {dictionary.n_components} components",
+        "STFT": f"window {stft.n_fft}, hop {stft.hop_length}",
+        "Components": f"{dictionary.n_components}",
         "Latency": f"{stft.latency} samples, {1000 * stft.latency / rate:.1f} ms",
         "Discriminative training": "yes" if dictionary.is_trained else "no",
         "Updates per frame": f"{n_iter}" if n_iter == model.n_iter else f"{n_iter}, learned for {model.n_iter}",
@@ -307,7 +309,7 @@ def _facts_of_learning(dictionary: Dictionary) -> dict[str, str]:
         if curve:
             (_, before), (n_iter, after) = curve[0], curve[-1]
             facts[f"KL of {source}" if source else "KL"] = (
-                f"{100 * before:.1f} % of the sum of V before, {100 * after:.1f} % after {n_iter} iterations"
+                f"{100 * before:.1f} % of the sum of V at the start, {100 * after:.1f} % after {n_iter} iterations"
             )
     return facts
 

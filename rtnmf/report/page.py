@@ -103,6 +103,7 @@ def render(description: Description, *, axis: Axis = "hz") -> str:
         tracks=_tracks(page, description),
         tables=_tables(page, description),
         divergence=_png_uri(pictures.divergences(divergences)) if divergences else None,
+        curves=list(divergences),
     )
 
 

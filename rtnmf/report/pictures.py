@@ -80,7 +80,7 @@ def activations(h: Array, hop_s: float, duration_s: float) -> bytes:
 
 
 def divergences(curves: Mapping[str, tuple[tuple[int, float], ...]]) -> bytes:
-    """Draw the divergence of each source over the iterations."""
+    """Draw the divergence of each source over the iterations, in matplotlib's colours, which the page's style names."""
     return _png(_draw_divergences, curves)
 
 

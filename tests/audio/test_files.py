@@ -182,3 +182,37 @@ def test_source_names_become_different_file_names_that_a_disk_takes(tmp_path):
     assert len({name.lower() for name in safe}) == len(names)
     for name in safe:
         (tmp_path / f"{name}.part10.wav").touch()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda path: files.read(path, 0), ValueError, "sample_rate is 0, expected a whole number of Hz"),
+        (lambda path: files.read(path, "8k"), TypeError, "sample_rate is '8k'"),
+        (lambda path: files.read(path, seconds=-1), ValueError, "seconds is -1, expected a positive number"),
+        (lambda path: files.read(path, seconds="all"), TypeError, "seconds is 'all', expected a number"),
+        (lambda path: files.write(path, noise(), 0), ValueError, "sample_rate is 0, expected a whole number of Hz"),
+        (
+            lambda path: files.write(path, np.zeros((1, 2, 3)), 8000),
+            ValueError,
+            r"shape \(1, 2, 3\), expected \(n_samples,\) or",
+        ),
+        (lambda path: files.write(path, np.zeros(3, complex), 8000), ValueError, "x is an array of complex128"),
+        (
+            lambda path: files.write(path, np.zeros(3, np.int16), 8000),
+            ValueError,
+            "array of int16, expected floats with full",
+        ),
+    ],
+)
+def test_arguments_are_checked_before_a_file_is_touched(tmp_path, call, error, message):
+    """A rate, a duration or samples of no use raise by name, whether the file is there or not."""
+    with pytest.raises(error, match=message):
+        call(tmp_path / "x.wav")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_the_system_does_not_take_is_said_in_its_words():
+    """A path that is too long to be looked up raises what the system says of it."""
+    with pytest.raises(ValueError, match=r"cannot be opened .*File name too long"):
+        files.read("x" * 300)

@@ -57,3 +57,11 @@ def test_files_whose_long_names_begin_alike_are_written_side_by_side(tmp_path):
         first.write_text("one")
         second.write_text("two")
     assert [path.read_text() for path in paths] == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["loop", "x" * 300, "a\0b"], ids=["links in a circle", "too long", "NUL"])
+def test_a_place_that_cannot_be_looked_up_is_refused_by_name(tmp_path, name):
+    """Links in a circle and names that no system takes raise as other places that cannot be written do."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ValueError, match=r"cannot be written .*choose another place"), replacing(tmp_path / name):
+        pass

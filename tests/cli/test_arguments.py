@@ -23,12 +23,12 @@ def parsed(parse, text):
         (1, "1", 1),
         (0, "0", 0),
         (0, "20261126", 20261126),
-        (1, "0", "0 is not a whole number, expected 1 or more"),
-        (0, "-1", "-1 is not a whole number, expected 0 or more"),
-        (1, "2.5", "2.5 is not a whole number, expected 1 or more"),
-        (1, "\u00b2", "\u00b2 is not a whole number, expected 1 or more"),
-        (1, "9" * 5000, f"{'9' * 20} is not a whole number, expected 1 or more"),
-        (1, "1000000001", "1000000001 is not a whole number, expected 1 or more"),
+        (1, "0", "0 is not a whole number of 1 or more"),
+        (0, "-1", "-1 is not a whole number of 0 or more"),
+        (1, "2.5", "2.5 is not a whole number of 1 or more"),
+        (1, "\u00b2", "\u00b2 is not a whole number of 1 or more"),
+        (1, "9" * 5000, f"{'9' * 20} is not a whole number of 1 or more"),
+        (1, "1000000001", "1000000001 is not a whole number of 1 or more"),
     ],
 )
 def test_whole_numbers_have_a_least(least, text, expected):

@@ -14,7 +14,7 @@ def test_what_is_there_is_ok(peer, capfd):  # noqa: F811
     assert "ok   PortAudio: is installed" in said
     assert "ok   microphone: default 'system'; all: system, peer" in said
     assert "JACK running" in said
-    assert said.endswith("rtnmf live can sound here; try: rtnmf live speech+keyboard\n")
+    assert said.endswith("live sound should work here; try: rtnmf live speech+keyboard\n")
 
 
 def test_what_is_missing_has_a_remedy(monkeypatch, tmp_path, capfd):
@@ -25,7 +25,7 @@ def test_what_is_missing_has_a_remedy(monkeypatch, tmp_path, capfd):
     said = capfd.readouterr()
     assert "MISS microphone: no input device was found\n     -> " in said.out
     assert "note sound server: neither PipeWire, PulseAudio nor JACK is running" in said.out
-    assert said.err == "rtnmf: nothing can sound yet, missing: microphone, output\n"
+    assert said.err == "rtnmf: live sound does not work here yet; what is missing: microphone, output\n"
 
 
 def test_a_server_out_of_reach_has_a_remedy(monkeypatch, tmp_path, capfd):

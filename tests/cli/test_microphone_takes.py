@@ -62,11 +62,12 @@ def test_clipped_and_quiet_takes_are_noted(peer, capfd, level, message):  # noqa
 
 
 @pytest.mark.usefixtures("at_once")
-def test_silence_is_refused(peer, capfd):  # noqa: F811
-    """A take of nothing but silence is refused: there is nothing to learn from."""
+def test_silence_is_refused(peer, tmp_path, capfd):  # noqa: F811
+    """A take of nothing but silence is refused, and leaves no file: there is nothing to learn from."""
     peer.play(np.zeros(1))
     line = ["learn", "mic:0.5", "-o", "x.safetensors", "--input", "peer"]
     assert_refused(line, "gave nothing but silence: is it muted", capfd)
+    assert not list(tmp_path.glob("*.wav"))
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_presets_are_saved_again_without_loss(tmp_path, name):
 
 def model(**changes):
     """Return the text of a model with some entries replaced."""
-    given = {"n_iter": 5, "relaxation": 1.7, "memory": 0.9, "reach": 1e-4, "weights": [0.45, 0.85]}
+    given = {"n_iter": 5, "relaxation": 1.7, "memory": 0.9, "reach": 1e-4, "weights": [0.45, 0.85], "audible_hz": 20}
     return json.dumps(given | changes)
 
 
@@ -133,10 +133,10 @@ def model(**changes):
         ({"divergences": "[1]"}, r"divergences are \[1\], expected {source:"),
         ({"divergences": '{"a": [[0, NaN]]}'}, "divergences of 'a' are not finite"),
         ({"divergences": '{"a": [[0, 1' + "0" * 400 + "]]}"}, "divergences are .*, expected {source:"),
-        ({"model": "5"}, "model is '5', expected the entries n_iter, relaxation, memory, reach, weights"),
+        ({"model": "5"}, "model is '5', expected the entries n_iter, relaxation, memory, reach, weights, audible_hz"),
         ({"model": '["\x9b2J"]'}, r"model is '\[\"\\x9b2J\"\]', expected the entries"),
         ({"model": "{"}, "not a dictionary of this version"),
-        ({"model": model(colour=1)}, "expected the entries n_iter, relaxation, memory, reach, weights"),
+        ({"model": model(colour=1)}, "expected the entries n_iter, relaxation, memory, reach, weights, audible_hz"),
         ({"model": model(n_iter=0)}, "n_iter is 0, expected 1 to 1000"),
         ({"model": model(n_iter=2.5)}, "n_iter is 2.5, expected a whole number"),
         ({"model": model(n_iter=10**9)}, "n_iter is 1000000000, expected 1 to 1000"),

@@ -56,6 +56,7 @@ def test_a_mixer_is_a_value():
         ({"muted": ("drum",)}, "there is no source 'drum'"),
         ({"gains": {"fan": float("nan")}}, "expected numbers such as 0, 0.5 or 1, at most 1000"),
         ({"gains": {"fan": 1e6}}, "at most 1000"),
+        ({"sources": ("voice", "fan", "fan")}, "expected different names"),
         ({"wet": 1.5}, "wet is 1.5, expected 0 to 1"),
         ({"wet": float("nan")}, "wet is nan"),
     ],
@@ -63,7 +64,7 @@ def test_a_mixer_is_a_value():
 def test_settings_out_of_range_are_refused(changes, message):
     """Unknown sources and values out of range raise."""
     with pytest.raises(ValueError, match=message):
-        Mixer(SOURCES, **changes)
+        Mixer(**{"sources": SOURCES, **changes})
 
 
 def noise(*shape, seed=0):
@@ -118,3 +119,37 @@ def test_reset_clears_the_delay_and_ends_the_ramp():
     mix.reset()
     assert not mix.align(noise(8, 1)).any()
     np.testing.assert_array_equal(mix.apply(np.ones((1, 4, 1), np.float32), np.zeros((4, 1)))[0, :, 0], [0.5] * 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sources": "voice"}, "sources is 'voice', expected a sequence of strings"),
+        ({"sources": (1, 2)}, "expected a sequence of strings"),
+        ({"soloed": "fan"}, "soloed is 'fan', expected a sequence of strings"),
+        ({"muted": None}, "muted is None"),
+        ({"gains": ["fan"]}, r"gains are \['fan'\], expected {source: gain}"),
+        ({"gains": {"fan": "loud"}}, "the gain of 'fan' is 'loud', expected a number"),
+        ({"gains": {"fan": 1j}}, "the gain of 'fan' is 1j"),
+        ({"wet": "all"}, "wet is 'all', expected a number"),
+        ({"bypass": "no"}, "bypass is 'no', expected True or False"),
+    ],
+)
+def test_values_of_another_type_are_refused_by_name(changes, message):
+    """Text is no sequence of sources, no number and no switch; the error names the setting."""
+    with pytest.raises(TypeError, match=message):
+        Mixer(**{"sources": SOURCES, **changes})
+
+
+def test_an_empty_block_begins_no_ramp():
+    """Two changes at the same sample make one ramp, to the bit, whether a block of no samples came between or not."""
+    stems, dry = np.ones((1, 40, 1), np.float32), np.ones((40, 1), np.float32)
+    heard = []
+    for between in (False, True):
+        mix = Mix(np.array([[0.123, 0]]), 8, 1, 13)
+        mix.turn_to(np.array([[30, 0.7]]))
+        if between:
+            mix.apply(stems[:, :0], dry[:0])
+        mix.turn_to(np.array([[0.4, 0]]))
+        heard.append(mix.apply(stems, dry))
+    assert heard[0].tobytes() == heard[1].tobytes()

@@ -121,6 +121,7 @@ def test_the_model_of_the_dictionary_is_what_is_used(speech):
         Model(memory=0.2),
         Model(reach=0.1),
         Model(weights=(0.9, 0.3)),
+        Model(audible_hz=0),
     ):
         other = replace(dictionary, model=model)
         stems = separate(x, other)
@@ -296,7 +297,8 @@ def test_activations_are_those_of_the_last_frame(dictionary, speech):
     """`activations` sum to the magnitudes of the last complete frame."""
     separator = Separator(dictionary, n_iter=1)
     separator.process(speech[:9000])
-    frames = np.abs(dictionary.stft.forward(speech[:9000]))
+    trend = dictionary.stft.trend(16000, dictionary.model.audible_hz)
+    frames = np.abs(dictionary.stft.forward(speech[:9000], trend=trend))
     last = 9000 // dictionary.stft.hop_length - 1
     assert separator.activations.shape == (8,)
     assert separator.activations.sum() == pytest.approx(frames[:, last].sum(), rel=1e-5)
@@ -309,6 +311,24 @@ def test_both_sets_of_trained_columns_and_the_components_matter(stft, speech):
     for name in ("components", "update_components", "mask_components"):
         changed = replace(trained, **{name: getattr(other, name)[:, ::-1]})
         assert np.abs(separate(speech[:8000], changed) - stems).max() > 0.01
+
+
+@pytest.mark.parametrize("hz", [0, 5])
+def test_what_is_inaudibly_low_changes_nothing_else(dictionary, speech, hz):
+    """An offset or rumble three times as loud as the sound is shared evenly, and leaves the stems as they are."""
+    x = speech[:16000]
+    low = 3 * np.sqrt((x**2).mean()) * np.cos(2 * np.pi * hz * np.arange(len(x)) / 16000).astype(np.float32)
+    clean, stems = separate(x, dictionary), separate(x + low, dictionary)
+    settled = slice(2 * dictionary.stft.n_fft, -2 * dictionary.stft.n_fft)
+    np.testing.assert_allclose(stems.sum(axis=0), x + low, atol=1e-5)
+    np.testing.assert_allclose((stems - low / 2)[:, settled], clean[:, settled], atol=0.02)
+
+
+def test_an_offset_alone_comes_out(dictionary):
+    """A constant, which no component explains, is shared evenly."""
+    stems = separate(np.full(9000, 0.25, np.float32), dictionary)
+    settled = slice(2 * dictionary.stft.n_fft, -2 * dictionary.stft.n_fft)
+    np.testing.assert_allclose(stems[:, settled], 0.125, atol=1e-4)
 
 
 def test_order_of_the_columns_does_not_matter(dictionary, speech):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import noise, random_dictionary
 
-from rtnmf import STFT, Mixer, Separator, separate
+from rtnmf import STFT, Dictionary, Mixer, Model, Separator, separate
 
 
 def test_gains_remix(dictionary, speech):
@@ -57,6 +57,12 @@ def test_another_rate_is_converted_with_a_warning():
         ({"n_channels": 1.0}, TypeError, "n_channels is 1.0"),
         ({"n_channels": 441000}, ValueError, "pass x.T if yours is the other way round"),
         ({"n_iter": 2.5}, TypeError, "n_iter is 2.5, expected a whole number"),
+        ({"n_iter": 2**70}, ValueError, "expected 1 to 1000"),
+        ({"mask_power": "2"}, TypeError, "mask_power is '2', expected a number"),
+        ({"mask_power": 1e300}, ValueError, "mask_power is 1e.300, expected a positive number, at most a million"),
+        ({"gains": "loud"}, TypeError, "gains are of type .* expected real numbers"),
+        ({"gains": [[1j, 1]]}, TypeError, "gains are of type complex128"),
+        ({"gains": [[1], [1, 2]]}, ValueError, "expected rows of the same length"),
         ({"sample_rate": 0}, ValueError, "sample_rate is 0"),
         ({"n_iter": 0}, ValueError, "n_iter is 0"),
         ({"mask_power": 0}, ValueError, "mask_power is 0"),
@@ -90,3 +96,28 @@ def test_bad_blocks_and_gains_are_refused():
         separator.gains = Mixer(("a",))
     with pytest.raises(TypeError, match="dictionary is str"):
         Separator("speech")
+
+
+def test_the_input_of_a_dictionary_of_one_source_is_there_when_a_mixer_asks_for_it():
+    """A bypass that is set while the stream runs lets out the input from the latency before, without a gap."""
+    dictionary = random_dictionary(STFT(256, 64), sources=("voice",))
+    x = noise(3000)
+    separator = Separator(dictionary)
+    first = separator.process(x[:1500])
+    separator.gains = Mixer(("voice",), bypass=True)
+    heard = np.concatenate([first, separator.process(x[1500:])], axis=1)[0]
+    np.testing.assert_allclose(heard[256:], x[:-256], atol=1e-6)
+
+
+@pytest.mark.parametrize("mask_power", [1, 2])
+@pytest.mark.parametrize("weights", [(2, 2), (10, 10)])
+def test_bins_that_no_source_reaches_are_shared_out_with_any_model(weights, mask_power):
+    """Stems sum to the input, also where the product of both masks is less than float32 holds for every source."""
+    stft = STFT(64, 16)
+    columns = np.zeros((stft.n_bins, 2))
+    columns[:8, 0] = columns[8:16, 1] = 1
+    model = Model(weights=weights, reach=1e-12)
+    trained = {"update_components": columns, "mask_components": columns}
+    dictionary = Dictionary(columns, ("a", "b"), stft, 16000, **trained, model=model)
+    x = noise(2000)
+    np.testing.assert_allclose(separate(x, dictionary, mask_power=mask_power).sum(axis=0), x, atol=1e-6)

@@ -86,6 +86,22 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(mix, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
+def test_a_mixture_whose_remix_would_have_too_long_a_name_is_refused_by_name(tmp_path, speech):
+    """The error is that of any output that cannot be written."""
+    mix = tmp_path / f"{'m' * 250}.wav"
+    files.write(mix, speech[:5000], 16000)
+    with pytest.raises(ValueError, match=r"-remix\.wav: cannot be written"):
+        separate_file(mix, DICTIONARY, tmp_path / "out", gains={"a": 0.5})
+
+
+def test_only_a_dictionary_or_a_name_is_taken_for_one(mix):
+    """What is neither a dictionary nor a name is refused; a name of one source alone too."""
+    with pytest.raises(TypeError, match="dictionary is int, expected a Dictionary: load or learn one"):
+        separate_file(mix[0], 3)
+    with pytest.raises(ValueError, match="speech has one source only: add what it is to be separated from"):
+        separate_file(mix[0], "speech")
+
+
 def test_a_compressed_mixture_gives_wav_of_24_bits_as_long_as_it_sounds(mix, tmp_path):
     """Stems of an MP3 are WAV with 24 bits, as many samples as are decoded, and sum to them; progress is in bytes."""
     soundfile.write(tmp_path / "mix.mp3", mix[1], 16000)

@@ -1,5 +1,8 @@
 """The transform: its settings, its windows, forward and inverse, and sound from magnitudes alone."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -136,3 +139,51 @@ def test_griffin_lim_finds_a_signal_with_the_spectrogram(stft, speech):
     assert distance(32) < distance(2)
     assert distance(32) < 0.35
     assert np.isfinite(griffin_lim(0 * magnitudes, stft, n_iter=2)).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda stft: stft.forward(np.zeros(9, complex)), TypeError, "x is complex, expected real samples"),
+        (lambda stft: stft.forward(np.zeros(9), 0), ValueError, "hop_length is 0, expected at least 1"),
+        (lambda stft: stft.forward(np.zeros(9), True), TypeError, "hop_length is True"),
+        (
+            lambda stft: stft.inverse(stft.forward(np.zeros(900)), -1),
+            ValueError,
+            "n_samples is -1, expected at least 0",
+        ),
+        (lambda stft: stft.default(8000, latency="lowest"), TypeError, "latency is 'lowest', expected a whole number"),
+    ],
+)
+def test_arguments_that_would_give_something_else_are_refused(stft, call, error, message):
+    """No imaginary part, sign or word is dropped in silence; the error names the argument."""
+    with pytest.raises(error, match=message):
+        call(stft)
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_terms"),
+    [(44100, 2048, 2), (16000, 1024, 3), (44100, 8192, 7), (16000, 64, 0), (1, 64, 16)],
+)
+def test_trend_holds_what_is_low_and_nothing_else(sample_rate, n_fft, n_terms):
+    """The basis is orthonormal, has a term for each half period of 20 Hz, and holds 10 Hz but hardly 60 Hz."""
+    stft = STFT(n_fft, n_fft // 4)
+    basis = stft.trend(sample_rate, 20.0)
+    assert basis.shape == (n_terms, n_fft)
+    np.testing.assert_allclose(basis @ basis.T, np.eye(n_terms), atol=1e-5)
+    if sample_rate == 44100:
+        t = np.arange(n_fft) / sample_rate
+        for hz, least, most in ((0, 0.999, 1), (8, 0.95, 1), (60, 0, 0.03)):
+            frame = stft.analysis_window * np.cos(2 * np.pi * hz * t + 1)
+            assert least <= ((basis @ frame) ** 2).sum() / (frame**2).sum() <= most + 1e-6
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda stft: pickle.loads(pickle.dumps(stft))])  # noqa: S301  # our own
+def test_the_windows_of_a_copy_are_read_only_too(stft, copied):
+    """A copy is equal, and its windows cannot be changed, whether they were computed before it was made or not."""
+    assert not stft.analysis_window.flags.writeable
+    assert not stft.synthesis_window.flags.writeable
+    same = copied(stft)
+    assert same == stft
+    assert not same.analysis_window.flags.writeable
+    assert not same.synthesis_window.flags.writeable

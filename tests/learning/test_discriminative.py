@@ -63,8 +63,8 @@ def test_training_lowers_the_loss_of_mixtures_it_has_not_seen():
         (rng.random((400, 5)) ** 4 @ rng.random((5, 40)) ** 4 * np.exp(2j * np.pi * rng.random((400, 40))))
         for _ in range(2)
     ]
-    recordings = [(one / np.abs(one).sum(axis=1).mean()).astype(np.complex64) for one in recordings]
-    components = np.vstack([np.abs(one[:8]) for one in recordings])
+    recordings = [[(one / np.abs(one).sum(axis=1).mean()).astype(np.complex64)] for one in recordings]
+    components = np.vstack([np.abs(one[:8]) for [one] in recordings])
     components /= components.sum(axis=1, keepdims=True)
     W, M = discriminative.trained(components, [0, 8, 16], recordings, model=Model(), n_steps=60, seed=0)
 
@@ -81,5 +81,5 @@ def test_silence_and_one_frame_teach_nothing_and_do_no_harm():
     """A source that is silent, or a single frame, leaves columns that are finite."""
     components = np.full((4, 9), 1 / 9, np.float32)
     silent, one = np.zeros((3, 9), np.complex64), np.ones((1, 9), np.complex64)
-    for columns in discriminative.trained(components, [0, 2, 4], [silent, one], model=Model(), n_steps=5, seed=0):
+    for columns in discriminative.trained(components, [0, 2, 4], [[silent], [one]], model=Model(), n_steps=5, seed=0):
         assert np.isfinite(columns).all()

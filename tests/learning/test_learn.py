@@ -14,6 +14,7 @@ from rtnmf.learning import learn as learn_module
 from rtnmf.learning import recordings as reading
 
 STFT_16K = STFT(1024, 256)
+NO_TREND = STFT_16K.trend(16000, 0)
 
 
 def tone(hz, seconds=1.0, rate=16000):
@@ -49,7 +50,7 @@ def test_files_of_any_rate_and_channels_are_learned_at_the_highest_rate(tmp_path
     files.write(tmp_path / "a.wav", np.stack([tone(440, rate=8000)] * 2, axis=1), 8000)
     files.write(tmp_path / "b.flac", tone(440, rate=22050), 22050)
     with pytest.warns(
-        UserWarning, match=r"a.wav ends at 4000 Hz and the dictionary reaches 11025: .* learn at 8000 Hz"
+        UserWarning, match=r"a.wav has nothing above 4000 Hz, but .* reaches 11025 Hz: .* learn with sample_rate=8000"
     ):
         learned = learn({"tone": [tmp_path / "a.wav", str(tmp_path / "b.flac")]}, n_components=2)
     assert learned.sample_rate == 22050
@@ -66,11 +67,11 @@ def test_sides_of_a_stereo_recording_that_cancel_each_other_are_heard():
 def test_silence_is_dropped_and_levels_are_balanced():
     """Silence around a soft tone adds no frames, and the frames that sound have a mean level of 1."""
     gap = np.zeros(16000, np.float32)
-    plain, _ = reading._frames("x", tone(440), 16000, STFT_16K, 1000)
-    padded, frames = reading._frames("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, 1000)
+    plain, _ = reading._frames("x", tone(440), 16000, STFT_16K, NO_TREND, 1000)
+    padded, frames = reading._frames("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, NO_TREND, 1000)
     assert plain.shape[1] <= padded.shape[1] <= plain.shape[1] + 4
     assert padded.sum(axis=0).mean() == pytest.approx(1, rel=1e-5)
-    assert len(frames) > 2 * padded.shape[1]
+    assert len(frames[0]) > 2 * padded.shape[1]
 
 
 def test_low_latency_settings_are_learned_with_their_own_window():
@@ -93,9 +94,20 @@ def test_the_same_seed_gives_the_same_dictionary_and_the_input_is_kept(speech):
 def test_components_keep_a_part_of_the_mean_spectrum(speech):
     """Half of every component is the mean spectrum of its source."""
     learned = learn({"a": speech}, 16000, n_components=8)
-    V, _ = reading._frames("a", speech, 16000, learned.stft, 1000)
+    V, _ = reading.frames("a", [speech], 16000, learned.stft, learned.model.audible_hz)
     mean = V.sum(axis=1) / V.sum()
     assert (learned.components >= learn_module._BREADTH * mean[:, None] * (1 - 1e-4)).all()
+
+
+def test_what_is_inaudibly_low_teaches_nothing(speech):
+    """A constant offset three times as loud as the sound hardly changes the components; left in, it takes them over."""
+    off = speech + np.float32(3 * np.sqrt((speech**2).mean()))
+
+    def distance(**options):
+        clean, other = (learn({"a": x}, 16000, n_components=4, **options).components for x in (speech, off))
+        return np.abs(other - clean).sum(axis=0).max()
+
+    assert distance() < 0.1 < 0.3 < distance(model=Model(audible_hz=0))
 
 
 def test_progress_names_the_source_and_can_stop_it():
@@ -111,7 +123,7 @@ def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
     monkeypatch.setattr(reading, "_MOST_FRAMES", 100)
     learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2)
     assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
-    assert reading._frames("x", tone(440, 60), 16000, STFT_16K, 50).magnitudes.shape[1] <= 51
+    assert reading._frames("x", tone(440, 60), 16000, STFT_16K, NO_TREND, 50).magnitudes.shape[1] <= 51
 
 
 def test_two_sources_are_told_apart_unless_it_is_left_out():
@@ -158,12 +170,12 @@ def test_frames_of_a_file_are_those_of_its_samples_taken_evenly(tmp_path, rate, 
     """Read in blocks, a file of known length gives the frames of the whole signal at one hop, to the bit."""
     x = np.random.default_rng(0).uniform(-1, 1, (seconds * rate + 77, 2)).astype(np.float32)
     files.write(tmp_path / "x.wav", x, rate, "FLOAT")
-    found = reading._frames("x", tmp_path / "x.wav", 16000, STFT_16K, n_most)
+    found = reading._frames("x", tmp_path / "x.wav", 16000, STFT_16K, NO_TREND, n_most)
     y = files.resample(x, rate, 16000)
     spectra = [STFT_16K.forward(channel, max(256, len(y) // n_most)).T for channel in y.T]
     magnitudes = np.abs(spectra[0]) + np.abs(spectra[1])
     level = magnitudes.T.copy().sum(axis=0).mean()
-    np.testing.assert_array_equal(found.spectra, np.concatenate(spectra) * np.float32(2 / level))
+    np.testing.assert_array_equal(found.spectra[0], np.concatenate(spectra) * np.float32(2 / level))
     np.testing.assert_array_equal(found.magnitudes, magnitudes.T / level)
 
 
@@ -171,7 +183,7 @@ def test_frames_of_a_file_are_those_of_its_samples_taken_evenly(tmp_path, rate, 
 def test_frames_of_unknown_length_are_taken_evenly_and_at_least_half_of_the_most(n_most):
     """Where the length is not known, the hop doubles until the frames fit, and they are those of that hop."""
     x = np.random.default_rng(0).uniform(-1, 1, (50_000, 2)).astype(np.float32)
-    kept, n_samples = reading._thinned(iter(np.split(x, [100, 30_000, 30_001])), 0, 2, STFT_16K, n_most)
+    kept, n_samples = reading._thinned(iter(np.split(x, [100, 30_000, 30_001])), 0, 2, STFT_16K, NO_TREND, n_most)
     hop_length = 256
     while (len(x) + STFT_16K.latency - 1) // hop_length > n_most:
         hop_length *= 2
@@ -207,8 +219,10 @@ def test_a_pipe_is_learned_from(tmp_path):
     [
         ({}, 16000, ValueError, "recordings are empty"),
         ({"a": []}, 16000, ValueError, "source 'a' has no recording"),
-        ({"a": [3]}, 16000, TypeError, "a recording of 'a' is int"),
+        ({"a": [3]}, 16000, TypeError, "a, recording 1 is int, expected an array, a path, a Clip"),
         ({"a": np.zeros(20000)}, 16000, ValueError, "a, recording 1 is silent"),
+        ({"a": 1e38 * tone(440)}, 16000, ValueError, "or above 1e.09: full scale is 1"),
+        ({5: tone(440)}, 16000, TypeError, "source name is 5, expected text"),
         ({"a": [tone(440), np.ones(1)]}, 16000, ValueError, "a, recording 2 has 1 samples, expected at least 1024"),
         ({"a": np.zeros(0)}, 16000, ValueError, "has 0 samples"),
         ({"a": np.full(20000, np.nan)}, 16000, ValueError, "NaN or infinite"),
@@ -249,6 +263,9 @@ def test_demo_clips_teach_the_demo():
         ({"sample_rate": 0}, ValueError, "sample_rate is 0"),
         ({"description": "two\nlines"}, ValueError, r"description 'two\\nlines' is not usable"),
         ({"licence": 3}, ValueError, "licence 3 is not usable"),
+        ({"stft": 1024}, TypeError, "stft is 1024, expected an STFT"),
+        ({"model": None}, TypeError, "model is None, expected a Model"),
+        ({"progress": True}, TypeError, "progress is True, expected a function"),
         ({"stft": STFT_16K, "latency": "low"}, ValueError, "stft and latency are given together .* leave all but one"),
     ],
 )
@@ -280,3 +297,10 @@ def test_the_model_is_used_in_the_training_and_kept(speech):
     assert (usual.model, other.model) == (Model(), model)
     np.testing.assert_array_equal(usual.components, other.components)
     assert not np.array_equal(usual.mask_components, other.mask_components)
+
+
+def test_a_file_that_is_too_loud_to_be_streamed_is_not_learned(tmp_path):
+    """Samples that a stream would take for silence are refused by the name of the file."""
+    files.write(tmp_path / "loud.wav", 1e38 * tone(440), 16000, "FLOAT")
+    with pytest.raises(ValueError, match=r"loud\.wav holds samples that are NaN or infinite, or above 1e.09"):
+        learn({"a": tmp_path / "loud.wav"})

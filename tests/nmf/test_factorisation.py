@@ -317,3 +317,32 @@ def test_complex_spectra_are_refused_in_words():
     for call in (lambda: nmf.fit(V, 2), lambda: nmf.activations(V, W), lambda: nmf.kl_divergence(V, V)):
         with pytest.raises(TypeError, match=r"V is complex, expected magnitudes: pass abs\(V\)"):
             call()
+
+
+@pytest.mark.parametrize("level", [1e-44, 1e-38, 1e-31, 1e29])
+def test_spectra_of_any_level_give_a_finite_fit(level):
+    """No sum vanishes or overflows, and the divergence falls, as far as float32 can hold the levels of V at all."""
+    V = (np.random.default_rng(0).random((20, 30)) * level).astype(np.float32)
+    fitted = nmf.fit(V, 6, n_iter=20)
+    assert all(np.isfinite(x).all() for x in (fitted.W, fitted.H, fitted.divergences))
+    assert fitted.divergences[-1] < 0.9 * fitted.divergences[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda V: nmf.fit(1e35 * V, 2), ValueError, r"V reaches 1e\+35, expected at most 1e\+30"),
+        (lambda V: nmf.fit(V, 2, tolerance="0"), TypeError, "tolerance is '0', expected a number"),
+        (lambda V: nmf.fit(V, 2, start=5), TypeError, r"start is 5, expected \(W, H\)"),
+        (lambda _: nmf.fit("V", 2), TypeError, "V is of type .* expected an array of numbers"),
+        (lambda V: nmf.kl_divergence(V, V[:, :1]), ValueError, r"WH has shape \(4, 1\), expected that of V, \(4, 5\)"),
+        (lambda V: nmf.kl_divergence(V, -V), ValueError, "WH holds negative or undefined values"),
+        (lambda V: nmf.kl_divergence(V * np.nan, V), ValueError, "V holds negative or undefined values"),
+        (lambda V: nmf.update_activations(1j * V, V, V), TypeError, "V is complex"),
+        (lambda V: nmf.update_components(1j * V, V, V), TypeError, "V is complex"),
+    ],
+)
+def test_each_function_names_what_it_cannot_use(call, error, message):
+    """Whatever has no meaning for magnitudes raises, instead of a wrong value or an error of numpy."""
+    with pytest.raises(error, match=message):
+        call(np.ones((4, 5)))

@@ -1,5 +1,6 @@
 """The page, as text and in a browser."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -223,3 +224,16 @@ def test_silence_and_a_single_sample_have_a_page():
     """Clips of silence and of a single sample give a page with players."""
     for clip in (np.zeros((5000, 1)), np.ones((1, 2))):
         assert "<audio" in report.render(report.describe("x", random_dictionary(SMALL), clip, n_components=1))
+
+
+def test_curves_of_divergence_are_named_in_their_colours():
+    """Beside the picture of the divergence stands the name of each curve; a single curve needs none."""
+    dictionary = random_dictionary(SMALL, ("a", "b"), n_each=2)
+    curves = {"a": ((0, 1.0), (10, 0.5)), "b": ((0, 2.0), (10, 0.1))}
+
+    def names(divergences):
+        described = report.describe("x", dataclasses.replace(dictionary, divergences=divergences))
+        return re.findall(r'<span class="curve curve-(\d)">(\w+)</span>', report.render(described))
+
+    assert names(curves) == [("0", "a"), ("1", "b")]
+    assert names({"a": curves["a"]}) == []
