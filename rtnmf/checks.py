@@ -82,12 +82,13 @@ def check_channels(n_channels: int) -> int:
     TypeError, ValueError
         If it is not.
     """
-    if check_whole("n_channels", n_channels, -(10**18)) < 1 or n_channels > _MOST_CHANNELS:
-        raise ValueError(
-            f"n_channels is {n_channels}, expected 1 to {_MOST_CHANNELS}: signals are (n_samples, n_channels),"
-            " pass x.T if yours is the other way round"
-        )
-    return int(n_channels)
+    try:
+        return check_whole("n_channels", n_channels, 1, _MOST_CHANNELS)
+    except ValueError as error:
+        if n_channels < 1:
+            raise
+        advice = "signals are (n_samples, n_channels), pass x.T if yours is the other way round"
+        raise ValueError(f"{error}: {advice}") from error
 
 
 def check_single(**settings: object) -> None:

@@ -28,7 +28,7 @@ class Listeners:
         self._is_telling = False
 
     def add(self, listener: Callable[..., object]) -> Callable[[], None]:
-        """Call a function with every change from now on; return a function that removes it."""
+        """Call a function with every change from now on; return a function that unsubscribes it."""
         with self._lock:
             self._listeners.append(listener)
 

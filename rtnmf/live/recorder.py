@@ -132,18 +132,20 @@ def new_folder(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ValueError
-        If it cannot be made, or cannot be written to.
+        If `path` is a file, or the folder cannot be made, or cannot be written to.
     """
-    wish = Path(path)
+    given = Path(path)
+    if given.name in ("", ".."):  # such as ".", which has no name that a number could follow
+        given = given.resolve()
+    wish = given
     for i in itertools.count(2):
         try:
             wish.mkdir(parents=True, exist_ok=True)
             if not any(wish.iterdir()):
                 tempfile.TemporaryFile(dir=wish).close()
                 return wish
-        except FileExistsError:
-            pass
         except OSError as error:
-            raise ValueError(f"{wish}: cannot record there ({error.strerror}): choose another folder") from error
-        wish = Path(f"{path}-{i}")
+            if wish == given or not isinstance(error, FileExistsError):
+                raise ValueError(f"{wish}: cannot record there ({error.strerror}): choose another folder") from error
+        wish = Path(f"{given}-{i}")
     raise AssertionError

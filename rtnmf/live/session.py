@@ -15,6 +15,7 @@ from rtnmf.checks import check_channels, check_whole, whole_hz
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.mixer import Mixer
 from rtnmf.frames.masks import MASK_POWER
+from rtnmf.frames.model import MOST_UPDATES
 from rtnmf.live.link.protocol import OUTPUTS, Layout, Settings, routes
 from rtnmf.live.link.telemetry import Stats
 from rtnmf.live.listeners import Listeners
@@ -22,7 +23,6 @@ from rtnmf.live.supervision import Supervision
 
 __all__ = ["Live"]
 
-_MOST_UPDATES = 1000
 _LONGEST_BLOCK = 2**16
 _LONGEST_LATENCY_MS = 10_000
 
@@ -119,12 +119,15 @@ class Live:
             allow_feedback=allow_feedback,
             is_recorded=record is not None,
         )
-        _check(self._settings)
+        _check(self._settings, record)
         used = dictionary.model.used_updates(n_iter, is_trained=dictionary.is_trained)
-        self._mixer, self._n_iter = Mixer(self.sources), check_whole("n_iter", used, 1, _MOST_UPDATES)
+        self._mixer, self._n_iter = Mixer(self.sources), check_whole("n_iter", used, 1, MOST_UPDATES)
         self._lock = threading.Lock()
         self._listeners = Listeners()
         self._supervision = Supervision(self._settings, self._parameters(), record)
+
+    def __repr__(self) -> str:
+        return f"<Live of {', '.join(self.sources)}; {self.stats.state}>"
 
     def __enter__(self) -> Self:
         self._supervision.open()
@@ -138,7 +141,7 @@ class Live:
         self._supervision.close()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until it is closed, at most for `seconds`; return whether it is closed."""
+        """Wait until it is closed, at most for `seconds`; return True once closed, False on timeout."""
         return self._supervision.closed.wait(seconds)
 
     @property
@@ -163,7 +166,7 @@ class Live:
 
     @property
     def soloed(self) -> tuple[str, ...]:
-        """The sources that alone are heard; none means all."""
+        """If not empty, only these sources are heard."""
         return self.mixer.soloed
 
     def solo(self, *sources: str) -> None:
@@ -186,7 +189,7 @@ class Live:
 
     @property
     def bypass(self) -> bool:
-        """Whether the input goes out as it is, as late as it would be separated."""
+        """Whether the input goes out unchanged, with the delay of the separation."""
         return self.mixer.bypass
 
     @bypass.setter
@@ -195,7 +198,7 @@ class Live:
 
     @property
     def wet(self) -> float:
-        """Part of the separated sound in the output, from 0 to 1; the rest is the input, as late."""
+        """Fraction of separated sound in the output, from 0 to 1; the rest is the input, equally delayed."""
         return self.mixer.wet
 
     @wet.setter
@@ -209,10 +212,10 @@ class Live:
 
     @n_iter.setter
     def n_iter(self, n_iter: int) -> None:
-        self._change(lambda mixer: mixer, check_whole("n_iter", n_iter, 1, _MOST_UPDATES))
+        self._change(lambda mixer: mixer, check_whole("n_iter", n_iter, 1, MOST_UPDATES))
 
     def on_change(self, listener: Callable[[Mixer, int], object]) -> Callable[[], None]:
-        """Call a function after each change of `mixer` or `n_iter`, with both; return a function that removes it.
+        """Call a function after each change of `mixer` or `n_iter`, with both; return a function that unsubscribes it.
 
         Changes come one after the other, in their order, in a thread that made one of them. Setting what is set
         already is no change. An exception of a listener is logged, and goes no further.
@@ -274,8 +277,10 @@ class Live:
         return parameters
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, record: object) -> None:
     """Raise TypeError or ValueError if a setting is out of its range."""
+    if not isinstance(record, str | os.PathLike | None):
+        raise TypeError(f"record is {record!r:.80}, expected the path of a folder")
     if settings.outputs not in OUTPUTS:
         raise ValueError(f"outputs is {settings.outputs!r}, expected one of {', '.join(OUTPUTS)}")
     if settings.outputs == "mono-stems" and settings.n_channels != 1:

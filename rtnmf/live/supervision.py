@@ -135,12 +135,14 @@ class Supervision:
     def _state(self, child: SoundProcess | None) -> str:
         if self._closing.is_set():
             return "closed"
-        if child is not None and child.is_open:
+        if child is None:
+            return "idle"
+        if child.is_open:
             return "sounding"
-        return "waiting" if child is not None and child.message["state"] == "waiting" else "starting"
+        return "waiting" if child.message["state"] == "waiting" else "starting"
 
     def _opened(self, facts: dict[str, Any]) -> None:
-        """Keep the facts; whoever named a device, by a part of its name or by its number, keeps this very one."""
+        """Keep the facts; whoever named a device, by part of its name or by its number, keeps this very one."""
         self.facts = facts
         named: dict[str, Any] = {
             kind: f"{facts[kind]}, {facts['host']}"

@@ -139,7 +139,22 @@ def test_new_folder_is_empty(tmp_path):
     assert second.name == "take-2"
     (second / "x").touch()
     assert new_folder(tmp_path / "take").name == "take-3"
-    (tmp_path / "file").touch()
-    assert new_folder(tmp_path / "file").name == "file-2"
     with pytest.raises(ValueError, match="cannot record there"):
         new_folder("/proc/take")
+
+
+def test_new_folder_lies_beside_the_one_in_use_however_that_is_written(tmp_path, monkeypatch):
+    """A slash at the end, or a dot for the folder itself, still names the new folder after the one in use."""
+    (tmp_path / "take" / "x").mkdir(parents=True)
+    assert new_folder(f"{tmp_path}/take/") == tmp_path / "take-2"
+    monkeypatch.chdir(tmp_path / "take")
+    assert new_folder(".") == tmp_path / "take-2"
+    assert [path.name for path in (tmp_path / "take").iterdir()] == ["x"]
+
+
+def test_file_in_place_of_the_folder_is_refused(tmp_path):
+    """A path that is a file is refused in words, and nothing is made beside it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file: cannot record there \(File exists\): choose another folder"):
+        new_folder(tmp_path / "file")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

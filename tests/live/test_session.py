@@ -256,7 +256,7 @@ def test_updates_are_those_of_the_dictionary_unless_given():
     [
         ({"outputs": "two"}, "outputs is 'two', expected one of mix, stems, mono-stems"),
         ({"outputs": "mono-stems", "n_channels": 2}, "expected n_channels=1: use 'stems'"),
-        ({"n_channels": 0}, "n_channels is 0, expected 1 to 64"),
+        ({"n_channels": 0}, "n_channels is 0, expected 1 to 64$"),
         ({"block_length": -1}, "block_length is -1"),
         ({"latency_ms": 0.5}, "latency_ms is 0.5, expected 1 to"),
         ({"mask_power": 0}, "mask_power is 0"),
@@ -270,11 +270,25 @@ def test_settings_out_of_range_are_refused_when_it_is_made(options, message):
         Live(DICTIONARY, **options)
 
 
+@pytest.mark.parametrize("record", [3, b"take", True])
+def test_record_that_is_no_path_is_refused_when_it_is_made(record):
+    """A `record` that is no path is a TypeError that names it, before anything is started."""
+    with pytest.raises(TypeError, match=f"record is {record!r}, expected the path of a folder"):
+        Live(DICTIONARY, record=record)
+
+
+def test_before_it_is_entered_it_is_idle_and_says_so():
+    """A `Live` that is made and not entered is idle, and shows that with its sources."""
+    live = Live(DICTIONARY)
+    assert live.stats.state == "idle"
+    assert repr(live) == f"<Live of {', '.join(DICTIONARY.sources)}; idle>"
+
+
 def test_devices_that_cannot_be_used_are_an_error_with_its_remedy(peer):
     """Devices that are missing, too narrow or of another rate raise on entering, and say what to do."""
     for options, message in (
         ({"input": "nothing"}, r"no input device is called 'nothing': choose one of: .*\d peer"),
-        ({"output": 99}, r"there is no output device of number 99: choose one of: .*\d peer"),
+        ({"output": 99}, r"there is no output device 99: choose one of: .*\d peer"),
         ({"sample_rate": 44100}, "refuses 44100 Hz, it prefers 48000 Hz: leave sample_rate out, or pass resample=True"),
         ({"input": "peer", "n_channels": 3}, "'peer' has 1 input channels, 3 were asked for"),
         ({"input": "peer", "output": "peer", "outputs": "stems"}, "2 stems need 4: use another device, or mono-stems"),

@@ -35,7 +35,7 @@ def chosen(input: Wish, output: Wish, *, allow_feedback: bool = False) -> Pair: 
     Parameters
     ----------
     input, output : str or int, optional
-        A part of the device's name, or of its name and its host's; its number in the list, also in digits; None is
+        Part of the device's name, or of its name and its host's; its number in the list, also in digits; None is
         the default, of the same host as the other device where that is given.
     allow_feedback : bool
         Accept a microphone and loudspeakers that may hear each other.
@@ -115,7 +115,7 @@ def _device(devices: list[Device], kind: str, wish: Wish, beside: Device | None 
 
 def _numbered(devices: list[Device], kind: str, number: int, names: str) -> Device:
     if not 0 <= number < len(devices):
-        raise ValueError(f"there is no {kind} device of number {number}: choose one of: {names}")
+        raise ValueError(f"there is no {kind} device {number}: choose one of: {names}")
     return devices[number]
 
 

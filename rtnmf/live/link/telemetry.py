@@ -111,7 +111,7 @@ class Stats:
     """What a running separation reports: levels rise at once and fall slowly, counts are since the beginning."""
 
     state: str = field(metadata=_meter("state"))
-    """`starting`, `sounding`, `waiting` (for devices) or `closed`."""
+    """`idle` (before it is entered), `starting`, `sounding`, `waiting` (for devices) or `closed`."""
     reason: str = field(metadata=_meter("reason"))
     """Why it waits, or why another process was started."""
     warning: str = field(metadata=_meter("warning"))

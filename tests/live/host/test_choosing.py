@@ -115,7 +115,7 @@ def test_devices_are_found_by_name_and_by_number(names, numbers):
         (("usb", "headphones"), "is reached by ALSA, 'External Headphones' by Core Audio: choose two of one kind"),
         (("nothing", None), "no input device is called 'nothing': choose one of: 0 USB"),
         (("a", None), "more than one input device is called 'a': choose one of: 0 USB"),
-        ((6, None), "there is no input device of number 6: choose one of: 0 USB .*, 3 MacBook Microphone$"),
+        ((6, None), "there is no input device 6: choose one of: 0 USB .*, 3 MacBook Microphone$"),
         (("²", None), "no input device is called '²'"),
         ((4, None), "'MacBook Speakers' has no input: choose one of: 0 USB"),
     ],
