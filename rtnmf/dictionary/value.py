@@ -193,8 +193,7 @@ class Dictionary:
         Parameters
         ----------
         groups : {name: sources}
-            The sources that get a name, such as the components of a blind recording. These come first, in this order;
-            sources that are not mentioned follow, and keep their names.
+            The sources that get each name. These come first, in this order; others follow, and keep their names.
 
         Raises
         ------
