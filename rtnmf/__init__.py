@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary, load, load_preset, presets
     from rtnmf.engine.mixer import Mixer
     from rtnmf.engine.separator import Separator, separate
-    from rtnmf.engine.streaming import separate_file
+    from rtnmf.engine.streaming import separate_file, separate_files
     from rtnmf.frames.model import Model
     from rtnmf.frames.stft import STFT
     from rtnmf.learning.clips import Clip, Together
@@ -34,6 +34,7 @@ __all__ = [
     "presets",
     "separate",
     "separate_file",
+    "separate_files",
 ]
 
 _NAMES = {
@@ -47,6 +48,7 @@ _NAMES = {
     "Separator": "engine.separator",
     "separate": "engine.separator",
     "separate_file": "engine.streaming",
+    "separate_files": "engine.streaming",
     "Clip": "learning.clips",
     "Together": "learning.clips",
     "learn": "learning.learn",

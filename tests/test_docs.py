@@ -109,6 +109,25 @@ def test_shell_lines_run(desk, monkeypatch, line):
     run(line)
 
 
+@pytest.fixture(scope="module")
+def phone(desk, tmp_path_factory):
+    """Return a folder with the same recordings as m4a, and the dictionary."""
+    folder = tmp_path_factory.mktemp("phone")
+    for name in CLIPS:
+        line = ["ffmpeg", "-loglevel", "error", "-i", desk / f"{name}.wav", folder / f"{name}.m4a"]
+        subprocess.run(line, check=True)
+    (folder / "desk.safetensors").write_bytes((desk / "desk.safetensors").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("line", [line for line in lines(sounding=False) if ".wav" in line])
+def test_shell_lines_run_on_m4a(phone, monkeypatch, line):
+    """A shell line does the same with the recordings of a phone, after little training."""
+    monkeypatch.chdir(phone)
+    more = " --overwrite --steps 20" if line.startswith("rtnmf learn voice") else " --overwrite"
+    run(line.replace(".wav", ".m4a") + more)
+
+
 @pytest.mark.parametrize(("page", "block"), programs(sounding=False), ids=lambda value: value.partition("\n")[0])
 def test_python_blocks_run(desk, page, block):
     """A Python block runs."""

@@ -25,6 +25,7 @@ from rtnmf.audio.names import printable
 from rtnmf.audio.reading import AudioReader, is_pipe, opened
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.audio.sndfile import reason as _reason
+from rtnmf.audio.tags import NONE, Tags, put
 from rtnmf.checks import check_channels, check_number, whole_hz
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "AudioWriter",
     "duration_s",
     "is_pipe",
-    "make_folder",
     "opened",
     "printable",
     "read",
@@ -46,6 +46,7 @@ Array = NDArray[np.float32]
 
 _LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 _BLOCK_LENGTH = 2**16
+_LOSSY = {"MP3", "OGG"}
 
 
 def read(
@@ -153,7 +154,7 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
         writer.write([samples])
     if writer.n_clipped[0]:
         warnings.warn(
-            f"{printable(path)}: {writer.n_clipped[0]} samples were above full scale and cut off:"
+            f"{printable(path)}: samples above full scale were cut off ({writer.n_clipped[0]}):"
             " subtype='FLOAT' keeps them",
             stacklevel=2,
         )
@@ -191,7 +192,11 @@ class AudioWriter:
     paths : sequence of paths
     sample_rate, n_channels : int
     container, subtype : str
-        In libsndfile's words, such as `WAV` and `PCM_16`.
+        In libsndfile's words, such as `WAV` and `PCM_16`. What compresses with loss does so as little as it can.
+    overwrite : bool
+        Whether files that are there may be replaced.
+    tags : Tags
+        What each file says of itself.
 
     Attributes
     ----------
@@ -211,13 +216,16 @@ class AudioWriter:
         n_channels: int,
         container: str,
         subtype: str | None = None,
+        *,
+        overwrite: bool = True,
+        tags: Tags = NONE,
     ) -> None:
         self._paths = [Path(path) for path in paths]
         self._clips = subtype is None or subtype.startswith("PCM")
         self.n_clipped = [0] * len(self._paths)
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
-            temporary = [stack.enter_context(replacing(path)) for path in self._paths]
+            temporary = [stack.enter_context(replacing(path, overwrite=overwrite)) for path in self._paths]
             self._outputs = [
                 stack.enter_context(_Output(path, name)) for path, name in zip(self._paths, temporary, strict=True)
             ]
@@ -225,6 +233,8 @@ class AudioWriter:
                 stack.enter_context(_open_for_writing(output, sample_rate, n_channels, container, subtype))
                 for output in self._outputs
             ]
+            for file in self._files:
+                put(file, tags)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -300,20 +310,6 @@ def safe_names(names: Sequence[str]) -> list[str]:
     return safe
 
 
-def make_folder(folder: str | os.PathLike[str]) -> None:
-    """Make a folder, and those that it is in, where they are missing.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be made.
-    """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{printable(folder)}: cannot make this folder ({error.strerror}): choose another") from error
-
-
 class _Output(io.RawIOBase):
     """A file that libsndfile writes to, and that keeps the error of the system until it is asked for.
 
@@ -370,8 +366,9 @@ class _Output(io.RawIOBase):
 def _open_for_writing(
     output: _Output, sample_rate: int, n_channels: int, container: str, subtype: str | None
 ) -> soundfile.SoundFile:
+    best = {"compression_level": 0.0} if container in _LOSSY else {}
     try:
-        return soundfile.SoundFile(output, "w", sample_rate, n_channels, subtype, format=container)
+        return soundfile.SoundFile(output, "w", sample_rate, n_channels, subtype, format=container, **best)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
         output.check()
         raise not_written(output.path, f"{_reason(error)}: choose .wav or .flac") from error

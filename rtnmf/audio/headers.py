@@ -10,7 +10,17 @@ import re
 import struct
 from typing import Any, BinaryIO, NamedTuple
 
-__all__ = ["PLACEHOLDER", "SplicedWave", "Wave", "has_one_ogg_link", "mpeg_excess", "ogg_ends", "says_mpeg", "wave"]
+__all__ = [
+    "PLACEHOLDER",
+    "SplicedWave",
+    "Wave",
+    "chunk",
+    "has_one_ogg_link",
+    "mpeg_excess",
+    "ogg_ends",
+    "says_mpeg",
+    "wave",
+]
 
 PLACEHOLDER = 0x7FFF0000
 """Programs that write to a pipe leave at least this as the bytes of sound."""
@@ -95,6 +105,19 @@ def _are_chunks(file: BinaryIO, at: int, size: int) -> bool:
             return False
         at += 8 + stated + stated % 2
     return at <= size + 1
+
+
+def chunk(file: BinaryIO, name: bytes) -> bytes:
+    """Return the body of the first chunk of a name in a WAV file, at most 64 kB of it; empty without such a chunk."""
+    file.seek(0)
+    head = file.read(12)
+    at = 12
+    for _ in range(1000 if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE" else 0):
+        found, stated = _chunk(file, at)
+        if not found or found == name:
+            return file.read(min(stated, 2**16)) if found else b""
+        at += 8 + stated + stated % 2
+    return b""
 
 
 class SplicedWave(io.RawIOBase):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rtnmf.audio import headers
 from rtnmf.audio.sound import BLOCK_VALUES, Notes, Sound, clock, without_start
 
-__all__ = ["INSTALL", "NotDecodedError", "is_installed", "opened"]
+__all__ = ["INSTALL", "NotDecodedError", "is_installed", "metadata", "opened"]
 
 Array = NDArray[np.float32]
 
@@ -73,6 +73,19 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
         track = _Track(container, is_cut, notes)
         stack.pop_all()
     return Sound(track.sample_rate, track.n_channels, track.n_samples, "WAV", "PCM_24", track.blocks, container.close)
+
+
+def metadata(file: BinaryIO) -> dict[str, str]:
+    """Return the tags of a file and of its first audio track; none where it cannot be read."""
+    import av
+
+    file.seek(0)
+    with (
+        contextlib.suppress(av.error.FFmpegError, ValueError, IndexError),
+        av.open(file, options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore") as container,
+    ):
+        return {**container.streams.audio[0].metadata, **container.metadata}
+    return {}
 
 
 def _is_cut(file: BinaryIO) -> bool:

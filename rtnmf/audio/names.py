@@ -1,14 +1,21 @@
-"""Names of files: as people see them, and as they write several."""
+"""Names of files: as people see them, as they write several, and which of a folder are audio."""
 
 from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 from rtnmf.checks import is_plain
 
-__all__ = ["printable", "split"]
+__all__ = ["audio_files", "printable", "split"]
+
+_AUDIO = re.compile(
+    r"\.(3gp|aac|ac3|aif|aifc|aiff|amr|ape|au|avi|caf|dsf|dts|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp2|mp3|"
+    r"mp4|mpc|mpg|oga|ogg|ogv|opus|ra|rf64|snd|spx|tta|voc|w64|wav|wave|webm|wma|wmv|wv)",
+    re.IGNORECASE,
+)
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -31,6 +38,26 @@ def split(text: str, separator: str) -> list[str]:
         names.append(name if _is_file(name) else name.replace(f"\\{separator}", separator))
         pieces = pieces[n:]
     return names
+
+
+def audio_files(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the paths of the audio files in a folder, by their endings, in order; warn of others.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    files = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and not path.name.startswith(".")]
+    audio = [str(path) for path in files if _AUDIO.fullmatch(path.suffix)]
+    if not audio:
+        raise ValueError(f"{printable(folder)}: there are no audio files in this folder")
+    others = [printable(path.name) for path in files if str(path) not in audio]
+    if others:
+        warnings.warn(
+            f"{printable(folder)}: left out, as not audio by their endings: {', '.join(others)}", stacklevel=2
+        )
+    return audio
 
 
 def _is_file(name: str) -> bool:

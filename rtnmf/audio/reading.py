@@ -20,9 +20,10 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.audio import headers, media, sndfile
+from rtnmf.audio import headers, media, sndfile, tags
 from rtnmf.audio.names import printable
 from rtnmf.audio.sound import Notes, Sound, clock
+from rtnmf.audio.tags import Tags
 
 __all__ = ["AudioReader", "is_pipe", "opened"]
 
@@ -129,6 +130,11 @@ class AudioReader:
             if note not in self._warned:
                 self._warned.add(note)
                 warnings.warn(f"{self.name}: {note}", stacklevel=stacklevel + 1)
+
+    @property
+    def tags(self) -> Tags:
+        """What the file says of itself: title, artist and the like, and timecode."""
+        return tags.read(self._file)
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -14,8 +14,10 @@ __all__ = ["not_written", "replacing"]
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[Path]:
     """Give the name of a file to write; when the block ends well it takes the place of `path`, else it is removed.
+
+    Without `overwrite`, `path` must not be there.
 
     Raises
     ------
@@ -27,6 +29,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         beside.touch(exist_ok=False)
         yield beside
+        if not overwrite and path.exists():
+            raise not_written(path, "there is a file of that name by now: choose another")
         beside.replace(path)
     except OSError as error:
         raise not_written(path, f"{error.strerror or error}: choose another place") from error

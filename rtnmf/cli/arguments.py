@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rtnmf.audio.names import split
-
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
@@ -18,13 +16,18 @@ __all__ = [
     "SEPARATION",
     "add_block",
     "add_device",
+    "add_gain",
     "add_learning",
+    "add_overwrite",
     "add_separation",
+    "add_strict",
     "check_sources",
+    "dictionary_among",
     "gains",
     "given",
     "latency_ms",
     "microphone_s",
+    "not_gains",
     "option",
     "positive",
     "recording",
@@ -100,6 +103,22 @@ def add_separation(parser: argparse.ArgumentParser) -> None:
 def add_block(parser: argparse.ArgumentParser) -> None:
     """Add the option of how many samples a block has, where no device chooses it."""
     option(parser, "--block", "block_length", whole(1), "N", "samples per block (default: 512)", 512)
+
+
+def add_gain(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add the option of gains in dB."""
+    parser.add_argument("--gain", nargs="+", action="extend", metavar="NAME=DB", help=help)
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Add the option of replacing what is there."""
+    switch(parser, "--overwrite", "overwrite", "replace files that are there")
+
+
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """Add the option of refusing recordings that are damaged."""
+    switch(parser, "--strict", "strict", "refuse damaged recordings, instead of noting what was lost")
+    _note_flag(parser, "strict", "--strict")
 
 
 def add_device(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
@@ -184,6 +203,8 @@ def recordings(words: list[str]) -> Any:
     ValueError
         If a word is not NAME=RECORDING[,RECORDING...], or two have the same name.
     """
+    from rtnmf.audio.names import split
+
     if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
         return recording(words[0])
     found: dict[str, list[Any]] = {}
@@ -210,6 +231,8 @@ def recording(word: str) -> Any:
     ValueError
         If a stretch makes no sense, or the microphone is to sound together with something.
     """
+    from rtnmf.audio.names import split
+
     parts = [_clip(part) for part in split(word, "&")]
     if len(parts) == 1:
         return parts[0]
@@ -290,6 +313,40 @@ def _linear(word: str, name: str, text: str) -> float:
             f"gain {word!r} is not in dB, at most {_LARGEST_GAIN_DB:.0f}: write {name}=-20 for a tenth, -inf for none"
         )
     return float(10 ** (gain_db / 20))
+
+
+def not_gains(words: list[str]) -> list[str]:
+    """Take the words out of a list that are no gains, such as a dictionary that follows them, and return these."""
+    others = [word for word in words if "=" not in word or Path(word).exists()]
+    words[:] = [word for word in words if word not in others]
+    return others
+
+
+def dictionary_among(words: list[str]) -> tuple[str, list[str]]:
+    """Return the dictionary among words, wherever it stands, and the others: the last one where none looks like it.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or more than one.
+    """
+    found = [i for i, word in enumerate(words) if _names_dictionary(word)]
+    if len(found) > 1:
+        names = [words[i] for i in found]
+        raise ValueError(f"there are {len(names)} dictionaries, expected one: join them, {'+'.join(names)}")
+    if not found and len(words) < 2:
+        raise ValueError("there is no dictionary: add a .safetensors file, or presets such as speech+keyboard")
+    i = found[0] if found else len(words) - 1
+    return words[i], words[:i] + words[i + 1 :]
+
+
+def _names_dictionary(word: str) -> bool:
+    from rtnmf.dictionary import presets
+
+    if Path(word).is_file():
+        return word.lower().endswith(".safetensors")
+    parts = word.split("+")
+    return all(part.lower().endswith(".safetensors") or part in presets() for part in parts)
 
 
 def check_sources(name: str, dictionary: Dictionary) -> None:

@@ -23,31 +23,36 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    text = "folder for the files (default: rtnmf-demo)"
+    text = "folder for the files, which gets a number if something is in it (default: rtnmf-demo)"
     parser.add_argument("output", nargs="?", default="rtnmf-demo", metavar="DIR", help=text)
     arguments.add_block(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Teach and separate the bundled recordings, write and print what came of it."""
-    from rtnmf.audio import files
+    from rtnmf.audio.outputs import made_folder
+
+    with made_folder(Path(options.output), is_new=True) as folder:
+        _show(folder, options.block_length)
+
+
+def _show(folder: Path, block_length: int) -> None:
     from rtnmf.dictionary import preset_folder
     from rtnmf.engine.separator import Separator
     from rtnmf.measure.benchmark import stream
     from rtnmf.measure.cases import load_case, read_cases, training_clips
 
-    files.make_folder(options.output)
     clips = preset_folder() / "demo"
     case = read_cases(clips)[0]
     mixture, stems, sources = load_case(clips, case)
     rate = case["sample_rate"]
     dictionary = _learned(training_clips(clips, case), rate)
     separator = Separator(dictionary)
-    print(f"streaming {len(mixture) / rate:.0f} s of both at once, {options.block_length} samples at a time ...")
-    streamed = stream(separator, mixture, options.block_length)
+    print(f"streaming {len(mixture) / rate:.0f} s of both at once, {block_length} samples at a time ...")
+    streamed = stream(separator, mixture, block_length)
     signals = dict(zip(["mixture", *sources], [mixture, *streamed.stems], strict=True))
-    paths = _written(Path(options.output), signals, dictionary)
-    _print_pace(separator, len(mixture), options.block_length, streamed.block_seconds)
+    paths = _written(folder, signals, dictionary)
+    _print_pace(separator, len(mixture), block_length, streamed.block_seconds)
     _print_quality(sources, mixture, stems, streamed.stems)
     for path in paths:
         print(f"written      {path}")

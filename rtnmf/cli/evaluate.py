@@ -36,11 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--latency-ms", "latency_ms", arguments.positive("milliseconds"), "MS", text)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--report", metavar="FILE", help="also write a page of the cases, to hear the worst of them")
+    arguments.add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Print how well the cases of a folder are separated, as tables or as JSON."""
-    pages.check_page(options.report)
+    pages.check_page(options.report, overwrite=options.overwrite)
     results = _evaluated(options)
     if options.json:
         _print_json(results)
@@ -67,7 +68,7 @@ def _write_report(options: argparse.Namespace, results: list[CaseResult]) -> Non
     from rtnmf import report
 
     page = report.render_evaluation(f"Evaluation of {options.folder}", results, _summary_lines(results))
-    pages.write_page(options.report, page)
+    pages.write_page(options.report, page, overwrite=options.overwrite)
 
 
 def _print_json(results: list[CaseResult]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rtnmf.cli import arguments, microphone_takes, pages
@@ -32,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " that sound together ('FILE&FILE'), or mic:SECONDS; a single FILE is learned blind"
     )
     parser.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help=text)
+    parser.set_defaults(further="recordings")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
+    arguments.add_overwrite(parser)
     arguments.add_learning(parser)
     text = "iterations of the factorisation (default: 40; blind: until it converges, at most 100)"
     option(parser, "--iterations", "n_iter", whole(1), "N", text)
@@ -43,14 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--licence", metavar="TEXT", help="licence of the recordings, kept in the dictionary")
     arguments.add_device(parser, "--input", "microphone")
     option(parser, "--channels", "n_channels", whole(1), "N", "channels of the microphone (default: 1)")
+    arguments.add_strict(parser)
     parser.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was learned")
 
 
 def run(options: argparse.Namespace) -> None:
     """Learn a dictionary from recordings, and write it."""
-    pages.check_page(options.report)
+    pages.check_page(options.report, overwrite=options.overwrite)
     recordings = arguments.recordings(options.recordings)
-    _check_output(options.output)
+    pages.check_dictionary(options.output, overwrite=options.overwrite)
     if not microphone_takes.asked_for(recordings):
         arguments.refuse(options, "no recording is mic:SECONDS", "input", "n_channels")
     beside = Path(options.output).with_suffix("")
@@ -60,20 +64,16 @@ def run(options: argparse.Namespace) -> None:
     print(f"{options.output}: {_described(dictionary)}")
     if options.report:
         _write_report(options, dictionary, recordings)
-    print(f"next: {_next_step(options.output, dictionary)}")
-
-
-def _check_output(path: str) -> None:
-    if Path(path).suffix != ".safetensors":
-        raise ValueError(f"--output is {path!r}, expected a name that ends in .safetensors")
-    if not Path(path).absolute().parent.is_dir():
-        raise ValueError(f"{path}: cannot be written (there is no such folder): make it, or choose another")
+    for line in _next_steps(options.output, dictionary):
+        print(line)
 
 
 def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
     from rtnmf.learning.learn import learn
 
-    settings = arguments.given(options, *arguments.LEARNING, "n_iter", "sample_rate", "description", "licence")
+    settings = arguments.given(
+        options, *arguments.LEARNING, "n_iter", "sample_rate", "description", "licence", "strict"
+    )
     latency = {"latency" if options.latency_ms == "low" else "latency_ms": options.latency_ms}
     with progress_bar("learning") as progress:
         return learn(recordings, **settings, **latency, progress=progress)
@@ -82,7 +82,7 @@ def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
 def _write_report(options: argparse.Namespace, dictionary: Dictionary, recordings: Any) -> None:
     """Write the page of a dictionary, with the clip that it was learned from when that was one."""
     x, facts = pages.shown(recordings, dictionary.sample_rate) if not isinstance(recordings, dict) else (None, {})
-    pages.write_report(options.report, Path(options.output).name, dictionary, x, facts)
+    pages.write_report(options.report, Path(options.output).name, dictionary, x, facts, overwrite=options.overwrite)
 
 
 def _described(dictionary: Dictionary) -> str:
@@ -91,7 +91,13 @@ def _described(dictionary: Dictionary) -> str:
     return f"{sources}; {dictionary.n_components} components, {dictionary.sample_rate} Hz, latency {latency_ms:.1f} ms"
 
 
-def _next_step(path: str, dictionary: Dictionary) -> str:
-    if len(dictionary.sources) == 1:
-        return f"rtnmf separate MIX {path}+OTHER -o out/, where OTHER is what it is to be separated from"
-    return f"rtnmf separate MIX {path} -o out/ or: rtnmf live {path}"
+def _next_steps(path: str, dictionary: Dictionary) -> list[str]:
+    """Return commands that work as they stand, but for the name of the recording to separate."""
+    if len(dictionary.sources) > 1:
+        return [f"next: rtnmf separate MIX {quote(path)} -o out/ or: rtnmf live {quote(path)}"]
+    other = next(name for name in ("hiss", "speech") if name not in dictionary.sources)
+    command = f"rtnmf separate MIX {quote(path)}+{other} -o out/"
+    return [
+        f"next: {command}",
+        f"      instead of {other}: any preset (rtnmf presets), or a dictionary of what else is heard",
+    ]

@@ -31,12 +31,12 @@ _DEVICE = ("input", "output", "sample_rate", "n_channels", "block_length", "outp
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     whole, positive, option = arguments.whole, arguments.positive, arguments.option
-    parser.add_argument("dictionary", metavar="DICT[+DICT...]", help="dictionary files and presets")
+    parser.add_argument("dictionary", nargs="?", metavar="DICT[+DICT...]", help="dictionary files and presets")
     arguments.add_device(parser, "--input", "input device")
     arguments.add_device(parser, "--output", "output device")
     text = "sources to hear (default: the first; all with --gain, and with stems)"
     parser.add_argument("--solo", nargs="+", metavar="NAME", help=text)
-    parser.add_argument("--gain", nargs="+", metavar="NAME=DB", help="gains in dB (default: 0)")
+    arguments.add_gain(parser, "gains in dB (default: 0)")
     option(parser, "--channels", "n_channels", whole(1), "N", "channels of the input and of each output (default: 1)")
     text = "one mix (default), a pair of output channels per source, or a single channel per source"
     parser.add_argument("--outputs", choices=["mix", "stems", "mono-stems"], help=text)
@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> None:
     from rtnmf.dictionary import load
     from rtnmf.live import Live
 
+    options.dictionary = _dictionary_name(options)
     dictionary = load(options.dictionary)
     arguments.check_sources(options.dictionary, dictionary)
     mixer = _mixer(options, dictionary.sources)
@@ -73,6 +74,17 @@ def run(options: argparse.Namespace) -> None:
         if not live.facts:
             raise
     _sum_up(live)
+
+
+def _dictionary_name(options: argparse.Namespace) -> str:
+    """Return the name of the dictionary; where it stands behind gains or sources to hear, it is taken from these."""
+    words = [options.dictionary] if options.dictionary else []
+    words += arguments.not_gains(options.gain or [])
+    if not words and len(options.solo or []) > 1:
+        words.append(options.solo.pop())
+    if len(words) != 1:
+        raise ValueError(f"expected one dictionary, such as desk.safetensors or speech+keyboard, got {len(words)}")
+    return str(words[0])
 
 
 def _mixer(options: argparse.Namespace, sources: tuple[str, ...]) -> Mixer:

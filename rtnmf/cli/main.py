@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import importlib
+import os
+import re
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any, NoReturn
 
 from rtnmf.cli.arguments import translated
+from rtnmf.cli.completion import PrintCompletion
 
 __all__ = ["COMMANDS", "main"]
 
@@ -24,6 +29,7 @@ COMMANDS = (
     "doctor",
     "presets",
     "info",
+    "name",
     "report",
     "evaluate",
     "bench",
@@ -31,10 +37,11 @@ COMMANDS = (
 )
 """Each is a module of this room with SUMMARY, EXAMPLES, `add_arguments(parser)` and `run(options)`."""
 
+_LATER_S = 0.005
 _EXAMPLES = """examples:
   rtnmf demo                                              hear it work, without a sound card
   rtnmf learn voice=me.wav fan=fan.wav -o desk.safetensors
-  rtnmf separate call.wav desk.safetensors -o out/
+  rtnmf separate call.m4a desk.safetensors -o out/
   rtnmf live desk.safetensors                             microphone in, the first source out
   rtnmf COMMAND --help                                    more on a command"""
 
@@ -52,29 +59,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         If the arguments cannot be parsed, or ask for help or the version.
     """
-    words = sys.argv[1:] if arguments is None else arguments
-    parser = _parser(words)
-    if not words:
-        parser.print_help(sys.stderr)
-        return 2
-    options, unknown = parser.parse_known_args(words)
-    if unknown:
-        options.fail(f"unrecognized arguments: {' '.join(unknown)}")
-    flags = options.flags
-    with _notes(flags), _ended_like_ctrl_c():
+    flags: dict[str, str] = {}
+    with _ended_like_ctrl_c():
         try:
-            options.run(options)
+            words = sys.argv[1:] if arguments is None else arguments
+            if not words:
+                _parser(words).print_help(sys.stderr)
+                return 2
+            options = _parsed(_parser(words), words)
+            flags = options.flags
+            with _notes(flags):
+                options.run(options)
             sys.stdout.flush()
         except BrokenPipeError:
             sys.stdout = None  # the reader has gone: nothing more to flush
             return 0
-        except (ValueError, TypeError, OSError) as error:
-            return _failed(translated(str(error), flags), 2)
-        except MemoryError:
-            return _failed("there is not enough memory for this: give shorter recordings", 2)
         except KeyboardInterrupt:
             return _failed("stopped", 130)
+        except Exception as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):  # a class that was being made wraps it
+                return _failed("stopped", 130)
+            if isinstance(error, MemoryError):
+                return _failed("there is not enough memory for this: give shorter recordings", 2)
+            if isinstance(error, (ValueError, TypeError, OSError)):
+                return _failed(translated(str(error), flags), 2)
+            raise
     return 0
+
+
+def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse a line; words that follow options are added to those before, where a command takes any number of them."""
+    options, left = parser.parse_known_args(words)
+    unknown = [word for word in left if word.startswith("-") and word != "-"]
+    if unknown or (left and options.further is None):
+        options.fail(f"unrecognized arguments: {' '.join(unknown or left)}{_guess(unknown, options.known)}")
+    if left:
+        setattr(options, options.further, [*getattr(options, options.further), *left])
+    return options
+
+
+def _guess(words: Sequence[str], known: Iterable[str]) -> str:
+    """Return a question after the first of some words that is like a known one."""
+    found = [guess for word in words for guess in difflib.get_close_matches(word, known, 1)]
+    return f": did you mean {found[0]}?" if found else ""
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -82,19 +109,21 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("rtnmf", **_texts(description, _EXAMPLES))
     parser.error = _usage_error(parser, words)  # type: ignore[assignment,method-assign]
     parser.add_argument("--version", action=_Version)
+    parser.add_argument("--print-completion", action=PrintCompletion)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         command = importlib.import_module(f"rtnmf.cli.{name}")
         sub = subparsers.add_parser(name, help=command.SUMMARY, **_texts(command.SUMMARY, command.EXAMPLES))
         sub.error = _usage_error(sub, words)  # type: ignore[assignment,method-assign]  # one line
-        sub.set_defaults(run=command.run, fail=sub.error, flags={})
+        sub.set_defaults(run=command.run, flags={}, further=None, fail=sub.error)
         command.add_arguments(sub)
+        sub.set_defaults(known=list(sub._option_string_actions))
     return parser
 
 
 def _texts(description: str, examples: str) -> dict[str, Any]:
     return {
-        "description": description,
+        "description": f"{description[0].upper()}{description[1:].rstrip('.')}.",
         "epilog": examples,
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "allow_abbrev": False,  # an option that is misspelt must not become another one
@@ -107,7 +136,10 @@ def _usage_error(parser: argparse.ArgumentParser, words: Sequence[str]) -> Calla
         taken = " and ".join(flag for flag in several if flag in words)
         if "required" in message and taken:
             message = f"{message}: write them before {taken}, which takes all words that follow"
-        print(f"rtnmf: {message}: see {parser.prog} --help", file=sys.stderr)
+        unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
+        if unknown:
+            message = f"there is no command {unknown[1]!r}{_guess([unknown[1]], COMMANDS)}"
+        print(f"rtnmf: {message}{'' if message.endswith('?') else f': see {parser.prog} --help'}", file=sys.stderr)
         raise SystemExit(2)
 
     return fail
@@ -128,10 +160,14 @@ class _Version(argparse.Action):
 
 @contextlib.contextmanager
 def _notes(flags: Mapping[str, str]) -> Iterator[None]:
-    """Print the warnings of the library as notes of one line."""
+    """Print the warnings of the library as notes of one line, each text once."""
+    said = set[str]()
 
     def note(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"note: {translated(str(message), flags)}", file=sys.stderr)
+        line = translated(str(message), flags)
+        if line not in said:
+            print(f"note: {line}", file=sys.stderr)
+        said.add(line)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -141,12 +177,22 @@ def _notes(flags: Mapping[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
-    """Let a closed terminal and `kill` end the command as Ctrl-C does, so that no half-written file stays."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    """Let a closed terminal and `kill` end the command as Ctrl-C does, so that no half-written file stays.
+
+    While libsndfile calls soundfile back, where an exception would be lost, it waits for a moment.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            if frame.f_code.co_name.startswith("vio_"):
+                threading.Timer(_LATER_S, os.kill, (os.getpid(), number)).start()
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Pages that commands write: the check before any work, the writing, and the page of a dictionary and a clip."""
+"""Files that commands write: the checks before any work, the writing of pages, and the page of a dictionary."""
 
 from __future__ import annotations
 
@@ -14,27 +14,56 @@ if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
     from rtnmf.learning.clips import Clip, Together
 
-__all__ = ["SHOWN_S", "check_page", "shown", "write_page", "write_report"]
+__all__ = ["SHOWN_S", "check_dictionary", "check_page", "mix", "shown", "write_page", "write_report"]
 
 SHOWN_S = 30.0
 """Seconds of a recording on a page where no number is given."""
 
 
-def check_page(path: str | None) -> None:
+def check_page(path: str | None, *, overwrite: bool = False) -> None:
     """Raise ValueError, before any work, if a page could not be written or would replace something else."""
-    if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
+    if path is None:
+        return
+    if Path(path).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{path!r} is not the name of a page, expected one that ends in .html")
-    if path is not None and not Path(path).absolute().parent.is_dir():
+    _check_output(path, overwrite=overwrite)
+
+
+def _check_output(path: str, *, overwrite: bool) -> None:
+    """Raise ValueError, before any work, if there is no folder for a file, or something of its name."""
+    from rtnmf.audio.outputs import check_free
+
+    if not Path(path).absolute().parent.is_dir():
         raise ValueError(f"{path}: there is no such folder: make it, or choose another")
+    check_free(path, overwrite=overwrite)
 
 
-def write_page(path: str, page: str) -> None:
+def check_dictionary(path: str, *, overwrite: bool) -> None:
+    """Raise ValueError, before any work, if a dictionary could not be written or would replace something else."""
+    if Path(path).suffix != ".safetensors":
+        raise ValueError(f"--output is {path!r}, expected a name that ends in .safetensors")
+    _check_output(path, overwrite=overwrite)
+
+
+def write_page(path: str, page: str, *, overwrite: bool = False) -> None:
     """Write a page, whole or not at all, and print its name on stderr."""
     from rtnmf.audio.replacing import replacing
 
-    with replacing(path) as beside:
+    with replacing(path, overwrite=overwrite) as beside:
         beside.write_text(page, encoding="utf-8")
     print(path, file=sys.stderr)
+
+
+def mix(
+    path: str | AudioReader, name: str, seconds: float = SHOWN_S, start_s: float = 0.0, *, strict: bool = False
+) -> tuple[Dictionary, Any, dict[str, str]]:
+    """Return a dictionary at the sample rate of a mixture, and what `shown` gives of this."""
+    from rtnmf.audio import files
+    from rtnmf.dictionary import load
+
+    with files.opened(path, strict=strict) as reader:
+        dictionary = load(name, reader.sample_rate)
+        return dictionary, *shown(reader, dictionary.sample_rate, seconds, start_s)
 
 
 def shown(
@@ -76,6 +105,7 @@ def write_report(
     facts: Mapping[str, str] | None = None,
     *,
     axis: Any = "hz",
+    overwrite: bool = False,
     **options: Any,
 ) -> None:
     """Write the page of a dictionary, and of the samples of a clip where there is one; see `report.describe`."""
@@ -84,4 +114,4 @@ def write_report(
     with progress_bar("drawing") as progress:
         described = report.describe(title, dictionary, x, facts=facts, progress=progress, **options)
         page = report.render(described, axis=axis)
-    write_page(path, page)
+    write_page(path, page, overwrite=overwrite)

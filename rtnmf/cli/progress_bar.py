@@ -22,6 +22,6 @@ def progress_bar(title: str) -> Iterator[Progress]:
         task = bar.add_task(title)
 
         def advance(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=escape(f"{title} {stage}"), completed=done, total=total)
+            bar.update(task, description=escape(f"{title}: {stage}"), completed=done, total=total)
 
         yield advance

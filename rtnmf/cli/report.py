@@ -31,8 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole, option = arguments.whole, arguments.option
     text = "a recording, a dictionary, or a recording and the dictionary to separate it with"
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help=text)
-    text = "page to write (default: report.html)"
-    parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help=text)
+    parser.set_defaults(further="inputs")
+    text = "page to write (default: report.html, or report-2.html and so on if there is one)"
+    parser.add_argument("-o", "--output", metavar="FILE", help=text)
+    arguments.add_overwrite(parser)
+    arguments.add_strict(parser)
     option(parser, "--components", "n_components", whole(1), "N", "components to learn, blind (default: 3)")
     text = "iterations of the factorisation (default: until it converges, at most 100)"
     option(parser, "--iterations", "n_iter", whole(1), "N", text)
@@ -51,13 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the page of a clip, of a mix, or of a dictionary."""
-    pages.check_page(options.output)
+    from rtnmf.audio.outputs import free_path
+
+    options.output = options.output or ("report.html" if options.overwrite else str(free_path("report.html")))
+    pages.check_page(options.output, overwrite=options.overwrite)
     if len(options.inputs) > 2:
         raise ValueError(f"{len(options.inputs)} inputs are too many: give a recording, a dictionary, or one of each")
-    if len(options.inputs) == 2 and options.inputs[0].endswith(".safetensors"):
-        raise ValueError(f"{options.inputs[0]} is a dictionary: write the recording first, rtnmf report MIX DICT")
     if len(options.inputs) == 2:
-        _report_mix(options, *options.inputs)
+        name, words = arguments.dictionary_among(options.inputs)
+        _report_mix(options, words[0], name)
     elif _is_dictionary(options.inputs[0]):
         _report_dictionary(options, options.inputs[0])
     else:
@@ -69,13 +74,8 @@ def _is_dictionary(name: str) -> bool:
 
 
 def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
-    from rtnmf.audio import files
-    from rtnmf.dictionary import load
-
     arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
-    with files.AudioReader(mix) as reader:
-        dictionary = load(name, reader.sample_rate)
-    x, facts = pages.shown(mix, dictionary.sample_rate, *_part(options))
+    dictionary, x, facts = pages.mix(mix, name, *_part(options), strict=options.strict)
     truth = _truth(options.truth or [], dictionary, x, options.start_s or 0.0)
     _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))
 
@@ -100,13 +100,15 @@ def _report_clip(options: argparse.Namespace, clip: str) -> None:
 
 
 def _write(options: argparse.Namespace, title: str, dictionary: Dictionary, *shown: Any, **measured: Any) -> None:
-    pages.write_report(options.output, title, dictionary, *shown, axis=options.axis, **measured)
+    pages.write_report(
+        options.output, title, dictionary, *shown, axis=options.axis, overwrite=options.overwrite, **measured
+    )
 
 
 def _learned(options: argparse.Namespace, clip: str) -> Dictionary:
     from rtnmf.learning.learn import learn
 
-    settings = arguments.given(options, "n_components", "n_iter", "sample_rate", "seed")
+    settings = arguments.given(options, "n_components", "n_iter", "sample_rate", "seed", "strict")
     with progress_bar("learning") as progress:
         return learn(clip, stft=_window(options), **settings, progress=progress)
 

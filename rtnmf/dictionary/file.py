@@ -141,7 +141,7 @@ def _check_entries(metadata: Mapping[str, str], tensors: Tensors) -> None:
     keys = _KEYS.get(metadata.get("format", ""))
     if keys is None:
         known = " or ".join(map(repr, _KEYS))
-        raise ValueError(f"format is {metadata.get('format')!r:.40}, expected {known}: a newer rtnmf may know it")
+        raise ValueError(f"'format' is {metadata.get('format')!r:.40}, expected {known}: a newer rtnmf may know it")
     names = {"components", *TRAINED} if len(tensors) > 1 else {"components"}
     odd = sorted(set(metadata) ^ keys | set(tensors) ^ names)
     if odd:

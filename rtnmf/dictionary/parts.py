@@ -15,6 +15,7 @@ __all__ = [
     "TRAINED",
     "Curve",
     "Divergences",
+    "checked_groups",
     "frozen_columns",
     "frozen_divergences",
     "frozen_labels",
@@ -98,6 +99,31 @@ def frozen_labels(labels: object, n_components: int) -> tuple[str, ...]:
     for label in dict.fromkeys(checked):
         check_source_name(label)
     return checked
+
+
+def checked_groups(groups: object, sources: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return {name: sources} if each group has known sources that are in no other one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If not, or if a name is that of a source that is in none.
+    """
+    if not isinstance(groups, Mapping) or any(isinstance(group, str) for group in groups.values()):
+        raise TypeError(f"groups are {groups!r:.80}, expected {{name: [source, ...]}}")
+    members = {name: tuple(group) for name, group in groups.items()}
+    grouped = [source for group in members.values() for source in group]
+    for source in grouped:
+        if source not in sources:
+            raise ValueError(f"there is no source {source!r}: choose from {', '.join(sources)}")
+        if grouped.count(source) > 1:
+            raise ValueError(f"source {source!r} is given {grouped.count(source)} times: put it into one group")
+    for name, group in members.items():
+        if not group:
+            raise ValueError(f"no source is given for {name!r}, expected one or more of {', '.join(sources)}")
+        if name in sources and name not in grouped:
+            raise ValueError(f"there is another source {name!r}: put it into that group, or choose another name")
+    return members
 
 
 def strings(name: str, values: object) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from rtnmf.audio.names import split
 from rtnmf.checks import whole_hz
 from rtnmf.dictionary.file import is_file
 from rtnmf.dictionary.value import Dictionary
@@ -15,11 +16,11 @@ __all__ = ["load", "load_preset", "preset_folder", "presets"]
 
 
 def load(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictionary:
-    """Return the dictionary of a name: a preset, a file, or several of either joined with `+`.
+    r"""Return the dictionary of a name: a preset, a file, or several of either joined with `+`.
 
     `speech` is a preset, `desk.safetensors` a file, and `desk.safetensors+speech` a merged, untrained dictionary of
-    both. A file of a preset's name is preferred to the preset, a folder of that name is ignored. Where the name or a
-    part of it that contains `+` is that of a file, it stands for that file.
+    both. A file of a preset's name is preferred to the preset, a folder of that name is not. Where the name or a part
+    of it that contains `+` is that of a file, it stands for that file; `\+` is a `+` within a name.
 
     Dictionaries are merged at one sample rate and with one STFT and model, those of the first; `sample_rate` overrides
     the rate. A warning reports whatever is converted or left out.
@@ -40,7 +41,7 @@ def load(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictio
     if not isinstance(name, (str, os.PathLike)):
         raise TypeError(f"name is {name!r:.80}, expected a preset, a file or several joined with +")
     rate = None if sample_rate is None else whole_hz(sample_rate)
-    names = _split(os.fspath(name))
+    names = split(os.fspath(name), "+")
     opened = [_opened(part) for part in names]
     rate = rate or opened[0].sample_rate
     fitting: list[Dictionary] = []
@@ -75,16 +76,6 @@ def preset_folder() -> Path:
     package = Path(__file__).parent.parent
     installed = package / "preset_data"
     return installed if installed.is_dir() else package.parent / "presets"
-
-
-def _split(name: str) -> list[str]:
-    """Return the parts of a name; the longest that are files keep the `+` within them."""
-    names, pieces = [], name.split("+")
-    while pieces:
-        n = next((n for n in range(len(pieces), 1, -1) if is_file("+".join(pieces[:n]))), 1)
-        names.append("+".join(pieces[:n]))
-        pieces = pieces[n:]
-    return names
 
 
 def _opened(name: str) -> Dictionary:

@@ -187,6 +187,28 @@ class Dictionary:
         curves = {renamed.get(source, source): curve for source, curve in self.divergences.items()}
         return replace(self, labels=labels, divergences=curves)
 
+    def regroup(self, groups: Mapping[str, Iterable[str]]) -> Dictionary:
+        """Return the dictionary with several of its sources as one, under a new name; no component changes.
+
+        Parameters
+        ----------
+        groups : {name: sources}
+            The sources that get each name. These come first, in this order; others follow, and keep their names.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a group is empty, a source is unknown or in two groups, or a name is unusable or that of another source.
+        """
+        members = parts.checked_groups(groups, self.sources)
+        names = {source: name for name, group in members.items() for source in group}
+        others = [source for source in self.sources if source not in names]
+        labels = tuple(names.get(label, label) for label in self.labels)
+        alone = {group[0]: name for name, group in members.items() if len(group) == 1}
+        kept = alone | {source: source for source in ("", *others)}
+        curves = {kept[source]: curve for source, curve in self.divergences.items() if source in kept}
+        return replace(self, labels=labels, divergences=curves).select(*members, *others)
+
     def merge(self, *others: Dictionary) -> Dictionary:
         """Return an untrained dictionary of the sources of this one and of others; `a + b` does the same.
 

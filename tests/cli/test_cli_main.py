@@ -33,6 +33,13 @@ def test_help_lists_the_commands(capsys):
     assert "examples:\n  rtnmf demo" in said
 
 
+def test_help_is_in_sentences(capsys):
+    """What a command does is a sentence in its help."""
+    with pytest.raises(SystemExit):
+        run("separate", "--help")
+    assert "\n\nSeparate recordings into one file per source, or remix them.\n\n" in capsys.readouterr().out
+
+
 def test_help_loads_no_library():
     """Help is quick because it loads neither numpy nor rich."""
     code = """
@@ -58,15 +65,18 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("sing", "argument COMMAND: invalid choice: 'sing'"),
-        ("separate x", "the following arguments are required: DICT[+DICT...]: see rtnmf separate --help"),
-        ("separate --gain a=0 x y", "required: MIX, DICT[+DICT...]: write them before --gain, which takes all words"),
+        ("sing", "there is no command 'sing': see rtnmf --help"),
+        ("seperate x", "there is no command 'seperate': did you mean separate?"),
+        ("separate x --gian a=1", "unrecognized arguments: --gian: did you mean --gain?"),
+        ("info x y", "unrecognized arguments: y: see rtnmf info --help"),
+        ("learn x", "the following arguments are required: -o/--output: see rtnmf learn --help"),
+        ("report --truth a=0 x y", "required: INPUT: write them before --truth, which takes all words"),
         ("learn x -o x --components 0", "argument --components: 0 is not a whole number of 1 or more: see"),
         ("learn x -o x --rate -1", "argument --rate: -1 is not a whole number of 1 or more: see"),
         ("learn x -o x --steps -1", "argument --steps: -1 is not a whole number of 0 or more: see"),
         ("learn x -o x --seed -1", "argument --seed: -1 is not a whole number of 0 or more: see"),
         ("learn x -o x --latency-ms 0", "argument --latency-ms: 0 is not a positive number of milliseconds, nor"),
-        ("learn x -o x --latency 128", "unrecognized arguments: --latency 128: see rtnmf learn --help"),
+        ("learn x -o x --latency 128", "unrecognized arguments: --latency: did you mean --latency-ms?"),
         ("separate x y --updates 0", "argument --updates: 0 is not a whole number of 1 or more: see"),
         ("demo --block 99999999999", "argument --block: 99999999999 is not a whole number of 1 or more: see"),
         ("live x --outputs quad", "argument --outputs: invalid choice: 'quad'"),
@@ -120,16 +130,19 @@ def test_a_fault_of_the_program_is_not_hidden(monkeypatch):
 
 
 def test_warnings_become_notes(monkeypatch, capsys):
-    """A warning of the library is a note of one line, every time, and what was set for warnings comes back."""
+    """A warning of the library is a note of one line, once per text, and what was set for warnings comes back."""
 
     def warning(_):
-        for _ in range(2):
-            warnings.warn("used with n_iter=7,\n trained for 5", stacklevel=1)
+        for n_iter in (7, 7, 8):
+            warnings.warn(f"used with n_iter={n_iter},\n trained for 5", stacklevel=1)
 
     before = warnings.showwarning
     monkeypatch.setattr("rtnmf.cli.separate.run", warning)
     assert run("separate", "x", "y") == 0
-    assert capsys.readouterr() == ("", 2 * "note: used with --updates 7, trained for 5\n")
+    assert capsys.readouterr() == (
+        "",
+        "note: used with --updates 7, trained for 5\nnote: used with --updates 8, trained for 5\n",
+    )
     assert warnings.showwarning is before
 
 
@@ -140,20 +153,67 @@ def test_a_closed_pipe_is_not_an_error():
     assert ended.stderr == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_kill_and_a_closed_terminal_leave_no_half_files(tmp_path, number):
-    """`kill` and a closed terminal stop a command like Ctrl-C, and what was half written is removed."""
-    mix, desk = sound(tmp_path / "mix.wav", 3_000_000, 2), save_desk(tmp_path)
-    line = [sys.executable, "-m", "rtnmf", "separate", str(mix), str(desk), "-o", str(tmp_path / "out")]
-    started = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+def stopped_while(line, folder, sign, number=signal.SIGINT):
+    """Run a command in a folder, send it a signal as soon as there is a sign, and return its code and stderr."""
+    command = [sys.executable, "-m", "rtnmf", *line]
+    started = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("out/.*.part")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while not sign() and time.monotonic() < deadline and started.poll() is None:
+        time.sleep(0.01)
     started.send_signal(number)
     said = started.communicate(timeout=20)[1]
+    return started.returncode, said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_kill_and_a_closed_terminal_leave_nothing(tmp_path, number):
+    """Each stops a command, and removes half-written files and the folders that were made for them."""
+    mix, desk = sound(tmp_path / "mix.wav", 3_000_000, 2), save_desk(tmp_path)
+    line = ["separate", mix, desk, "-o", "new/out"]
+    code, said = stopped_while(line, tmp_path, lambda: list(tmp_path.glob("new/out/.*.part")), number)
     assert said == "rtnmf: stopped\n"
-    assert started.returncode in (130, -signal.SIGINT)  # the latter when it came while code was being compiled
-    assert not list((tmp_path / "out").iterdir())
+    assert code in (130, -signal.SIGINT)  # the latter when it came while code was being compiled
+    assert sorted(tmp_path.iterdir()) == [desk, mix]
+
+
+def test_ctrl_c_in_a_callback_is_kept_for_later(tmp_path):
+    """An interrupt while libsndfile calls soundfile back, where it would be lost, ends the command as well."""
+    code = f"""
+import os, signal, sys
+from rtnmf.audio import files
+from rtnmf.cli.main import main
+written = files._Output.write
+def write(self, data):
+    def vio_write():
+        files._Output.write = written
+        os.kill(os.getpid(), signal.SIGINT)
+        return written(self, data)
+    return vio_write()
+files._Output.write = write
+sys.exit(main(["separate", {str(sound(tmp_path / "mix.wav", 500_000))!r}, {str(save_desk(tmp_path))!r}]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (130, "rtnmf: stopped\n")
+    assert not (tmp_path / "mix-stems").exists()
+
+
+def test_ctrl_c_ends_with_130_while_a_page_is_drawn(tmp_path):
+    """An interrupt that matplotlib makes another error of is still one, and leaves no page."""
+    code = f"""
+import sys
+from rtnmf import report
+from rtnmf.cli.main import main
+class Interrupting:
+    def __set_name__(self, *_):
+        raise KeyboardInterrupt
+def describe(*_, **__):
+    type("Class", (), {{"part": Interrupting()}})
+report.describe = describe
+sys.exit(main(["report", {str(save_desk(tmp_path))!r}]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (130, "rtnmf: stopped\n")
+    assert not (tmp_path / "report.html").exists()
 
 
 def full_disk():

@@ -10,10 +10,12 @@ from rtnmf.audio import files
 
 
 def test_demo_learns_streams_and_measures(tmp_path, monkeypatch, capsys):
-    """The demo writes mixture, stems that sum to it and the dictionary, and prints latency, speed and quality."""
+    """The demo writes mixture, stems that sum to it and the dictionary, replaces nothing, and prints its figures."""
     monkeypatch.setattr("rtnmf.learning.learn.N_STEPS", 20)  # of which the demo has more, that take longer
-    folder = tmp_path / "demo"
-    assert run("demo", folder, "--block", 441) == 0
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "voice.wav").write_text("mine")
+    folder = tmp_path / "demo-2"
+    assert run("demo", tmp_path / "demo", "--block", 441) == 0
     out = capsys.readouterr().out
     assert "latency      2048 samples" in out
     assert "through it: 2048;" in out
@@ -30,4 +32,4 @@ def test_demo_learns_streams_and_measures(tmp_path, monkeypatch, capsys):
 
 def test_a_folder_that_cannot_be_made_is_refused_first(tmp_path, capsys):
     """A folder that cannot be made is refused before anything is learned."""
-    assert_refused(["demo", sound(tmp_path / "mix.wav")], "mix.wav: cannot make this folder", capsys)
+    assert_refused(["demo", sound(tmp_path / "mix.wav") / "x"], "x: cannot make this folder", capsys)

@@ -160,6 +160,23 @@ def test_what_went_wrong_is_noted_in_the_end(faults, notes):
 
 
 @pytest.mark.parametrize(
+    ("words", "heard"),
+    [
+        ("--gain voice=-6 desk.safetensors", ("voice", "fan")),
+        ("--solo fan desk.safetensors", ("fan",)),
+        ("desk.safetensors --solo voice fan", ("voice", "fan")),
+    ],
+)
+def test_gains_and_sources_to_hear_do_not_eat_the_dictionary(words, heard):
+    """The dictionary is found behind gains and names of sources."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    options = parser.parse_args(words.split())
+    assert command._dictionary_name(options) == "desk.safetensors"
+    assert command._mixer(options, ("voice", "fan")).heard == heard
+
+
+@pytest.mark.parametrize(
     ("facts", "is_noted"),
     [
         ({"host": "ALSA", "input": "Built-in", "output": "Built-in"}, True),

@@ -23,5 +23,5 @@ def test_a_terminal_shows_the_stage_as_it_is_called(monkeypatch):
             progress("[red]voice[/red]", 1, 2)
     shown = os.read(master, 65536).decode()
     os.close(master)
-    assert "learning [red]voice[/red]" in shown
+    assert "learning: [red]voice[/red]" in shown
     assert "50%" in shown

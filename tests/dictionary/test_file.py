@@ -115,8 +115,8 @@ def model(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "3"}, "format is '3', expected '1' or '2': a newer rtnmf may know it"),
-        ({"format": None}, "format is None"),
+        ({"format": "3"}, "'format' is '3', expected '1' or '2': a newer rtnmf may know it"),
+        ({"format": None}, "'format' is None"),
         ({"format": "1"}, "missing or unknown entries: 'model'"),
         ({"model": None}, "missing or unknown entries: 'model'"),
         ({"colour": "blue"}, "missing or unknown entries: 'colour'"),

@@ -1,0 +1,180 @@
+"""What outputs are and where they go: a format as good as the input's, and names that replace nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from rtnmf.audio.names import printable
+from rtnmf.audio.reading import AudioReader
+
+__all__ = [
+    "Format",
+    "check_free",
+    "check_kind",
+    "chosen_format",
+    "encoded",
+    "free_path",
+    "free_paths",
+    "made_folder",
+    "numbered",
+    "wav_header",
+]
+
+Array = NDArray[np.float32]
+
+_FORMATS = {  # container, coding and ending; without a coding it is as deep as the input
+    "wav": ("WAV", "", ".wav"),
+    "flac": ("FLAC", "", ".flac"),
+    "aiff": ("AIFF", "", ".aiff"),
+    "mp3": ("MP3", "MPEG_LAYER_III", ".mp3"),
+    "ogg": ("OGG", "VORBIS", ".ogg"),
+    "opus": ("OGG", "OPUS", ".opus"),
+}
+_SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "pcm32": "PCM_32", "float": "FLOAT", "double": "DOUBLE"}
+_BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
+_MOST_WAV_BYTES = 4e9  # what would grow beyond this is written as RF64
+_UNKNOWN = 2**32 - 1  # bytes of sound in the header of a WAV file that is not yet complete
+
+
+class Format(NamedTuple):
+    """How an output is coded, in libsndfile's words, and the ending of its name."""
+
+    container: str
+    subtype: str
+    suffix: str
+
+
+def check_kind(format: str | None, subtype: str | None) -> None:
+    """Raise ValueError if a format or a subtype is unknown, or they do not go together; None is always right."""
+    if format is not None and format not in _FORMATS:
+        raise ValueError(f"format is {format!r}, expected one of {', '.join(_FORMATS)}")
+    if subtype is not None and subtype not in _SUBTYPES:
+        raise ValueError(f"subtype is {subtype!r}, expected one of {', '.join(_SUBTYPES)}")
+    container, coding, _ = _FORMATS[format or "wav"]
+    if subtype is not None and (coding or not soundfile.check_format(container, _SUBTYPES[subtype])):
+        holds = [name for name, word in _SUBTYPES.items() if not coding and soundfile.check_format(container, word)]
+        raise ValueError(
+            f"subtype is {subtype!r}, but {format} files hold {' or '.join(holds) or f'{coding} only'}: leave it out"
+        )
+
+
+def chosen_format(mix: AudioReader, format: str | None = None, subtype: str | None = None) -> Format:
+    """Return how to write what is made of a recording.
+
+    Parameters
+    ----------
+    mix : AudioReader
+        Without a format, outputs are of its kind where that is lossless, else WAV of 24 bits.
+    format : str, optional
+        `wav`, `flac`, `aiff`, `mp3`, `ogg` or `opus`; the last three with the highest bit rate.
+    subtype : str, optional
+        `pcm16`, `pcm24`, `pcm32`, `float` or `double`; None is as deep as the recording, where the format allows.
+
+    Raises
+    ------
+    ValueError
+        If one is unknown, or they do not go together.
+    """
+    check_kind(format, subtype)
+    container, coding, suffix = _FORMATS[format] if format else (mix.container, "", mix.suffix)
+    wished = coding or (_SUBTYPES[subtype] if subtype else mix.subtype)
+    if not soundfile.check_format(container, wished):
+        if subtype:
+            raise ValueError(f"subtype is {subtype!r}, which {container} files cannot hold: pass format='wav'")
+        wished = "PCM_16" if wished in ("PCM_S8", "PCM_U8") else "PCM_24"
+    if container == "WAV" and (mix.n_samples or 0) * mix.n_channels * _BYTES.get(wished, 1) > _MOST_WAV_BYTES:
+        container = "RF64"
+    return Format(container, wished, suffix)
+
+
+def encoded(x: Array, sample_rate: int, subtype: str) -> bytes:
+    """Return samples, shape (n_samples, n_channels), as a WAV file holds them."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, x, sample_rate, subtype, format="RAW")
+    return buffer.getvalue()
+
+
+def wav_header(sample_rate: int, n_channels: int, subtype: str, n_samples: int | None) -> bytes:
+    """Return the beginning of a WAV file; of one whose length is not known where `n_samples` is None."""
+    frame = _BYTES[subtype] * n_channels
+    n_bytes = _UNKNOWN if n_samples is None else min(n_samples * frame, _UNKNOWN)
+    tag = 1 if subtype.startswith("PCM") else 3
+    fmt = struct.pack("<HHIIHH", tag, n_channels, sample_rate, sample_rate * frame, frame, 8 * _BYTES[subtype])
+    head = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", n_bytes)
+    return b"RIFF" + struct.pack("<I", min(len(head) + n_bytes, _UNKNOWN)) + head
+
+
+def check_free(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Raise ValueError if there is something of this name, which is not to be replaced."""
+    if not overwrite and os.path.lexists(path):
+        raise ValueError(f"{printable(path)}: is there already: choose another name, or pass overwrite=True")
+
+
+def free_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path if there is nothing of this name, else the first such of `NAME-2`, `NAME-3`, ... ."""
+    return free_paths(Path(path).parent, {"": Path(path).stem}, Path(path).suffix)[""]
+
+
+def free_paths(folder: Path, names: Mapping[str, str], suffix: str, *, overwrite: bool = False) -> dict[str, Path]:
+    """Return a path in a folder for each name; all get the same number where one of them is taken."""
+    for number in _numbers():
+        paths = {key: folder / f"{name}{number}{suffix}" for key, name in names.items()}
+        if overwrite or not any(os.path.lexists(path) for path in paths.values()):
+            return paths
+    raise AssertionError
+
+
+@contextlib.contextmanager
+def made_folder(wish: Path, *, is_new: bool) -> Iterator[Path]:
+    """Give a folder, made where it is missing; on an error it is removed again if nothing is in it.
+
+    Parameters
+    ----------
+    wish : path
+    is_new : bool
+        Give `wish-2`, `wish-3`, ... where there is something in it, or it is not a folder.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be made.
+    """
+    folder = next(filter(_is_free, numbered(wish))) if is_new else wish
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"{printable(folder)}: cannot make this folder ({error.strerror}): choose another"
+            ) from error
+        yield folder
+    except BaseException:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def numbered(wish: Path) -> Iterator[Path]:
+    """Yield a path, and then the same with `-2`, `-3`, ... behind it."""
+    return (wish.with_name(f"{wish.name}{number}") for number in _numbers())
+
+
+def _numbers() -> Iterator[str]:
+    return (f"-{i}" if i > 1 else "" for i in itertools.count(1))
+
+
+def _is_free(path: Path) -> bool:
+    return not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
