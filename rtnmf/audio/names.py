@@ -41,7 +41,7 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def audio_files(folder: str | os.PathLike[str]) -> list[str]:
-    """Return the paths of the audio files in a folder, by their endings, in order; warn of others.
+    """Return the paths of the audio files in a folder, by their extensions, in order; warn of others.
 
     Raises
     ------

@@ -33,7 +33,7 @@ __all__ = [
 
 Array = NDArray[np.float32]
 
-_FORMATS = {  # container, coding and ending; without a coding it is as deep as the input
+_FORMATS = {  # container, coding and extension; without a coding it is as deep as the input
     "wav": ("WAV", "", ".wav"),
     "flac": ("FLAC", "", ".flac"),
     "aiff": ("AIFF", "", ".aiff"),
@@ -48,7 +48,7 @@ _UNKNOWN = 2**32 - 1  # bytes of sound in the header of a WAV file that is not y
 
 
 class Format(NamedTuple):
-    """How an output is coded, in libsndfile's words, and the ending of its name."""
+    """How an output is coded, in libsndfile's words, and the extension of its name."""
 
     container: str
     subtype: str

@@ -19,8 +19,8 @@ def load(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictio
     r"""Return the dictionary of a name: a preset, a file, or several of either joined with `+`.
 
     `speech` is a preset, `desk.safetensors` a file, and `desk.safetensors+speech` a merged, untrained dictionary of
-    both. A file of a preset's name is preferred to the preset, a folder of that name is ignored. Where the name or a part
-    of it that contains `+` is that of a file, it stands for that file; `\+` is a `+` within a name.
+    both. A file of a preset's name is preferred to the preset, a folder of that name is ignored. Where the name or a
+    part of it that contains `+` is that of a file, it stands for that file; `\+` is a `+` within a name.
 
     Dictionaries are merged at one sample rate and with one STFT and model, those of the first; `sample_rate` overrides
     the rate. A warning reports whatever is converted or left out.

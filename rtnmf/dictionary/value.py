@@ -217,8 +217,7 @@ class Dictionary:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not a Dictionary, the dictionaries do not fit together, or two have a source of the same
-            name.
+            If an argument is not a Dictionary, they do not fit together, or two have a source of the same name.
         """
         for other in others:
             self._check_fits(other)
