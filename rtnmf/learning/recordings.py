@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 
 _SILENCE_DB = -60.0
 _CHUNK = 256  # frames that are worked on at a time
-_ALIKE = 0.7  # most voices have more in common, most instruments less; see docs/separation.md
+_ALIKE = 0.7  # most voices have more in common, most instruments less; see docs/learning.md
 _MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
 
 
