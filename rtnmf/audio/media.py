@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -39,12 +40,8 @@ class NotDecodedError(ValueError):
 
 
 def is_installed() -> bool:
-    """Return whether PyAV is installed."""
-    try:
-        import av  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    """Return whether PyAV is installed, without loading it."""
+    return importlib.util.find_spec("av") is not None
 
 
 def opened(file: BinaryIO, notes: Notes) -> Sound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import warnings
 from collections.abc import Mapping
 from typing import Any, BinaryIO, NamedTuple
 
@@ -23,6 +24,8 @@ _TEXTS = {  # in FFmpeg's words and in libsndfile's
     "track": "tracknumber",
     "copyright": "copyright",
 }
+_PLAIN = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"caff", b"riff")  # libsndfile reads these, in 25 MB less
+_HEAD_BYTES = 2**16
 _LONGEST = 1000
 _SET_BROADCAST_INFO = 0x10F1  # a command of libsndfile, for which soundfile has no method
 _BEXT_BYTES = 602  # of a `bext` chunk before the coding history
@@ -52,7 +55,10 @@ def read(file: BinaryIO) -> Tags:
 
 
 def _texts(file: BinaryIO) -> dict[str, str]:
-    if media.is_installed():
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    is_plain = head[:4] in _PLAIN and b"description=" not in head.lower()  # which is FFmpeg's comment in FLAC
+    if not is_plain and media.is_installed():
         found = {name.lower(): text for name, text in media.metadata(file).items()}
         pairs = {word: found.get(name, "") for name, word in _TEXTS.items()}
     else:
@@ -71,4 +77,10 @@ def put(sound: Any, tags: Tags) -> None:
     if tags.bext and sound.format in ("WAV", "WAVEX", "RF64"):
         fixed, history = tags.bext[:_BEXT_BYTES], tags.bext[_BEXT_BYTES:]
         info = fixed[:_ALIGNED] + bytes(2) + fixed[_ALIGNED:] + struct.pack("=I", len(history)) + history
-        soundfile._snd.sf_command(sound._file, _SET_BROADCAST_INFO, info, len(info))
+        try:
+            soundfile._snd.sf_command(sound._file, _SET_BROADCAST_INFO, info, len(info))
+        except AttributeError:
+            warnings.warn(
+                f"soundfile {soundfile.__version__} has no way to write a timecode, which is left out: 0.13 has one",
+                stacklevel=2,
+            )

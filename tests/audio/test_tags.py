@@ -81,3 +81,24 @@ def test_without_pyav_libsndfile_reads_the_tags(tmp_path, monkeypatch):
     monkeypatch.setattr(media, "is_installed", lambda: False)
     with files.AudioReader(path) as reader:
         assert reader.tags.texts == {name: TEXTS[name] for name in TEXTS if name != "comment"}  # ffmpeg's is no COMMENT
+
+
+def test_without_libsndfiles_own_command_the_timecode_is_missed(tmp_path, monkeypatch):
+    """Where soundfile has no way to it, the timecode is left out with a warning, and all else is written."""
+    path = tagged(tmp_path / "x.wav", time_reference="5", description="take 1", originator="field")
+    real = soundfile._snd
+
+    class Without:
+        """The library without that command."""
+
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def sf_command(self, file, command, *rest):
+            if command == tags._SET_BROADCAST_INFO:
+                raise AttributeError("sf_command")
+            return real.sf_command(file, command, *rest)
+
+    monkeypatch.setattr(soundfile, "_snd", Without())
+    with pytest.warns(UserWarning, match="has no way to write a timecode, which is left out"):
+        assert copied(path, tmp_path / "copy.wav", "WAV", "PCM_24").texts["title"] == TEXTS["title"]
