@@ -96,7 +96,7 @@ def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
         "voice fan=x.wav": "'voice' names no source",
         "voice=mix.wav voice=mix.wav": "source 'voice' is named twice",
         "voice=silent.wav": "silent.wav is silent: record it again",
-        "voice=short.wav": "short.wav has 1 samples, expected at least 512",
+        "voice=short.wav": "short.wav has 1 sample, expected at least 512",
         "voice=text.wav": "text.wav: not an audio file",
         "voice=mix.wav --latency-ms 0.1": "--latency-ms is 0.1, expected at least two samples, 0.125 ms",
         "voice=mix.wav --steps 5": f"--steps is 5, {trained}",

@@ -223,7 +223,7 @@ def test_a_pipe_is_learned_from(tmp_path):
         ({"a": np.zeros(20000)}, 16000, ValueError, "a, recording 1 is silent"),
         ({"a": 1e38 * tone(440)}, 16000, ValueError, "or above 1e.09: full scale is 1"),
         ({5: tone(440)}, 16000, TypeError, "source name is 5, expected text"),
-        ({"a": [tone(440), np.ones(1)]}, 16000, ValueError, "a, recording 2 has 1 samples, expected at least 1024"),
+        ({"a": [tone(440), np.ones(1)]}, 16000, ValueError, "a, recording 2 has 1 sample, expected at least 1024"),
         ({"a": np.zeros(0)}, 16000, ValueError, "has 0 samples"),
         ({"a": np.full(20000, np.nan)}, 16000, ValueError, "NaN or infinite"),
         ({"a": np.full(20000, np.inf)}, 16000, ValueError, "NaN or infinite"),
