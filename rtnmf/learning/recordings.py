@@ -170,7 +170,8 @@ def _frames(
         kept, n_samples = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
     if n_samples < stft.n_fft:
         raise ValueError(
-            f"{clips.description(title, recording)} has {n_samples} sample{'' if n_samples == 1 else 's'}, expected at least {stft.n_fft}"
+            f"{clips.description(title, recording)} has {n_samples} sample{'s' * (n_samples != 1)},"
+            f" expected at least {stft.n_fft}"
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
     levels = np.concatenate([V.sum(axis=0) for V in _magnitudes(kept)])
