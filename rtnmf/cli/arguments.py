@@ -145,8 +145,8 @@ def translated(message: str, flags: Mapping[str, str]) -> str:
     line = " ".join(message.split())
     if not flags:
         return line
-    names = rf"(?<![\w./'\"-])({'|'.join(flags)})(=|(?![\w./'\"-]))"
-    return re.sub(names, lambda found: flags[found[1]] + (" " if found[2] else ""), line)
+    names = rf"(?<![\w./'\"-])({'|'.join(flags)})(?:=('?)(\w*)\2|(?![\w./'\"-]))"
+    return re.sub(names, lambda found: flags[found[1]] + ("" if found[3] is None else f" {found[3]}"), line)
 
 
 def whole(least: int) -> Callable[[str], int]:

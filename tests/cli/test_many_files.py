@@ -39,7 +39,7 @@ def test_many_mixes_have_a_folder_each_wherever_the_dictionary_stands(folder, ca
     said = capsys.readouterr()
     assert said.out.split() == [f"out/{mix}/{name}.wav" for mix in "bac" for name in ("voice", "fan")]
     assert said.err.splitlines() == [
-        f"note: .{ending} files are separated into WAV of 24 bits: choose another with --format 'flac'"
+        f"note: .{ending} files are separated into WAV of 24 bits: choose another with --format flac"
         for ending in ("m4a", "mp3")
     ]
     for path in ("a.wav", "b.m4a", "c.mp3"):

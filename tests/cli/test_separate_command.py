@@ -95,7 +95,7 @@ def test_clipped_stems_are_noted(tmp_path, desk, capsys):
     """Samples above full scale, which a file of whole numbers cuts off, are counted in a note."""
     mix = sound(tmp_path / "mix.wav")
     assert run("separate", mix, desk, "-o", tmp_path, "--gain", "voice=20", "fan=20") == 0
-    assert "): --subtype 'float' keeps them\n" in capsys.readouterr().err
+    assert "): --subtype float keeps them\n" in capsys.readouterr().err
 
 
 def test_hostile_source_names_stay_in_the_folder(tmp_path):
