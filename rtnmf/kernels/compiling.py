@@ -36,6 +36,7 @@ def compiled(*, fastmath: bool = True, inline: bool = False) -> Callable[[Callab
             kept = numba.njit(cache=True, **options)(function)
             file = kept._cache._cache_file
             file._source_stamp = (file._source_stamp, _STAMP)
+            kept._cache.save_overload = _saving(kept._cache.save_overload)
         except RuntimeError:
             _log.info("no folder to keep compiled code in: it is compiled in each process")
         except AttributeError:
@@ -47,6 +48,18 @@ def compiled(*, fastmath: bool = True, inline: bool = False) -> Callable[[Callab
         return numba.njit(**options)(function)
 
     return compile_later
+
+
+def _saving(save: Callable[..., None]) -> Callable[..., None]:
+    """Return what keeps compiled code, and goes on without where the disk is full."""
+
+    def save_if_it_can_be(*overload: Any) -> None:
+        try:
+            save(*overload)
+        except OSError as error:
+            _log.info("compiled code cannot be kept (%s): it is compiled in each process", error)
+
+    return save_if_it_can_be
 
 
 def _stamp() -> str:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+import rtnmf
+
 RATE = 44100
 MEASURED = """
 import sys, rtnmf
@@ -20,7 +22,8 @@ SEPARATE = "rtnmf.separate_file(path, rtnmf.load('speech+keyboard').at_rate(4410
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return a folder to write in, with a short recording."""
+    """Return a folder to write in, with a short recording; what is compiled once is kept, as compiling takes memory."""
+    rtnmf.Separator(rtnmf.load("speech+keyboard").at_rate(RATE), n_channels=2)
     folder = tmp_path_factory.mktemp("memory")
     soundfile.write(folder / "short.flac", np.random.default_rng(1).uniform(-0.3, 0.3, (RATE * 3, 2)), RATE)
     return folder

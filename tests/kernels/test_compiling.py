@@ -72,6 +72,17 @@ def test_editing_one_kernel_file_invalidates_what_is_compiled_of_the_others(tmp_
     assert divergence()[0] != expected
 
 
+def test_on_a_full_disk_code_is_compiled_and_not_kept(tmp_path):
+    """Where nothing more can be written, functions compile in each process, and nothing fails."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "
+    limit += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        line = [sys.executable, "-c", limit + DIVERGENCE]
+        ended = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
+        assert ended.stdout.split()[1] == "0"
+
+
 def test_where_numba_keeps_code_in_another_way_it_is_compiled_in_each_process(monkeypatch, caplog):
     """When numba's own names are gone, functions still compile, uncached, and the log says why."""
 
