@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-NAME = os.environ.get("RTNMF_TEST_SERVER", "rtnmf")  # another one for each of several runs at a time
+# Not "rtnmf": the sockets of a server and of a client of its name are the same file. Several runs need a name each.
+NAME = os.environ.get("RTNMF_TEST_SERVER", "rtnmftests")
 ENVIRONMENT = {"JACK_DEFAULT_SERVER": NAME, "JACK_NO_START_SERVER": "1"}
 PERIOD = 512
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio.names import printable
 from rtnmf.audio.reading import AudioReader
+from rtnmf.audio.sound import SAMPLE_BYTES, container_for
 
 __all__ = [
     "Format",
@@ -42,8 +43,6 @@ _FORMATS = {  # container, coding and extension; without a coding it is as deep 
     "opus": ("OGG", "OPUS", ".opus"),
 }
 _SUBTYPES = {"pcm16": "PCM_16", "pcm24": "PCM_24", "pcm32": "PCM_32", "float": "FLOAT", "double": "DOUBLE"}
-_BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
-_MOST_WAV_BYTES = 4e9  # what would grow beyond this is written as RF64
 _UNKNOWN = 2**32 - 1  # bytes of sound in the header of a WAV file that is not yet complete
 
 
@@ -93,9 +92,7 @@ def chosen_format(mix: AudioReader, format: str | None = None, subtype: str | No
         if subtype:
             raise ValueError(f"subtype is {subtype!r}, which {container} files cannot hold: pass format='wav'")
         wished = "PCM_16" if wished in ("PCM_S8", "PCM_U8") else "PCM_24"
-    if container == "WAV" and (mix.n_samples or 0) * mix.n_channels * _BYTES.get(wished, 1) > _MOST_WAV_BYTES:
-        container = "RF64"
-    return Format(container, wished, suffix)
+    return Format(container_for(container, wished, (mix.n_samples or 0) * mix.n_channels), wished, suffix)
 
 
 def encoded(x: Array, sample_rate: int, subtype: str) -> bytes:
@@ -107,10 +104,10 @@ def encoded(x: Array, sample_rate: int, subtype: str) -> bytes:
 
 def wav_header(sample_rate: int, n_channels: int, subtype: str, n_samples: int | None) -> bytes:
     """Return the beginning of a WAV file; of one whose length is not known where `n_samples` is None."""
-    frame = _BYTES[subtype] * n_channels
+    frame = SAMPLE_BYTES[subtype] * n_channels
     n_bytes = _UNKNOWN if n_samples is None else min(n_samples * frame, _UNKNOWN)
     tag = 1 if subtype.startswith("PCM") else 3
-    fmt = struct.pack("<HHIIHH", tag, n_channels, sample_rate, sample_rate * frame, frame, 8 * _BYTES[subtype])
+    fmt = struct.pack("<HHIIHH", tag, n_channels, sample_rate, sample_rate * frame, frame, 8 * SAMPLE_BYTES[subtype])
     head = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", n_bytes)
     return b"RIFF" + struct.pack("<I", min(len(head) + n_bytes, _UNKNOWN)) + head
 

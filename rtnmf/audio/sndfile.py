@@ -14,16 +14,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from rtnmf.audio import headers, media
-from rtnmf.audio.sound import BLOCK_VALUES, Notes, Sound, clock, without_start
+from rtnmf.audio.sound import BLOCK_VALUES, SAMPLE_BYTES, Notes, Sound, clock, container_for, without_start
 
 __all__ = ["NotOpenedError", "opened", "reason"]
 
 Array = NDArray[np.float32]
 
 _HEADERLESS = {".vox", ".gsm", ".ul", ".al"}
-_BYTES = {"PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 _LOSSLESS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC"}
-_MOST_WAV_BYTES = 4e9  # what would grow beyond this is written as RF64
 _SIZES = re.compile(r": (\d+) \(should be (\d+)\)")  # in libsndfile's log, stated and found
 _SLACK_BYTES = 64  # by which careless programs are wrong
 
@@ -54,15 +52,14 @@ def opened(file: BinaryIO, path: str | os.PathLike[str], notes: Notes) -> Sound:
     sound.seekable = lambda: False  # so that soundfile asks decoders that cannot go back for nothing but more
     is_known = 0 <= sound.frames < 2**62 and not sound.subtype.startswith("MPEG")
     container, subtype = ("WAV" if spliced else sound.format), sound.subtype
-    if container not in _LOSSLESS or subtype not in _BYTES:
+    if container not in _LOSSLESS or subtype not in SAMPLE_BYTES:
         container, subtype = "WAV", "PCM_24"
-    if container == "WAV" and is_known and sound.frames * sound.channels * _BYTES[subtype] > _MOST_WAV_BYTES:
-        container = "RF64"
     n_samples = sound.frames if is_known else None
+    container = container_for(container, subtype, (n_samples or 0) * sound.channels)
     missing_s = _missing_s(sound, found) if n_samples else 0.0
 
     def blocks(start: int) -> Iterator[Array]:
-        can_seek = n_samples and sound.subtype in _BYTES and sound.format != "FLAC"
+        can_seek = n_samples and sound.subtype in SAMPLE_BYTES and sound.format != "FLAC"
         first = min(start, n_samples) if can_seek and n_samples else 0
         if first:
             sound.seek(first)

@@ -9,11 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK_VALUES", "Notes", "Sound", "clock", "without_start"]
+__all__ = ["BLOCK_VALUES", "SAMPLE_BYTES", "Notes", "Sound", "clock", "container_for", "without_start"]
 
 Array = NDArray[np.float32]
 
 _MOST_NOTES = 10
+
+SAMPLE_BYTES = {"PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
+"""Bytes of a sample in each coding without compression, in libsndfile's words."""
+
+_MOST_WAV_BYTES = 4e9  # sizes in a WAV file have 32 bits
 
 BLOCK_VALUES = 2**15
 """Values that a decoder is asked for at a time, over all channels: no header makes it more."""
@@ -71,6 +76,12 @@ class Sound(NamedTuple):
     blocks: Callable[[int], Iterator[Array]]
     """Give the blocks from a sample on, of any length, shape (n_samples, n_channels), until the decoder ends."""
     close: Callable[[], object]
+
+
+def container_for(container: str, subtype: str, n_values: int) -> str:
+    """Return a container that has room for so many values, over all channels: RF64 for a WAV that would be too long."""
+    is_too_long = n_values * SAMPLE_BYTES.get(subtype, 1) > _MOST_WAV_BYTES
+    return "RF64" if container == "WAV" and is_too_long else container
 
 
 def without_start(blocks: Iterator[Array], n_samples: int) -> Iterator[Array]:
