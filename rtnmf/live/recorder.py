@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from rtnmf.audio.files import safe_names
+from rtnmf.audio.outputs import numbered
 from rtnmf.live.link.memory import Ring
 
 __all__ = ["Recorder", "new_folder"]
@@ -137,8 +137,7 @@ def new_folder(path: str | os.PathLike[str]) -> Path:
     given = Path(path)
     if given.name in ("", ".."):  # such as ".", which has no name that a number could follow
         given = given.resolve()
-    wish = given
-    for i in itertools.count(2):
+    for wish in numbered(given):
         try:
             wish.mkdir(parents=True, exist_ok=True)
             if not any(wish.iterdir()):
@@ -147,5 +146,4 @@ def new_folder(path: str | os.PathLike[str]) -> Path:
         except OSError as error:
             if wish == given or not isinstance(error, FileExistsError):
                 raise ValueError(f"{wish}: cannot record there ({error.strerror}): choose another folder") from error
-        wish = Path(f"{given}-{i}")
     raise AssertionError

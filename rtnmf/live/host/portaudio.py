@@ -18,8 +18,8 @@ from rtnmf.live.link.device import Device
 
 __all__ = ["CLIENT_NAME", "answer", "client_name", "leave", "listed", "portaudio", "restart"]
 
-CLIENT_NAME = "rtnmf"
-"""What this program is called in JACK."""
+CLIENT_NAME = "rtnmf_live" if os.environ.get("JACK_DEFAULT_SERVER") == "rtnmf" else "rtnmf"
+"""What this program is called in JACK, where the sockets of a server and of a client of its name are the same file."""
 
 _RATES = (16000, 22050, 32000, 44100, 48000, 88200, 96000, 192000)
 _LEAVING_S = 0.4

@@ -1,6 +1,8 @@
 """PortAudio in a process, and what becomes of it when sounddevice changes."""
 
 import ctypes
+import os
+import subprocess
 import sys
 import types
 
@@ -43,3 +45,12 @@ def test_portaudio_without_jack_has_no_name(monkeypatch, library):
     monkeypatch.setattr(portaudio, "_LIBRARY", library)
     portaudio._set_client_name()
     assert portaudio.client_name() == ""
+
+
+@pytest.mark.parametrize(("server", "name"), [("default", "rtnmf"), ("rtnmf", "rtnmf_live")])
+def test_the_client_has_another_name_than_its_server(server, name):
+    """A client of its server's name would cut the server off."""
+    code = "from rtnmf.live.host.portaudio import CLIENT_NAME; print(CLIENT_NAME)"
+    environment = os.environ | {"JACK_DEFAULT_SERVER": server}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{name}\n"
