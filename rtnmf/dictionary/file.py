@@ -1,7 +1,7 @@
 """The file of a dictionary: the parts of one in, bytes of a `.safetensors` file out, and back.
 
-The arrays are float32; all else is metadata, which `.safetensors` keeps as strings. The same parts always give the
-same bytes. Files are not trusted: size and work are bounded, and whatever is not expected is refused.
+The columns are float32, the frames bytes; all else is metadata, which `.safetensors` keeps as strings. The same parts
+always give the same bytes. Files are not trusted: size and work are bounded, and whatever is not expected is refused.
 """
 
 from __future__ import annotations
@@ -25,14 +25,18 @@ from rtnmf.frames.stft import STFT
 
 __all__ = ["is_file", "parts_of", "read", "refusing", "write"]
 
-_FORMAT = "2"
+_FORMAT = "3"
 _LARGEST_FILE = 512 * 2**20
+_MOST_FRAMES = 10**7
 _TEXTS = ("description", "licence", "rtnmf_version")
 _STFT = ("n_fft", "hop_length", "latency")
 _KEYS = {"1": {"format", "labels", "learned_from", "divergences", "sample_rate", *_STFT, *_TEXTS}}
 _KEYS["2"] = _KEYS["1"] | {"model"}
+_KEYS["3"] = _KEYS["2"] | {"rest", "frames"}
+_COLUMNS = ("components", *TRAINED)
+_DTYPES: dict[str, Any] = {**dict.fromkeys(_COLUMNS, np.float32), "frames": np.uint8}
 
-Tensors = dict[str, NDArray[np.float32]]
+Tensors = dict[str, NDArray[Any]]
 
 
 def write(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
@@ -49,11 +53,16 @@ def write(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
         "learned_from": json.dumps(parts["learned_from"]),
         "divergences": json.dumps(dict(parts["divergences"])),
         "model": json.dumps(asdict(parts["model"])),
+        "rest": parts["rest"],
+        "frames": json.dumps({source: frames.shape[1] for source, frames in parts["frames"].items()}),
         "sample_rate": str(parts["sample_rate"]),
         **{name: str(getattr(parts["stft"], name)) for name in _STFT},
         **{name: parts[name] for name in _TEXTS},
     }
-    data = _encoded(metadata, {name: parts[name] for name in ("components", *TRAINED) if parts[name] is not None})
+    tensors = {name: parts[name] for name in _COLUMNS if parts[name] is not None}
+    if parts["frames"]:
+        tensors["frames"] = np.hstack(list(parts["frames"].values()))
+    data = _encoded(metadata, tensors)
     if len(data) > _LARGEST_FILE:
         raise not_written(path, f"a dictionary file has at most {_LARGEST_FILE >> 20} MiB: use fewer components")
     with replacing(path) as beside:
@@ -76,7 +85,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], Tensors]:
         raise ValueError(f"{path}: larger than {_LARGEST_FILE >> 20} MiB, too much for a dictionary")
     try:
         with safe_open(path, framework="numpy") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in list(file.keys())[:4]}
+            return file.metadata() or {}, {
+                name: file.get_tensor(name) for name in list(file.keys())[: len(_DTYPES) + 1]
+            }
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
         reason = ascii(str(error)[:200])[1:-1] or type(error).__name__
         raise ValueError(
@@ -95,7 +106,9 @@ def parts_of(metadata: Mapping[str, str], tensors: Tensors) -> dict[str, Any]:
     _check_entries(metadata, tensors)
     n_fft, hop_length, latency = (_whole(name, metadata[name]) for name in _STFT)
     return {
-        **tensors,
+        **{name: array for name, array in tensors.items() if name != "frames"},
+        "rest": metadata.get("rest", ""),
+        "frames": _frames(metadata, tensors.get("frames")),
         "labels": strings("labels", json.loads(metadata["labels"])),
         "stft": STFT(n_fft, hop_length, latency=latency),
         "sample_rate": _whole("sample_rate", metadata["sample_rate"]),
@@ -127,10 +140,13 @@ def _encoded(metadata: Mapping[str, str], tensors: Tensors) -> bytes:
     """Return the bytes of a file; `safetensors` itself orders the metadata at random."""
     header: dict[str, Any] = {"__metadata__": metadata}
     data = b""
-    for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name], "<f4").tobytes()
+    for name in sorted(
+        tensors, key=lambda name: (name == "frames", name)
+    ):  # bytes last, or floats would not be aligned
+        dtype, kind = ("u1", "U8") if name == "frames" else ("<f4", "F32")
+        array = np.ascontiguousarray(tensors[name], dtype).tobytes()
         offsets = [len(data), len(data) + len(array)]
-        header[name] = {"dtype": "F32", "shape": tensors[name].shape, "data_offsets": offsets}
+        header[name] = {"dtype": kind, "shape": tensors[name].shape, "data_offsets": offsets}
         data += array
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the format wants the arrays aligned
@@ -142,13 +158,27 @@ def _check_entries(metadata: Mapping[str, str], tensors: Tensors) -> None:
     if keys is None:
         known = " or ".join(map(repr, _KEYS))
         raise ValueError(f"'format' is {metadata.get('format')!r:.40}, expected {known}: a newer rtnmf may know it")
-    names = {"components", *TRAINED} if len(tensors) > 1 else {"components"}
+    names = {"components"} | (set(TRAINED) if set(tensors) & set(TRAINED) else set())
+    names |= {"frames"} if metadata.get("frames", "{}") != "{}" else set()
     odd = sorted(set(metadata) ^ keys | set(tensors) ^ names)
     if odd:
         raise ValueError(f"missing or unknown entries: {', '.join(ascii(name)[:80] for name in odd[:20])}")
-    for name, columns in tensors.items():
-        if columns.dtype != np.float32:
-            raise ValueError(f"{name} are {columns.dtype}, expected float32")
+    for name, array in tensors.items():
+        if array.dtype != _DTYPES[name]:
+            raise ValueError(f"{name} are {array.dtype}, expected {np.dtype(_DTYPES[name])}")
+
+
+def _frames(metadata: Mapping[str, str], frames: NDArray[np.uint8] | None) -> dict[str, NDArray[np.uint8]]:
+    """Return the frames of each source, which lie side by side."""
+    counts = json.loads(metadata.get("frames", "{}"))
+    numbers: list[int] = list(counts.values()) if isinstance(counts, dict) else [0]
+    if not all(type(number) is int and 0 < number < _MOST_FRAMES for number in numbers):
+        raise ValueError(f"frames are {metadata['frames']!r:.80}, expected the number of frames of each source")
+    if frames is None:
+        return {}
+    if frames.ndim != 2 or sum(numbers) != frames.shape[1]:
+        raise ValueError(f"frames have shape {frames.shape}, expected {sum(numbers)} as columns")
+    return dict(zip(counts, np.split(frames, np.cumsum(numbers)[:-1], axis=1), strict=True))
 
 
 def _model(text: str) -> Model:

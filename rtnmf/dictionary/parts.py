@@ -15,6 +15,7 @@ __all__ = [
     "TRAINED",
     "Curve",
     "Divergences",
+    "check_fits",
     "checked_groups",
     "frozen_columns",
     "frozen_divergences",
@@ -161,3 +162,29 @@ def frozen_divergences(given: Mapping[str, Iterable[Iterable[Any]]], sources: tu
 def _curve(pairs: Iterable[Iterable[Any]]) -> Curve:
     """Return pairs of an iteration and a divergence as a tuple; adding 0.0 turns -0.0 into 0.0."""
     return tuple((check_whole("iteration", i, 0), float(value) + 0.0) for i, value in pairs)
+
+
+def check_fits(first: Any, second: Any) -> None:
+    """Raise an error that says how to mend it if a dictionary cannot be merged with the first one."""
+    if type(second) is not type(first):
+        raise TypeError(f"one of the dictionaries to merge is {type(second).__name__}, expected a Dictionary")
+    if second.sample_rate != first.sample_rate:
+        raise ValueError(
+            f"sample rates {first.sample_rate} and {second.sample_rate} differ:"
+            f" use .at_rate({first.sample_rate}) on the second first"
+        )
+    if second.stft != first.stft:
+        raise ValueError(
+            f"settings {first.stft} and {second.stft} differ: learn both with the same stft, or convert the second"
+            " with .at_rate(sample_rate, stft)"
+        )
+    if second.model != first.model:
+        raise ValueError(
+            f"models {first.model} and {second.model} differ: learn both with the same model, or give the second"
+            " that of the first with dataclasses.replace(second, model=first.model)"
+        )
+    if first.rest and second.rest:
+        raise ValueError(
+            "both dictionaries have a rest, the source of all that was not taught: leave that of the second out, with"
+            f" .select of {', '.join(source for source in second.sources if source != second.rest)}"
+        )

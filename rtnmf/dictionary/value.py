@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.checks import check_text, whole_hz
-from rtnmf.dictionary import file, parts
+from rtnmf.dictionary import examples, file, parts
 from rtnmf.dictionary.rebinning import rebinned, stft_at
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT, latency_samples
@@ -42,6 +42,11 @@ class Dictionary:
         first and computes masks with the second. Both or neither; treated like `components`.
     model : Model
         How a frame is explained: what these components were learned for, and are streamed with.
+    rest : str, optional
+        The source that stands for all that was not taught, and is learned from a mixture while it is separated; empty
+        if there is none.
+    frames : {source: array of uint8, shape (n_bins, n_frames)}, optional
+        Frames of the recordings, as `examples.coded` makes them, for training the columns again. Copied, read-only.
     description, licence : str, optional
         What the dictionary is, and the licence of the recordings.
     learned_from : sequence of str, optional
@@ -66,6 +71,8 @@ class Dictionary:
     update_components: NDArray[np.float32] | None = None
     mask_components: NDArray[np.float32] | None = None
     model: Model = field(default_factory=Model)
+    rest: str = ""
+    frames: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     description: str = ""
     licence: str = ""
     learned_from: tuple[str, ...] = ()
@@ -90,7 +97,11 @@ class Dictionary:
             if frozen[name].shape != shape:
                 raise ValueError(f"{name} have shape {frozen[name].shape}, expected that of components, {shape}")
         frozen["labels"] = parts.frozen_labels(self.labels, shape[1])
-        frozen["divergences"] = parts.frozen_divergences(self.divergences, tuple(dict.fromkeys(frozen["labels"])))
+        sources = tuple(dict.fromkeys(frozen["labels"]))
+        frozen["divergences"] = parts.frozen_divergences(self.divergences, sources)
+        frozen["frames"] = examples.frozen_examples(self.frames, sources, self.stft.n_bins)
+        if self.rest not in ("", *sources):
+            raise ValueError(f"rest is {self.rest!r:.80}, expected one of {', '.join(sources)}, or nothing")
         for name in ("description", "licence", "rtnmf_version"):
             check_text(name, getattr(self, name))
         for text in frozen["learned_from"]:
@@ -159,6 +170,8 @@ class Dictionary:
             kept,
             **{name: getattr(kept, name)[:, chosen] for name in kept._columns},
             labels=tuple(self.labels[k] for k in chosen),
+            rest=self.rest if self.rest in order else "",
+            frames={name: frames for name, frames in self.frames.items() if name in order},
             divergences={name: curve for name, curve in self.divergences.items() if not name or name in order},
         )
 
@@ -185,7 +198,9 @@ class Dictionary:
                 same = [source for source in renamed if renamed[source] == name]
                 raise ValueError(f"sources {' and '.join(same)} would both be named {name!r}: give each its own name")
         curves = {renamed.get(source, source): curve for source, curve in self.divergences.items()}
-        return replace(self, labels=labels, divergences=curves)
+        frames = {renamed[source]: frames for source, frames in self.frames.items()}
+        rest = renamed.get(self.rest, "")
+        return replace(self, labels=labels, rest=rest, frames=frames, divergences=curves)
 
     def regroup(self, groups: Mapping[str, Iterable[str]]) -> Dictionary:
         """Return the dictionary with several of its sources as one, under a new name; no component changes.
@@ -193,7 +208,8 @@ class Dictionary:
         Parameters
         ----------
         groups : {name: sources}
-            The sources that get each name. These come first, in this order; others follow, and keep their names.
+            The sources that get each name. These come first, in this order; others follow, and keep their names. The
+            group that holds the rest becomes the rest.
 
         Raises
         ------
@@ -207,7 +223,9 @@ class Dictionary:
         alone = {group[0]: name for name, group in members.items() if len(group) == 1}
         kept = alone | {source: source for source in ("", *others)}
         curves = {kept[source]: curve for source, curve in self.divergences.items() if source in kept}
-        return replace(self, labels=labels, divergences=curves).select(*members, *others)
+        frames = examples.joined(self.frames, names)
+        rest = names.get(self.rest, self.rest)
+        return replace(self, labels=labels, rest=rest, frames=frames, divergences=curves).select(*members, *others)
 
     def merge(self, *others: Dictionary) -> Dictionary:
         """Return an untrained dictionary of the sources of this one and of others; `a + b` does the same.
@@ -220,7 +238,7 @@ class Dictionary:
             If an argument is not a Dictionary, they do not fit together, or two have a source of the same name.
         """
         for other in others:
-            self._check_fits(other)
+            parts.check_fits(self, other)
         if not others:
             return self
         merged = (self, *others)
@@ -234,6 +252,8 @@ class Dictionary:
             self.untrained(),
             components=np.hstack([part.components for part in merged]),
             labels=tuple(label for part in merged for label in part.labels),
+            rest="".join(part.rest for part in merged),
+            frames={source: frames for part in merged for source, frames in part.frames.items()},
             description=_joined(part.description for part in merged),
             licence=_joined(part.licence for part in merged),
             learned_from=tuple(dict.fromkeys(name for part in merged for name in part.learned_from)),
@@ -273,7 +293,8 @@ class Dictionary:
         if lost:
             raise ValueError(f"{', '.join(lost)}: nothing is left at {sample_rate} Hz: use a higher sample rate")
         kept_columns: Any = {name: array[:, kept] for name, array in columns.items()}
-        return replace(self, **kept_columns, labels=labels, stft=stft, sample_rate=sample_rate)
+        frames = examples.rebinned(self.frames, *hz, stft.n_bins)
+        return replace(self, **kept_columns, labels=labels, frames=frames, stft=stft, sample_rate=sample_rate)
 
     def at_latency(self, latency_ms: float) -> Dictionary:
         """Return the dictionary with at most this latency: the same analysis and columns, a shorter synthesis window.
@@ -369,26 +390,6 @@ class Dictionary:
         for source in sources:
             if source not in known:
                 raise ValueError(f"there is no source {source!r}: choose from {', '.join(self.sources)}")
-
-    def _check_fits(self, other: Dictionary) -> None:
-        """Raise an error that says how to mend it if a dictionary cannot be merged with this one."""
-        if not isinstance(other, Dictionary):
-            raise TypeError(f"one of the dictionaries to merge is {type(other).__name__}, expected a Dictionary")
-        if other.sample_rate != self.sample_rate:
-            raise ValueError(
-                f"sample rates {self.sample_rate} and {other.sample_rate} differ:"
-                f" use .at_rate({self.sample_rate}) on the second first"
-            )
-        if other.stft != self.stft:
-            raise ValueError(
-                f"settings {self.stft} and {other.stft} differ: learn both with the same stft, or convert the second"
-                " with .at_rate(sample_rate, stft)"
-            )
-        if other.model != self.model:
-            raise ValueError(
-                f"models {self.model} and {other.model} differ: learn both with the same model, or give the second"
-                " that of the first with dataclasses.replace(second, model=first.model)"
-            )
 
 
 def _made(held: dict[str, Any]) -> Dictionary:

@@ -6,6 +6,7 @@ from rtnmf import STFT, Dictionary
 from rtnmf.frames.model import Model
 
 SMALL = STFT(64, 16)
+FRAMES = np.arange(66, dtype=np.uint8).reshape(33, 2)
 
 
 def small(**changes):
@@ -23,6 +24,8 @@ def trained(**changes):
 def complete():
     """Return one in which no part has its default value."""
     return trained(
+        rest="b",
+        frames={"a": FRAMES},
         model=Model(8, 1.5, 0.5, 1e-3, (0.5, 0.75)),
         description="d",
         licence="MIT",

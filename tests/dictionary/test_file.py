@@ -70,7 +70,7 @@ def test_other_readers_understand_the_file(tmp_path):
         metadata = opened.metadata()
         for name in ("components", "update_components", "mask_components"):
             np.testing.assert_array_equal(opened.get_tensor(name), getattr(made, name))
-    assert metadata["format"] == "2"
+    assert metadata["format"] == "3"
     assert json.loads(metadata["labels"]) == ["a", "a", "b", "b"]
     assert json.loads(metadata["model"])["n_iter"] == 8
 
@@ -93,9 +93,36 @@ def written(tmp_path, tensors=None, **changes):
 
 def test_a_file_of_format_1_has_the_default_model(tmp_path):
     """Files from before the model was kept are still read."""
-    loaded = Dictionary.load(written(tmp_path, format="1", model=None))
+    loaded = Dictionary.load(written(tmp_path, format="1", model=None, rest=None, frames=None))
     assert loaded == small(components=np.ones((33, 4)))
     assert loaded.model == Model()
+
+
+def test_a_file_of_format_2_has_no_rest_and_no_frames(tmp_path):
+    """Files from before the rest was known are still read."""
+    loaded = Dictionary.load(written(tmp_path, format="2", rest=None, frames=None))
+    assert loaded == small(components=np.ones((33, 4)))
+    assert (loaded.rest, len(loaded.frames)) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "frames", "message"),
+    [
+        ('{"a": 2, "b": 1}', np.ones((33, 4), np.uint8), r"frames have shape \(33, 4\), expected 3 as columns"),
+        ('{"a": 4}', np.ones((32, 4), np.uint8), r"frames of 'a' have shape \(32, 4\), expected \(33, at least 1\)"),
+        ('{"a": 4}', np.ones((33, 4), np.float32), "frames are float32, expected uint8"),
+        ('{"a": 4}', np.zeros((33, 4), np.uint8), "frames of 'a' are all silent"),
+        ('{"c": 4}', np.ones((33, 4), np.uint8), "frames are given for 'c', which is not a source"),
+        ('{"a": true}', np.ones((33, 1), np.uint8), "frames are .*, expected the number of frames of each source"),
+        ('{"a": -4}', np.ones((33, 4), np.uint8), "frames are .*, expected the number of frames of each source"),
+        ("[4]", np.ones((33, 4), np.uint8), "frames are .*, expected the number of frames of each source"),
+    ],
+)
+def test_frames_that_do_not_fit_are_refused(tmp_path, counts, frames, message):
+    """Frames of another number, shape, type or source than stated are an error that says so."""
+    tensors = {"components": np.ones((33, 4), np.float32), "frames": frames}
+    with pytest.raises(ValueError, match=f"changed.safetensors: .*{message}"):
+        Dictionary.load(written(tmp_path, tensors=tensors, frames=counts))
 
 
 @pytest.mark.parametrize("name", presets())
@@ -115,9 +142,13 @@ def model(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "3"}, "'format' is '3', expected '1' or '2': a newer rtnmf may know it"),
+        ({"format": "4"}, "'format' is '4', expected '1' or '2' or '3': a newer rtnmf may know it"),
         ({"format": None}, "'format' is None"),
-        ({"format": "1"}, "missing or unknown entries: 'model'"),
+        ({"format": "1"}, "missing or unknown entries: 'frames', 'model', 'rest'"),
+        ({"rest": None}, "missing or unknown entries: 'rest'"),
+        ({"rest": "c"}, "rest is 'c', expected one of a, b, or nothing"),
+        ({"frames": '{"a": 2}'}, "missing or unknown entries: 'frames'"),
+        ({"frames": "[2]"}, r"missing or unknown entries: 'frames'"),
         ({"model": None}, "missing or unknown entries: 'model'"),
         ({"colour": "blue"}, "missing or unknown entries: 'colour'"),
         ({"\x1b[2J": "blue"}, r"missing or unknown entries: '\\x1b\[2J'"),
@@ -158,7 +189,7 @@ def model(**changes):
         ),
         (
             {"tensors": {f"x{n}": np.ones((1, 1), np.float32) for n in range(9)}},
-            "unknown entries: 'components', 'mask_components', 'update_components', 'x0'",
+            "missing or unknown entries: 'components', 'x0', 'x1', 'x2', 'x3', 'x4'",
         ),
     ],
 )

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_dictionaries import complete, small, trained
+from small_dictionaries import FRAMES, complete, small, trained
 
 from rtnmf import separate
 
@@ -36,7 +36,7 @@ def test_training_and_all_else_is_kept():
     swapped = made.regroup({"b": ["a"], "a": ["b"]})
     assert swapped.select("a", "b") == made.rename({"a": "b", "b": "a"}).select("a", "b")
     one = made.regroup({"both": ["a", "b"]})
-    expected = dataclasses.replace(made, labels=("both",) * 4, divergences={})
+    expected = dataclasses.replace(made, labels=("both",) * 4, divergences={}, rest="both", frames={"both": FRAMES})
     assert one == expected
     assert trained().regroup({"x": ["b"]}).is_trained
 
