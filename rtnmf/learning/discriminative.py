@@ -16,7 +16,9 @@ D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -27,21 +29,25 @@ from rtnmf.frames.model import Model
 from rtnmf.nmf.blas import one_blas_thread
 from rtnmf.progress import Progress
 
-__all__ = ["trained"]
+__all__ = ["RATE", "trained"]
 
 Array = NDArray[np.float32]
+Frames = NDArray[np.complex64] | NDArray[np.float32]
 Spectra = NDArray[np.complex64]
+
+RATE = 0.12
+"""Of Adam where the training begins with components, falling to 0 along a cosine."""
 
 _WORKERS = 2  # each with mixtures of its own, so that the result is the same on any machine
 _MIXTURES = 1  # per worker and step: the noise of few keeps the columns from fitting these recordings
 _FRAMES = 32  # per mixture
-_RATE = 0.12  # of Adam, falling to 0 along a cosine
 _GAIN_DB = 10.0  # between the loudest and the softest of the levels that sources are mixed at
 _FILTER_DB = 6.0  # standard deviation of the random filters, so that other rooms and microphones do no harm
 _FILTER_POINTS = 8
 _JOINS = 0.3  # how probably one more of the different sounds of a source is heard at the same time
 _LEAST = 1e-9
 _FORGIVEN = 1e-3  # error, as a fraction of a source's energy, below which less gains nothing
+_PHASES = np.exp(2j * np.pi * np.arange(4096) / 4096).astype(np.complex64)
 
 
 class _Update(NamedTuple):
@@ -59,11 +65,14 @@ class _Update(NamedTuple):
 def trained(
     components: Array,
     bounds: list[int],
-    recordings: list[list[Spectra]],
+    recordings: Sequence[Sequence[Frames]],
     *,
     model: Model,
     n_steps: int,
     seed: int,
+    start: tuple[Array, Array] | None = None,
+    rate: float = RATE,
+    absent: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Array, Array]:
     """Return columns for the updates and columns for the masks, both shaped as the components, rows summing to 1.
@@ -71,34 +80,43 @@ def trained(
     Parameters
     ----------
     components : array, shape (n_components, n_bins)
-        The start; those of source i are the rows bounds[i] to bounds[i + 1].
-    recordings : list of lists of complex arrays, shape (n_frames, n_bins)
-        Of each source, the frames of each of its different sounds, at a mean level of 1, silent ones included. The
-        sounds of a source are mixed with each other, one to several at a time.
+        Those of source i are the rows bounds[i] to bounds[i + 1]; the training begins with them, unless there is a
+        `start`.
+    recordings : list of lists of complex64 or float32 arrays, shape (n_frames, n_bins)
+        Of each source, the frames of each of its different sounds, at a mean level of 1, silent ones included: spectra,
+        or their magnitudes, which get random phases. The sounds of a source are mixed with each other, one to several
+        at a time.
     model : Model
         How the stream will explain a frame with these columns.
     n_steps : int
         Steps of the descent, each on 64 frames.
     seed : int
         Of the mixtures.
+    start : pair of arrays, shape (n_components, n_bins), optional
+        Columns for the updates and columns for the masks to go on from, rows summing to 1.
+    rate : float
+        Of the descent, at its first step; columns that were trained before need a lower one than components.
+    absent : sequence of floats, optional
+        How probably each source is silent in a mixture, from 0 to 1; by default none ever is. Where all would be, all
+        sound.
     progress : Progress, optional
-        Its stage is "training".
+        Called after each step; its stage is "training".
     """
-    logits = [np.log(np.maximum(components, _LEAST)) for _ in range(2)]
+    logits = [np.log(np.maximum(columns, _LEAST)) for columns in start or (components, components)]
+    silent = np.zeros(len(recordings)) if absent is None else np.asarray(absent, np.float64)
     optimisers = [_Adam(parameters) for parameters in logits]
     generators = [np.random.default_rng([seed, i]) for i in range(_WORKERS)]
 
     def gradients(rng: np.random.Generator) -> tuple[Array, Array]:
-        return _gradients(_softmax(logits[0]), _softmax(logits[1]), bounds, model, *_mixtures(rng, recordings))
+        return _gradients(_softmax(logits[0]), _softmax(logits[1]), bounds, model, *_mixtures(rng, recordings, silent))
 
     with one_blas_thread(), ThreadPoolExecutor(_WORKERS) as pool:
         for step in range(1, n_steps + 1):
-            rate = _RATE * (0.5 + 0.5 * np.cos(np.pi * step / n_steps))
             for found in list(pool.map(gradients, generators)):
                 for optimiser, gradient in zip(optimisers, found, strict=True):
                     optimiser.add(gradient)
             for optimiser in optimisers:
-                optimiser.descend(rate)
+                optimiser.descend(rate * (0.5 + 0.5 * np.cos(np.pi * step / n_steps)))
             if progress is not None and progress("training", step, n_steps) is False:
                 break
     return _softmax(logits[0]), _softmax(logits[1])
@@ -141,13 +159,16 @@ def _forward(
 def _loss(masks: list[Array], magnitudes: Array, targets: list[Array]) -> tuple[float, list[Array]]:
     """Return the logarithm of error over energy, the mean of mixtures and sources, and its gradients by the masks.
 
-    It is to the frames of a mixture what SI-SDR, but for a scale, is to signals.
+    It is to the frames of a mixture what SI-SDR, but for a scale, is to signals. For a source that is absent, or as
+    good as that, the energy is that of the mixture.
     """
     total, gradients = 0.0, []
     n_mixtures = len(magnitudes) // _FRAMES
+    whole = (magnitudes.reshape(n_mixtures, -1) ** 2).sum(axis=1)
     for mask, target in zip(masks, targets, strict=True):
         error = (mask * magnitudes - target).reshape(n_mixtures, -1)
-        energy = (target.reshape(n_mixtures, -1) ** 2).sum(axis=1) + _LEAST
+        energy = (target.reshape(n_mixtures, -1) ** 2).sum(axis=1)
+        energy = np.where(energy > _FORGIVEN * whole, energy, whole) + _LEAST
         off = (error**2).sum(axis=1) + _FORGIVEN * energy
         total += float(np.log(off / energy).mean()) / len(targets)
         gradients.append((2 / (n_mixtures * len(targets)) * error / off[:, None]).reshape(mask.shape) * magnitudes)
@@ -181,49 +202,77 @@ def _backward(
     return grad_W, grad_M
 
 
-def _mixtures(rng: np.random.Generator, recordings: list[list[Spectra]]) -> tuple[Array, list[Array]]:
+def _mixtures(
+    rng: np.random.Generator, recordings: Sequence[Sequence[Frames]], absent: NDArray[np.float64]
+) -> tuple[Array, list[Array]]:
     """Return magnitudes of mixtures of single frames, and of each source its phase-sensitive magnitudes in them."""
     n_bins = recordings[0][0].shape[1]
-    sources = [np.empty((_MIXTURES * _FRAMES, n_bins), np.complex64) for _ in recordings]
+    sources = [np.zeros((_MIXTURES * _FRAMES, n_bins), np.complex64) for _ in recordings]
     for i in range(_MIXTURES):
         rows = slice(i * _FRAMES, (i + 1) * _FRAMES)
-        for source, given in zip(sources, recordings, strict=True):
-            source[rows] = _drawn(rng, given)
+        is_absent = rng.random(len(absent)) < absent
+        for source, given, is_silent in zip(sources, recordings, is_absent, strict=True):
+            if is_absent.all() or not is_silent:
+                source[rows] = _drawn(rng, given)
     mixture = sum(sources[1:], start=sources[0])
     magnitudes = np.abs(mixture)
     direction = mixture.conj() / (magnitudes + np.float32(1e-20))
     return magnitudes, [(source * direction).real for source in sources]
 
 
-def _drawn(rng: np.random.Generator, sounds: list[Spectra]) -> Spectra:
+def _drawn(rng: np.random.Generator, sounds: Sequence[Frames]) -> Spectra:
     """Return frames of a source; each is the sum of frames of one or more of its sounds."""
     n_bins = sounds[0].shape[1]
     if len(sounds) == 1:
-        return sounds[0][rng.integers(len(sounds[0]), size=_FRAMES)] * _filter(rng, n_bins)
+        return _spectra(rng, sounds[0], _FRAMES) * _filters(rng, 1, n_bins)
     frames = np.zeros((_FRAMES, n_bins), np.complex64)
-    for sound, is_heard in zip(sounds, _heard(rng, list(map(len, sounds))), strict=True):
-        if n_drawn := int(np.count_nonzero(is_heard)):
-            frames[is_heard] += sound[rng.integers(len(sound), size=n_drawn)] * _filter(rng, n_bins)
+    rows, heard = _heard(rng, np.array([len(sound) for sound in sounds]))
+    distinct = np.unique(heard)
+    for i, shape in zip(distinct, _filters(rng, len(distinct), n_bins), strict=True):
+        its_rows = rows[heard == i]  # in each of which a sound is heard once at most
+        frames[its_rows] += _spectra(rng, sounds[i], len(its_rows)) * shape
     return frames
 
 
-def _heard(rng: np.random.Generator, lengths: list[int]) -> NDArray[np.bool_]:
-    """Return which sounds are heard in which frames, shape (n_sounds, _FRAMES).
+def _spectra(rng: np.random.Generator, sound: Frames, n: int) -> Spectra:
+    """Return n frames of a sound; magnitudes get random phases."""
+    frames = sound[rng.integers(len(sound), size=n)]
+    if frames.dtype == np.float32:
+        return frames * _PHASES[rng.integers(len(_PHASES), size=frames.shape, dtype=np.uint16)]
+    return frames.astype(np.complex64, copy=False)
 
-    One is, a longer one more often; then another one joins with the probability _JOINS, as long as there are more.
+
+def _heard(rng: np.random.Generator, lengths: NDArray[np.int_]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return rows from 0 to _FRAMES - 1, and for each of them a sound that is heard in it.
+
+    In each row one is, a longer one more often; then another one joins with the probability _JOINS, as long as there
+    are more.
     """
     waits = rng.exponential(size=(_FRAMES, len(lengths))) / lengths
-    places = waits.argsort(axis=1).argsort(axis=1)
-    return (places < rng.geometric(1 - _JOINS, size=(_FRAMES, 1))).T
+    n_heard = np.minimum(rng.geometric(1 - _JOINS, size=_FRAMES), len(lengths))
+    found = []
+    for n in range(n_heard.max()):
+        rows = np.flatnonzero(n_heard > n)
+        sounds = waits[rows].argmin(axis=1)
+        waits[rows, sounds] = np.inf
+        found.append((rows, sounds))
+    rows, sounds = np.hstack(found)
+    return rows, sounds
 
 
-def _filter(rng: np.random.Generator, n_bins: int) -> Array:
-    """Return a random level and a random smooth filter, shape (n_bins,)."""
-    level_db = rng.uniform(-_GAIN_DB / 2, _GAIN_DB / 2)
+def _filters(rng: np.random.Generator, n: int, n_bins: int) -> Array:
+    """Return random smooth filters, each at a random level, shape (n, n_bins)."""
+    level_db = rng.uniform(-_GAIN_DB / 2, _GAIN_DB / 2, size=(n, 1))
+    points_db = level_db + rng.normal(scale=_FILTER_DB, size=(n, _FILTER_POINTS))
+    return np.exp((np.log(10) / 20 * points_db).astype(np.float32) @ _hats(n_bins))
+
+
+@functools.cache
+def _hats(n_bins: int) -> Array:
+    """Return the weights by which values at points, the denser the lower, are interpolated at bins."""
     octaves = np.log1p(40 * np.arange(n_bins) / n_bins) / np.log(41)
     points = np.linspace(0, 1, _FILTER_POINTS)
-    shape_db = np.interp(octaves, points, rng.normal(scale=_FILTER_DB, size=_FILTER_POINTS))
-    return (10 ** ((level_db + shape_db) / 20)).astype(np.float32)
+    return np.array([np.interp(octaves, points, one) for one in np.eye(_FILTER_POINTS)], np.float32)
 
 
 def _softmax(logits: Array) -> Array:
