@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rtnmf.engine.streaming import separate_file, separate_files
     from rtnmf.frames.model import Model
     from rtnmf.frames.stft import STFT
+    from rtnmf.learning.backgrounds import pool
     from rtnmf.learning.clips import Clip, Together
     from rtnmf.learning.learn import learn
 
@@ -31,6 +32,7 @@ __all__ = [
     "learn",
     "load",
     "load_preset",
+    "pool",
     "presets",
     "separate",
     "separate_file",
@@ -49,6 +51,7 @@ _NAMES = {
     "separate": "engine.separator",
     "separate_file": "engine.streaming",
     "separate_files": "engine.streaming",
+    "pool": "learning.backgrounds",
     "Clip": "learning.clips",
     "Together": "learning.clips",
     "learn": "learning.learn",

@@ -40,19 +40,24 @@ def split(text: str, separator: str) -> list[str]:
     return names
 
 
-def audio_files(folder: str | os.PathLike[str]) -> list[str]:
+def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> list[str]:
     """Return the paths of the audio files in a folder, by their extensions, in order; warn of others.
+
+    What is hidden is left out, and so are subfolders unless they are asked for.
 
     Raises
     ------
     ValueError
         If there are none.
     """
-    files = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and not path.name.startswith(".")]
+    top = Path(folder)
+    found = [path for path in sorted(top.rglob("*") if subfolders else top.iterdir()) if path.is_file()]
+    files = [path for path in found if not any(part.startswith(".") for part in path.relative_to(top).parts)]
     audio = [str(path) for path in files if _AUDIO.fullmatch(path.suffix)]
     if not audio:
-        raise ValueError(f"{printable(folder)}: there are no audio files in this folder")
-    others = [printable(path.name) for path in files if str(path) not in audio]
+        where = "this folder and its subfolders" if subfolders else "this folder"
+        raise ValueError(f"{printable(folder)}: there are no audio files in {where}")
+    others = [printable(path.relative_to(top)) for path in files if str(path) not in audio]
     if others:
         warnings.warn(
             f"{printable(folder)}: left out, as not audio by their endings: {', '.join(others)}", stacklevel=2

@@ -28,6 +28,7 @@ COMMANDS = (
     "devices",
     "doctor",
     "presets",
+    "pool",
     "info",
     "name",
     "report",
