@@ -5,7 +5,6 @@ Nothing here reads files, learns, or knows about sound cards.
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
@@ -14,17 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.checks import check_channels, check_number, check_whole
 from rtnmf.dictionary import Dictionary
+from rtnmf.engine.fading import Fading
 from rtnmf.engine.mix import Mix
 from rtnmf.engine.mixer import Mixer
+from rtnmf.engine.planning import fitting, planned
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES
-from rtnmf.kernels import hop, updates
+from rtnmf.kernels import hop
 
 __all__ = ["Separator", "separate", "usable"]
 
 Array = NDArray[np.float32]
-
-_LOWEST = 3  # up to so many times `audible_hz`, what is low is shared like the lowest audible sound
 
 _HIGHEST_POWER = 1e6
 
@@ -39,12 +38,12 @@ class Separator:
     source stays where it is in the image.
 
     State
-        The last frame of input, the overlap-add of the stems, the activations, and the gains on their way to new
-        ones. `reset` clears all of it.
+        The last frame of input, the overlap-add of the stems, the activations, and the gains and the dictionary on
+        their way to new ones. `reset` clears all of it.
     Latency
         `latency` samples, exactly, for any blocks. The same samples cut into other blocks give bit-identical stems.
     Thread safety
-        `gains` and `n_iter` may be set from another thread; all else belongs to one thread.
+        `gains`, `n_iter` and `dictionary` may be set from another thread; all else belongs to one thread.
 
     Parameters
     ----------
@@ -84,14 +83,15 @@ class Separator:
         if not 0 < check_number("mask_power", mask_power) <= _HIGHEST_POWER:
             raise ValueError(f"mask_power is {mask_power}, expected a positive number, at most a million")
         self.n_channels = check_channels(n_channels)
-        self.dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
-        self.sources = self.dictionary.sources
-        self.n_iter = self.dictionary.model.used_updates(n_iter, is_trained=self.dictionary.is_trained)
+        self._mask_power = mask_power
+        self._dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
+        self.sources = self._dictionary.sources
+        self.n_iter = self._dictionary.model.used_updates(n_iter, is_trained=self._dictionary.is_trained)
+        self._wished_n_iter = n_iter
         if gains is None and len(self.sources) == 1:
             gains = [[1]]  # a mixer may be set later, and will need the input from before
         self._mix = None if gains is None else self._mixing(self._weights(gains))
-        self._plan = _plan(self.dictionary, mask_power)
-        self._stream = hop.started(self._plan, n_channels)
+        self._fading = Fading(planned(self._dictionary, mask_power), self.n_channels, self.sample_rate)
         self.process(np.zeros((0, n_channels), np.float32))  # compiles, so that no later block is late
         self._flat = n_channels == 1
 
@@ -109,21 +109,54 @@ class Separator:
         return self.dictionary.sample_rate
 
     @property
+    def dictionary(self) -> Dictionary:
+        """What it listens for, with its labels grouped by source.
+
+        Set it to another dictionary of the same sample rate, STFT and sources, with any components, trained or not.
+        From the very next sample on, stems are cross-faded to those of the new dictionary in 50 ms: without a click,
+        and summing to the delayed input throughout. `n_iter` becomes that of its model, unless it was given.
+        """
+        return self._dictionary
+
+    @dictionary.setter
+    def dictionary(self, dictionary: Dictionary) -> None:
+        fits = fitting(dictionary, self._dictionary)
+        plan = planned(fits, self._mask_power)
+        self._n_iter = fits.model.used_updates(self._wished_n_iter, is_trained=fits.is_trained)
+        self._dictionary = fits
+        self._fading.turn_to(plan)
+
+    def turn_to(self, plan: hop.Plan) -> None:
+        """Cross-fade to a plan that was made of another dictionary elsewhere, which `dictionary` does not tell."""
+        self._fading.turn_to(plan)
+
+    @property
+    def plan(self) -> hop.Plan:
+        """What the hop needs to know of the dictionary; not to be changed."""
+        return self._fading.plan
+
+    @property
+    def is_fading(self) -> bool:
+        """Whether a dictionary that was replaced can still be heard."""
+        return self._fading.is_fading
+
+    @property
     def n_iter(self) -> int:
         """Updates of the activations per frame; setting it takes effect with the next block."""
         return self._n_iter
 
     @n_iter.setter
     def n_iter(self, n_iter: int) -> None:
-        self._n_iter = check_whole("n_iter", n_iter, 1, MOST_UPDATES)
+        self._n_iter = self._wished_n_iter = check_whole("n_iter", n_iter, 1, MOST_UPDATES)
 
     @property
     def activations(self) -> Array:
         """Activations of `dictionary.components` in the last frame, shape (n_components,); a copy.
 
-        In the order of `dictionary.labels` of the separator, which groups them by source.
+        In the order of `dictionary.labels` of the separator, which groups them by source; zeros until a dictionary
+        that was just set has had a frame.
         """
-        return self._stream.h[0] * self._stream.level
+        return self._fading.activations
 
     @property
     def gains(self) -> Array:
@@ -148,7 +181,7 @@ class Separator:
 
     def reset(self) -> None:
         """Reset the stream state."""
-        hop.reset(self._stream)
+        self._fading.reset()
         if self._mix is not None:
             self._mix.reset()
 
@@ -182,7 +215,7 @@ class Separator:
         self._flat = flat
         with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
             samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
-        outputs = self._mixed(self._stems(samples), samples)
+        outputs = self._mixed(self._fading.process(samples, self._n_iter), samples)
         return outputs[:, :, 0] if flat else outputs
 
     def flush(self) -> Array:
@@ -190,11 +223,6 @@ class Separator:
         silence = np.zeros(self.latency if self._flat else (self.latency, self.n_channels), np.float32)
         stems = self.process(silence)
         self.reset()
-        return stems
-
-    def _stems(self, samples: Array) -> Array:
-        stems = np.empty((len(self.sources), *samples.shape), np.float32)
-        hop.process(self._plan, self._stream, samples, stems, self._n_iter)
         return stems
 
     def _mixed(self, stems: Array, samples: Array) -> Array:
@@ -271,47 +299,6 @@ def _numbers(gains: ArrayLike) -> Array:
         raise TypeError(f"gains are of type {given.dtype}, expected real numbers such as 0, 0.5 or 1")
     with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
         return given.astype(np.float32)
-
-
-def _plan(dictionary: Dictionary, mask_power: float) -> hop.Plan:
-    """Return what the hop needs to know of a dictionary whose labels are grouped by source."""
-    model, stft = dictionary.model, dictionary.stft
-    update_columns, mask_columns = [dictionary.components], [dictionary.components]
-    if dictionary.update_components is not None and dictionary.mask_components is not None:
-        update_columns.append(dictionary.update_components)
-        mask_columns.append(dictionary.mask_components)
-    W = updates.tiled(*update_columns)
-    memory, weights = np.array(model.explanations(is_trained=dictionary.is_trained), np.float32).T.copy()
-    bounds = np.cumsum([0, *(dictionary.labels.count(source) for source in dictionary.sources)])
-    return hop.Plan(
-        stft.hop_length,
-        stft.analysis_window,
-        stft.synthesis_window,
-        stft.trend(dictionary.sample_rate, model.audible_hz),
-        W,
-        updates.tiled(*mask_columns) if dictionary.is_trained else W,
-        memory,
-        weights,
-        np.float32(model.relaxation),
-        np.float32(model.reach),
-        _low_shares(dictionary),
-        bounds.astype(np.uintp),
-        np.float32(mask_power),
-    )
-
-
-def _low_shares(dictionary: Dictionary) -> Array:
-    """Return the share of each source in what is inaudibly low: that of its components in the lowest audible sound.
-
-    It is constant: shares of an offset that followed the activations would be heard.
-    """
-    bin_hz = dictionary.sample_rate / dictionary.stft.n_fft
-    first = math.ceil(dictionary.model.audible_hz / bin_hz)
-    last = max(first, math.ceil(_LOWEST * dictionary.model.audible_hz / bin_hz))
-    low = dictionary.components[first : last + 1].sum(axis=0, dtype=np.float64)
-    labels = np.array(dictionary.labels)
-    levels = np.array([low[labels == source].mean() for source in dictionary.sources]) + 1e-9
-    return (levels / levels.sum()).astype(np.float32)
 
 
 def _at_rate(dictionary: Dictionary, sample_rate: int | None) -> Dictionary:

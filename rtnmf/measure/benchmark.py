@@ -175,7 +175,7 @@ def _is_same_for_any_blocks(separator: Separator, x: Array) -> bool:
 
 def _part_s(separator: Separator, x: Array) -> dict[str, float]:
     """Return the median time of each part of a hop."""
-    plan = separator._plan
+    plan = separator.plan
     state = hop.started(plan, separator.n_channels)
     stems = np.empty((len(separator.sources), *x.shape), np.float32)
     hop.process(plan, state, x, stems, separator.n_iter)
@@ -188,7 +188,7 @@ def _part_s(separator: Separator, x: Array) -> dict[str, float]:
 
 def _limit_s(separator: Separator) -> float:
     """Return the lower limit on the time of the updates of a hop."""
-    n_values = len(separator._plan.W) * separator.dictionary.components.size
+    n_values = len(separator.plan.W) * separator.dictionary.components.size
     W, x = np.full(n_values, 1e-6, np.float32), np.zeros(_VALUES, np.float32)
     read_s = _median_s(lambda n: probes.read(W, n))
     a, b = np.float32(0.999), np.float32(0.5)

@@ -368,7 +368,7 @@ def test_nothing_denormal_is_left_to_slow_it_down(dictionary, speech, mask_power
     separator = Separator(dictionary, mask_power=mask_power)
     for block in np.split(x, range(0, len(x), 256)):
         stems = separator.process(block)
-        for array in [stems, *separator._stream[1:]]:
+        for array in [stems, *separator._fading._stream[1:]]:
             values = np.abs(array.view(np.float32))
             assert not ((values > 0) & (values < np.finfo(np.float32).tiny)).any()
     assert not stems.any()
