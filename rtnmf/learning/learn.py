@@ -3,52 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf import nmf
 from rtnmf.checks import check_single, check_text, check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
-from rtnmf.learning import discriminative
+from rtnmf.learning import discriminative, sources
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
-from rtnmf.nmf.factorisation import TOLERANCE
+from rtnmf.learning.rest import REST, WithRest, absences, checked_rest, with_rest
+from rtnmf.learning.sources import Part
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
-__all__ = ["N_COMPONENTS", "N_COMPONENTS_BLIND", "N_ITER", "N_ITER_BLIND", "N_STEPS", "learn"]
+__all__ = ["N_STEPS", "learn"]
 
 Array = NDArray[np.float32]
-Divergences = tuple[tuple[int, float], ...]
 
-N_COMPONENTS = 32
-"""Components of a source where no number is given."""
-N_COMPONENTS_BLIND = 3
-"""Components of a recording that is learned blind where no number is given."""
-N_ITER = 40
-"""Iterations of the factorisation of a source: few, so that the components do not fit these very recordings."""
-N_ITER_BLIND = 100
-"""Iterations at most of the factorisation of a recording that is learned blind."""
 N_STEPS = 1200
 """Steps of the discriminative training."""
 
-# Two choices that were measured on 14 mixtures, over several seeds. Starting from averages of about a sixteenth of the
-# frames each, instead of from noise, and giving each component half of the mean spectrum of its source, for the sounds
-# of it that were not recorded, raised SI-SDR by 1.7 dB where voice or keyboard were others than those that were
-# learned, by 0.4 dB where they were the same, and left a third of the spread between seeds.
-_SHARPNESS = 16
-_BREADTH = 0.5
-
 
 def learn(
-    recordings: Mapping[str, Recording | Sequence[Recording]] | Recording,
+    recordings: Mapping[str, Recording | Sequence[Recording] | Dictionary] | Recording,
     sample_rate: int | None = None,
     *,
     stft: STFT | None = None,
@@ -58,6 +42,7 @@ def learn(
     n_components: int | None = None,
     n_iter: int | None = None,
     n_steps: int | None = None,
+    rest: WithRest = None,
     seed: int = 0,
     description: str = "",
     licence: str = "",
@@ -118,22 +103,31 @@ def learn(
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
-    sources = listed(recordings)
-    n_steps = _steps(n_steps, sources)
-    facts: dict[str, Any] = {"model": model, "description": description, "licence": licence, "divergences": {}}
-    facts |= {"rtnmf_version": version(), "learned_from": _titles(sources)}
-    columns, spectra = [], []
+    unknown, known = sources.split(recordings)
+    given = {} if known and not unknown else listed(unknown)
+    backgrounds = checked_rest(rest, {**given, **known})
+    names = list(recordings) if isinstance(recordings, Mapping) else [""]
+    names += [REST] if backgrounds and REST not in names else []
+    n_steps = _steps(n_steps, len(names))
+    facts: dict[str, Any] = {"model": model, "description": description, "licence": licence}
+    facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
+    facts["rest"] = REST if backgrounds else ""
+    settings = {"n_components": n_components, "n_iter": n_iter, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
-        sources = pipes_read(sources, stack, strict)
-        rate = checked_rate(sources, sample_rate)
+        given = pipes_read(given, stack, strict)
+        rate = checked_rate(given, sample_rate, [dictionary.sample_rate for dictionary in known.values()])
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
-        for name, given in sources.items():
-            read = frames(name, given, rate, stft, model.audible_hz, strict=strict)
-            W, facts["divergences"][name] = _columns(read.magnitudes, name, n_components, n_iter, seed, progress)
-            columns.append(W)
-            spectra += [read.spectra] if n_steps else []
-    facts |= _trained(columns, spectra, model, n_steps, seed, progress) if n_steps else {}
-    return Dictionary(np.hstack(columns), _labels(list(sources), columns), stft, rate, **facts)
+        heard = with_rest(given, backgrounds)
+        parts = {
+            name: sources.from_dictionary(known[name].at_rate(rate, stft))
+            if name in known
+            else sources.from_frames(
+                name, frames(name, heard[name], rate, stft, model.audible_hz, strict=strict), len(names), **settings
+            )
+            for name in names
+        }
+    dictionary = sources.dictionary_of(parts, stft, rate, **facts)
+    return _trained(dictionary, parts, n_steps, seed, progress) if n_steps else dictionary
 
 
 def _check_settings(seed: int, description: str, licence: str, **numbers: int | None) -> None:
@@ -157,11 +151,11 @@ def _check_types(model: object, progress: object, *, stft: object, **latencies: 
         )
 
 
-def _steps(n_steps: int | None, sources: Mapping[str, object]) -> int:
+def _steps(n_steps: int | None, n_sources: int) -> int:
     """Return the steps of the training; where there is nothing to tell apart, refuse a number that would be ignored."""
     if n_steps is not None:
         check_whole("n_steps", n_steps, 0)
-    if len(sources) > 1:
+    if n_sources > 1:
         return N_STEPS if n_steps is None else n_steps
     if n_steps:
         raise ValueError(
@@ -170,88 +164,28 @@ def _steps(n_steps: int | None, sources: Mapping[str, object]) -> int:
     return 0
 
 
-def _titles(sources: Mapping[str, Sequence[Recording]]) -> tuple[str, ...]:
-    return tuple(title_of(name, recording) for name, given in sources.items() for recording in given)
-
-
-def _labels(names: list[str], columns: list[Array]) -> tuple[str, ...]:
-    if names == [""]:
-        return tuple(f"component-{k + 1}" for k in range(columns[0].shape[1]))
-    return tuple(name for name, W in zip(names, columns, strict=True) for _ in range(W.shape[1]))
-
-
-def _columns(
-    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
-) -> tuple[Array, Divergences]:
-    """Learn the columns of one source, or blind where it has no name; return how their divergence fell, too."""
-    learn_columns = _components if name else _blind_components
-    fitted, W = learn_columns(V, name, n_components, n_iter, seed, progress)
-    shares = (fitted.divergences / V.sum(dtype=np.float64)).tolist()
-    return W, tuple(zip(fitted.iterations.tolist(), shares, strict=True))
-
-
-def _components(
-    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
-) -> tuple[nmf.Factorization, Array]:
-    """Learn the columns of one source, into which its mean spectrum is mixed after the fit."""
-    n = _affordable(N_COMPONENTS if n_components is None else n_components, V.shape[1], name)
-    rng = np.random.default_rng(seed)
-    W = V @ (rng.uniform(size=(V.shape[1], n)) ** _SHARPNESS).astype(np.float32)
-    H = rng.uniform(0.1, 1, (n, V.shape[1])) * V.sum(axis=0) / W.sum()
-    fitted = nmf.fit(
-        V,
-        n,
-        n_iter=N_ITER if n_iter is None else n_iter,
-        tolerance=0,
-        start=(W, H),
-        accelerated=False,  # which would fit these very recordings sooner
-        progress=_in_stage(name, progress),
-    )
-    mean = V.sum(axis=1, keepdims=True) / V.sum()
-    return fitted, (1 - _BREADTH) * fitted.W[:, fitted.W.any(axis=0)] + _BREADTH * mean
-
-
-def _blind_components(
-    V: Array, name: str, n_components: int | None, n_iter: int | None, seed: int, progress: Progress | None
-) -> tuple[nmf.Factorization, Array]:
-    """Learn columns that each become a source."""
-    n = _affordable(N_COMPONENTS_BLIND if n_components is None else n_components, V.shape[1], name)
-    fitted = nmf.fit(
-        V,
-        n,
-        n_iter=N_ITER_BLIND if n_iter is None else n_iter,
-        tolerance=TOLERANCE if n_iter is None else 0,
-        seed=seed,
-        progress=_in_stage("components", progress),
-    )
-    return fitted, fitted.W[:, fitted.W.any(axis=0)]
+def _titles(
+    given: Mapping[str, Sequence[Recording]], known: Mapping[str, Dictionary], n_backgrounds: int
+) -> tuple[str, ...]:
+    """Return what the sources are learned from, in words."""
+    titles = [title_of(name, recording) for name, recordings in given.items() for recording in recordings]
+    titles += [title for dictionary in known.values() for title in dictionary.learned_from]
+    return (*titles, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))
 
 
 def _trained(
-    columns: list[Array],
-    spectra: list[list[NDArray[np.complex64]]],
-    model: Model,
-    n_steps: int,
-    seed: int,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """Return the columns for the updates and those for the masks, trained on mixtures of the sources."""
-    bounds = np.cumsum([0, *(W.shape[1] for W in columns)]).tolist()
+    dictionary: Dictionary, parts: Mapping[str, Part], n_steps: int, seed: int, progress: Progress | None
+) -> Dictionary:
+    """Return the dictionary with columns for the updates and for the masks, trained on mixtures of the sources."""
+    bounds = np.cumsum([0, *(part.columns.W.shape[1] for part in parts.values())]).tolist()
     W, M = discriminative.trained(
-        np.hstack(columns).T, bounds, spectra, model=model, n_steps=n_steps, seed=seed, progress=progress
+        dictionary.components.T,
+        bounds,
+        [part.spectra for part in parts.values()],
+        model=dictionary.model,
+        n_steps=n_steps,
+        seed=seed,
+        absent=absences(dictionary),
+        progress=progress,
     )
-    return {"update_components": W.T, "mask_components": M.T}
-
-
-def _affordable(n_components: int, n_frames: int, name: str) -> int:
-    if n_components > n_frames:
-        warnings.warn(
-            f"{name or 'the recording'} has {n_frames} frames that sound and gets {n_frames} components instead of"
-            f" {n_components}: record more of it",
-            stacklevel=4,
-        )
-    return min(n_components, n_frames)
-
-
-def _in_stage(stage: str, progress: Progress | None) -> Progress | None:
-    return None if progress is None else lambda _, done, total: progress(stage, done, total)
+    return replace(dictionary, update_components=W.T, mask_components=M.T)

@@ -17,7 +17,7 @@ from rtnmf.frames.stft import STFT
 from rtnmf.learning import clips
 from rtnmf.learning.clips import Clip, Recording, Together
 
-__all__ = ["Frames", "checked_rate", "frames", "listed", "pipes_read"]
+__all__ = ["Frames", "checked_rate", "frames", "listed", "magnitudes", "pipes_read"]
 
 Array = NDArray[np.float32]
 
@@ -79,8 +79,12 @@ def pipes_read(
     return {name: [reopenable(recording) for recording in given] for name, given in sources.items()}
 
 
-def checked_rate(sources: Mapping[str, Sequence[Recording]], sample_rate: int | None) -> int:
+def checked_rate(
+    sources: Mapping[str, Sequence[Recording]], sample_rate: int | None, known_rates: Sequence[int] = ()
+) -> int:
     """Return the rate to learn at, the one given or else the highest of the files, once every file can be read.
+
+    Where there are no files, it is the first of the rates that are known.
 
     Raises
     ------
@@ -88,6 +92,8 @@ def checked_rate(sources: Mapping[str, Sequence[Recording]], sample_rate: int | 
         If the rate is missing and a recording is an array, or a file cannot be read.
     """
     recordings = [recording for given in sources.values() for recording in given]
+    if sample_rate is None and not recordings and known_rates:
+        return known_rates[0]
     rate = _common_rate(recordings, sample_rate)
     for recording in recordings:
         clips.check_files(recording)
@@ -144,6 +150,25 @@ def frames(
         return parts[0]
     sounds = [np.vstack([parts[i].spectra[0] for i in sound]) for sound in _sounds(parts)]
     return Frames(np.hstack([part.magnitudes for part in parts]), sounds)
+
+
+def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: float, *, strict: bool = False) -> Array:
+    """Return the frames of a recording, silent ones too, at most about 16384 of them, taken evenly.
+
+    Returns
+    -------
+    array, shape (n_bins, n_frames)
+        Magnitudes, summed over the channels; none where it is shorter than a frame.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or is damaged and `strict`.
+    """
+    with clips.opened(recording, sample_rate, strict=strict) as sound:
+        trend = stft.trend(sample_rate, audible_hz)
+        kept, _ = _thinned(sound.blocks, sound.n_samples, sound.n_channels, stft, trend, _MOST_FRAMES)
+    return np.ascontiguousarray(np.abs(kept).sum(axis=0).T)
 
 
 def _sounds(parts: list[Frames]) -> list[list[int]]:

@@ -1,0 +1,212 @@
+"""The rest of the world, learned from the mixture itself.
+
+Frames of a mixture in which next to nothing was taught are taken for the rest: columns are learned from them, beside
+those of the pool, and the training is repeated, against the frames of the taught sounds that a dictionary carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.checks import check_whole
+from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary.examples import coded, decoded, spread
+from rtnmf.learning import discriminative
+from rtnmf.learning.clips import Recording
+from rtnmf.learning.columns import columns
+from rtnmf.learning.recordings import magnitudes
+from rtnmf.learning.rest import absences
+from rtnmf.learning.trusting import masks, trusted
+from rtnmf.progress import Progress
+
+__all__ = ["Finding", "adapted", "check_adaptable", "finding"]
+
+Array = NDArray[np.float32]
+Spectra = NDArray[np.complex64]
+Places = NDArray[np.intp]
+
+_N_STEPS = 600
+_N_ROUNDS = 2
+_N_COMPONENTS = 24  # learned from a mixture
+_FEWEST = 24  # trusted frames from which anything is learned
+_MOST_FRAMES = 2048  # of a long mixture that are learned from
+_POOL = 0.3  # of the frames that the rest is trained with
+_RUN = 8  # frames next to each other, which are much alike
+_HELD_BACK = 4  # one in so many runs is held back, and one in so many taught frames
+_N_JUDGED = 256  # mixtures of single frames
+
+
+class Finding(NamedTuple):
+    """What was learned from a mixture."""
+
+    dictionary: Dictionary
+    n_frames: int
+    """That were trusted."""
+    gained_db: float
+    """On mixtures of frames that were held back, over the dictionary before."""
+
+
+def check_adaptable(dictionary: Dictionary) -> None:
+    """Raise ValueError if a dictionary has no rest to be learned from a mixture, or no frames to train it with."""
+    if not dictionary.rest:
+        raise ValueError(
+            f"dictionary of {', '.join(dictionary.sources)} has no rest to be learned from a mixture: learn it with"
+            " rest=True"
+        )
+    missing = [source for source in dictionary.sources if source not in dictionary.frames]
+    if missing or len(dictionary.sources) < 2:
+        raise ValueError(
+            f"dictionary holds no frames of {', '.join(missing) or 'another source'}, which the training needs: learn"
+            " it again with this version"
+        )
+
+
+def adapted(
+    dictionary: Dictionary,
+    mixture: Recording,
+    *,
+    n_rounds: int = _N_ROUNDS,
+    seed: int = 0,
+    progress: Progress | None = None,
+    strict: bool = False,
+) -> Dictionary:
+    """Return a dictionary whose rest was learned from a mixture, too.
+
+    Each round takes the frames in which what was taught has the smallest share, learns components from them, and trains
+    all columns again. Where that does not tell the taught sounds apart better, on frames that are held back, or where
+    hardly a frame is without them, the dictionary stays as it is.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        With a rest, and with frames of every source.
+    mixture : array, path, AudioReader, Clip or Together
+        An array is at the sample rate of the dictionary, shape (n_samples,) or (n_samples, n_channels).
+    n_rounds : int
+        From the second on, frames are chosen with what the one before has learned.
+    seed : int
+    progress : Progress, optional
+        Its stage is the name of the rest.
+    strict : bool
+        Raise where a file is damaged, instead of a warning.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the dictionary has no rest or lacks frames, or the mixture cannot be read.
+    """
+    check_adaptable(dictionary)
+    check_whole("n_rounds", n_rounds, 1)
+    V = magnitudes(mixture, dictionary.sample_rate, dictionary.stft, dictionary.model.audible_hz, strict=strict)
+    last = dictionary
+    for done in range(n_rounds):
+        step = None if progress is None else _in_round(progress, dictionary.rest, done, n_rounds)
+        found = finding(dictionary, last, V, seed=seed, progress=step)
+        if found is None:
+            break
+        last = found.dictionary
+    return last
+
+
+def _in_round(progress: Progress, stage: str, done: int, n_rounds: int) -> Progress:
+    return lambda _, step, n_steps: progress(stage, done * n_steps + step, n_rounds * n_steps)
+
+
+def finding(
+    dictionary: Dictionary, last: Dictionary, V: Array, *, seed: int = 0, progress: Progress | None = None
+) -> Finding | None:
+    """Learn the rest from frames of a mixture, beside that of a dictionary; None where that is no gain.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        The one to learn beside.
+    last : Dictionary
+        The one to choose the frames with, and to be better than: the same, or what was found before.
+    V : array, shape (n_bins, n_frames)
+        Magnitudes of frames that follow each other, summed over the channels.
+    seed : int
+    progress : Progress, optional
+    """
+    places = trusted(last, V)
+    if len(places) < _FEWEST:
+        return None
+    kept, judged = (V[:, some] for some in _held_back(places[spread(len(places), _MOST_FRAMES)]))
+    level = kept.sum(axis=0).mean()
+    examples = {source: decoded(codes) for source, codes in dictionary.frames.items()}
+    learned = _learned(dictionary, examples, kept / level, seed, progress)
+    before, after = (_error_db(one, examples, judged / level, seed) for one in (last, learned))
+    return Finding(learned, len(places), before - after) if after < before else None
+
+
+def _learned(
+    dictionary: Dictionary, examples: Mapping[str, Array], found: Array, seed: int, progress: Progress | None
+) -> Dictionary:
+    """Return a dictionary with components of found frames beside those of the rest, trained with both."""
+    rest, labels = dictionary.rest, np.array(dictionary.labels)
+    parts = {source: dictionary.components[:, labels == source] for source in dictionary.sources}
+    components = columns(found, rest, min(_N_COMPONENTS, found.shape[1]), None, seed, None).W
+    parts[rest] = np.hstack([components, parts[rest]])
+    frames = {source: _held_back(np.arange(examples[source].shape[1]))[0] for source in parts}
+    heard = {source: examples[source][:, frames[source]] for source in parts}
+    heard[rest] = np.hstack([found, _drawn(examples[rest], int(found.shape[1] * _POOL / (1 - _POOL)), seed)])
+    W = np.hstack(list(parts.values()))
+    trained = discriminative.trained(
+        W.T,
+        np.cumsum([0, *(part.shape[1] for part in parts.values())]).tolist(),
+        [[np.ascontiguousarray(heard[source].T)] for source in parts],
+        model=dictionary.model,
+        n_steps=_N_STEPS,
+        seed=seed,
+        absent=absences(dictionary),
+        progress=progress,
+    )
+    half = dictionary.frames[rest].shape[1] // 2
+    kept = coded(np.hstack([_drawn(examples[rest], half, seed), found[:, spread(found.shape[1], half)]]))
+    return replace(
+        dictionary,
+        components=W,
+        labels=tuple(source for source, part in parts.items() for _ in range(part.shape[1])),
+        update_components=trained[0].T,
+        mask_components=trained[1].T,
+        frames={**dictionary.frames, rest: kept},
+    )
+
+
+def _held_back(places: Places) -> tuple[Places, Places]:
+    """Return the frames to learn from and those to judge by, in runs."""
+    is_judged = np.arange(len(places)) // _RUN % _HELD_BACK == _HELD_BACK - 1
+    return places[~is_judged], places[is_judged]
+
+
+def _drawn(V: Array, n_frames: int, seed: int) -> Array:
+    return V[:, np.random.default_rng(seed).integers(V.shape[1], size=n_frames)]
+
+
+def _error_db(dictionary: Dictionary, examples: Mapping[str, Array], judged: Array, seed: int) -> float:
+    """Return the error of the taught sources in dB of their energy, in mixtures of frames that were held back."""
+    rng = np.random.default_rng(seed)
+    taught = [source for source in dictionary.sources if source != dictionary.rest]
+    drawn = {dictionary.rest: judged}
+    drawn |= {s: examples[s][:, _held_back(np.arange(examples[s].shape[1]))[1]] for s in taught}
+    spectra = {
+        source: V[:, rng.integers(V.shape[1], size=_N_JUDGED)]
+        * np.exp(2j * np.pi * rng.random((len(V), _N_JUDGED))).astype(np.complex64)
+        for source, V in drawn.items()
+    }
+    mixture = np.sum(list(spectra.values()), axis=0)
+    found = masks(dictionary, np.abs(mixture), memory=False)
+    errors = [
+        10 * np.log10(_energy(found[dictionary.sources.index(s)] * mixture - spectra[s]) / _energy(spectra[s]))
+        for s in taught
+    ]
+    return float(np.mean(errors))
+
+
+def _energy(spectra: Spectra) -> float:
+    return float(np.sum(np.abs(spectra) ** 2)) + 1e-30

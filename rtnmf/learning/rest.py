@@ -1,0 +1,57 @@
+"""The rest of the world: a source for all that was not taught, learned from the backgrounds of a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rtnmf.dictionary import Dictionary
+from rtnmf.learning.backgrounds import Background, pool
+
+__all__ = ["REST", "WithRest", "absences", "checked_rest", "with_rest"]
+
+REST = "rest"
+"""The name of the source that stands for all that was not taught."""
+
+WithRest = bool | Iterable[Background] | None
+"""Whether there is to be a rest: None where one sound is taught; or the backgrounds to learn it from."""
+
+_ABSENT = (
+    0.5  # how probably it is silent in a mixture of several sounds that were taught, of which it is to take nothing
+)
+
+
+def checked_rest(rest: WithRest, sources: Mapping[str, object]) -> tuple[Background, ...]:
+    """Return the backgrounds to learn a rest from, beside these sources; none where there is to be no rest.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `rest` is none of these, there are no backgrounds in it, or the recording is learned blind.
+    """
+    if rest is False or (rest is None and (len(sources) > 1 or set(sources) & {"", REST})):
+        return ()
+    if "" in sources:
+        raise ValueError(f"rest is {rest!r:.80}, but a recording that is learned blind has none: name its source")
+    if isinstance(rest, (bool, type(None))):
+        return pool()
+    backgrounds = tuple(rest) if isinstance(rest, Iterable) and not isinstance(rest, (str, bytes)) else (None,)
+    if not all(isinstance(background, Background) for background in backgrounds):
+        raise TypeError(f"rest is {rest!r:.80}, expected True, False or backgrounds, as from rtnmf.pool()")
+    if not backgrounds:
+        raise ValueError("rest holds no background, expected some to learn from: pass rest=True for those that ship")
+    return backgrounds
+
+
+def with_rest(sources: Mapping[str, Sequence[Any]], backgrounds: Sequence[Background]) -> dict[str, list[Any]]:
+    """Return the recordings of each source, with the backgrounds as those of the rest, after those given for it."""
+    joined = {name: list(given) for name, given in sources.items()}
+    if backgrounds:
+        joined.setdefault(REST, []).extend(background.path for background in backgrounds)
+    return joined
+
+
+def absences(dictionary: Dictionary) -> list[float]:
+    """Return how probably each source is to be silent in the mixtures that a dictionary is trained on."""
+    several = len(dictionary.sources) > 2
+    return [_ABSENT if source == dictionary.rest and several else 0.0 for source in dictionary.sources]

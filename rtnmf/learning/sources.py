@@ -1,0 +1,104 @@
+"""What each source of a dictionary is learned from becomes its part of the dictionary here.
+
+A source is given as recordings, as backgrounds, or as a dictionary in which it was learned before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.checks import check_source_name
+from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary.examples import coded, decoded, spread
+from rtnmf.learning.columns import Columns, blind_columns, columns
+from rtnmf.learning.recordings import Frames
+
+__all__ = ["Part", "dictionary_of", "from_dictionary", "from_frames", "split"]
+
+_MOST_EXAMPLES = 512  # frames of a source that travel with a dictionary
+_MOST_BYTES = 2**21  # of the frames of all sources together
+
+
+class Part(NamedTuple):
+    """What a dictionary gets of one source."""
+
+    columns: Columns
+    spectra: Sequence[NDArray[Any]]
+    """Of each of its different sounds, complex or as magnitudes, shape (n_frames, n_bins): see `discriminative`."""
+    examples: NDArray[np.uint8]
+    """Coded frames, shape (n_bins, n_frames)."""
+
+
+def split(recordings: Any) -> tuple[Any, dict[str, Dictionary]]:
+    """Return the recordings of those sources that are to be learned, and the dictionaries of those that were.
+
+    Raises
+    ------
+    ValueError
+        If a dictionary does not hold exactly one sound that was taught, or no frames of it.
+    """
+    if not isinstance(recordings, Mapping):
+        return recordings, {}
+    known = {name: given for name, given in recordings.items() if isinstance(given, Dictionary)}
+    unknown = {name: given for name, given in recordings.items() if name not in known}
+    return unknown, {name: _taught(name, dictionary) for name, dictionary in known.items()}
+
+
+def _taught(name: str, dictionary: Dictionary) -> Dictionary:
+    """Return the one source of a dictionary that was taught, under another name."""
+    check_source_name(name)
+    sources = [source for source in dictionary.sources if source != dictionary.rest] or list(dictionary.sources)
+    if len(sources) > 1:
+        raise ValueError(
+            f"{name!r} is given as a dictionary of {', '.join(sources)}, expected one source: choose it with .select"
+        )
+    if sources[0] not in dictionary.frames:
+        raise ValueError(
+            f"{name!r} is given as a dictionary without frames of its recordings, which the training needs: learn it"
+            " again with this version"
+        )
+    return dictionary.select(*sources).rename({sources[0]: name})
+
+
+def from_dictionary(dictionary: Dictionary) -> Part:
+    """Return the part of a source that was learned before, the only one of this dictionary."""
+    (name,) = dictionary.sources
+    examples = dictionary.frames[name]
+    curve = dictionary.divergences.get(name, ())
+    return Part(Columns(dictionary.components, curve), [np.ascontiguousarray(decoded(examples).T)], examples)
+
+
+def from_frames(name: str, read: Frames, n_sources: int, **settings: Any) -> Part:
+    """Return the part of a source that is learned from frames now, blind where it has no name.
+
+    Parameters
+    ----------
+    name : str
+    read : Frames
+    n_sources : int
+        That share the room for frames in the file.
+    **settings
+        Those of `columns`.
+    """
+    V = read.magnitudes
+    learned = columns(V, name, **settings) if name else blind_columns(V, **settings)
+    most = max(1, min(_MOST_EXAMPLES, _MOST_BYTES // (len(V) * n_sources)))
+    return Part(learned, read.spectra, coded(V[:, spread(V.shape[1], most)]))
+
+
+def dictionary_of(parts: Mapping[str, Part], stft: Any, sample_rate: int, **facts: Any) -> Dictionary:
+    """Return the untrained dictionary of sources; each component of one without a name becomes a source."""
+    if list(parts) == [""]:
+        ((_, part),) = parts.items()
+        labels = tuple(f"component-{k + 1}" for k in range(part.columns.W.shape[1]))
+        frames = {}
+    else:
+        labels = tuple(name for name, part in parts.items() for _ in range(part.columns.W.shape[1]))
+        frames = {name: part.examples for name, part in parts.items()}
+    W = np.hstack([part.columns.W for part in parts.values()])
+    curves = {name: part.columns.divergences for name, part in parts.items() if part.columns.divergences}
+    return Dictionary(W, labels, stft, sample_rate, frames=frames, divergences=curves, **facts)

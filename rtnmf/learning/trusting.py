@@ -1,0 +1,73 @@
+"""Which frames of a mixture can be trusted to hold the rest and next to nothing that was taught."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf import nmf
+from rtnmf.dictionary import Dictionary
+from rtnmf.frames.masks import agreed_masks, soft_masks
+
+__all__ = ["masks", "taught_shares", "trusted"]
+
+Array = NDArray[np.float32]
+
+_PART = 0.5  # of the frames, at most
+_MOST_TAUGHT = 0.5
+_SILENCE_DB = -60.0
+
+
+def masks(dictionary: Dictionary, V: Array, *, memory: bool = True) -> Array:
+    """Return the share of each source in each bin of frames, as a stream finds it, shape (n_sources, n_bins, n_frames).
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    V : array, shape (n_bins, n_frames)
+        Magnitudes, summed over the channels.
+    memory : bool
+        Whether the frames follow each other in time.
+    """
+    labels, model = np.array(dictionary.labels), dictionary.model
+    sets = [(dictionary.components, dictionary.components)]
+    if dictionary.update_components is not None and dictionary.mask_components is not None:
+        sets.append((dictionary.update_components, dictionary.mask_components))
+    explanations = model.explanations(is_trained=dictionary.is_trained)
+    found = []
+    for (W, M), (remembered, _) in zip(sets, explanations, strict=True):
+        H = nmf.activations(
+            V, W, n_iter=model.n_iter, relaxation=model.relaxation, memory=remembered if memory else 0.0
+        )
+        spectra = np.stack([M[:, labels == source] @ H[labels == source] for source in dictionary.sources])
+        found.append([soft_masks(spectra[:, :, t], reach=model.reach) for t in range(V.shape[1])])
+    weights = [weight for _, weight in explanations]
+    if len(found) == 1:
+        return np.stack(found[0], axis=2)
+    return np.stack([agreed_masks(frame, weights) for frame in zip(*found, strict=True)], axis=2)
+
+
+def taught_shares(dictionary: Dictionary, V: Array) -> Array:
+    """Return the part of each frame that goes to sources that were taught, shape (n_frames,)."""
+    levels = V.sum(axis=0)
+    rest = masks(dictionary, V)[dictionary.sources.index(dictionary.rest)]
+    return 1 - np.einsum("bt,bt->t", rest, V) / np.maximum(levels, 1e-30)
+
+
+def trusted(dictionary: Dictionary, V: Array) -> NDArray[np.intp]:
+    """Return the numbers of the frames to learn the rest from, in their order.
+
+    Those are the half with the smallest share of what was taught, among those that sound, of which the rest has the
+    larger part.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        With a rest.
+    V : array, shape (n_bins, n_frames)
+        Magnitudes of frames that follow each other, summed over the channels.
+    """
+    levels = V.sum(axis=0)
+    taught = taught_shares(dictionary, V)
+    usable = np.flatnonzero((levels > levels.max(initial=0) * 10 ** (_SILENCE_DB / 20)) & (taught < _MOST_TAUGHT))
+    return np.sort(usable[np.argsort(taught[usable], kind="stable")[: int(_PART * V.shape[1])]])
