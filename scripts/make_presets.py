@@ -30,7 +30,8 @@ def main() -> None:
             stft=STFT_SETTINGS,
             description="; ".join(clip["sound"] for clip in own),
             licence=", ".join(dict.fromkeys(clip["licence"] for clip in own)),
-        , rest=False)
+            rest=False,
+        )
         dictionary.save(PRESETS / f"{name}.safetensors")
         print(f"{name}: {dictionary.n_components} components from {', '.join(dictionary.learned_from)}")
     for source, (clip, seconds) in DEMO.items():
