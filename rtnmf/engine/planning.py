@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rtnmf.dictionary import Dictionary
 from rtnmf.kernels import hop, updates
 
-__all__ = ["fitting", "planned"]
+__all__ = ["planned"]
 
 _LOWEST = 3  # up to so many times `audible_hz`, what is low is shared like the lowest audible sound
 
@@ -40,29 +40,6 @@ def planned(dictionary: Dictionary, mask_power: float) -> hop.Plan:
         bounds.astype(np.uintp),
         np.float32(mask_power),
     )
-
-
-def fitting(dictionary: Dictionary, before: Dictionary) -> Dictionary:
-    """Return a dictionary that may replace another one while it is used, with its sources in the other's order.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it has other sources, another sample rate or another STFT.
-    """
-    if not isinstance(dictionary, Dictionary):
-        raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
-    if set(dictionary.sources) != set(before.sources):
-        raise ValueError(
-            f"dictionary has the sources {', '.join(dictionary.sources)}, expected {', '.join(before.sources)}:"
-            " use .rename or .select"
-        )
-    if (dictionary.sample_rate, dictionary.stft) != (before.sample_rate, before.stft):
-        raise ValueError(
-            f"dictionary is for {dictionary.sample_rate} Hz and {dictionary.stft}, expected {before.sample_rate} Hz"
-            f" and {before.stft}: convert it with .at_rate(sample_rate, stft)"
-        )
-    return dictionary.select(*before.sources)
 
 
 def _low_shares(dictionary: Dictionary) -> NDArray[np.float32]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -13,12 +15,15 @@ from numpy.typing import NDArray
 
 from rtnmf.audio.files import safe_names
 from rtnmf.audio.outputs import numbered
+from rtnmf.audio.replacing import replacing
+from rtnmf.dictionary import Dictionary
 from rtnmf.live.link.memory import Ring
 
 __all__ = ["Recorder", "new_folder"]
 
 Array = NDArray[np.float32]
 
+_DICTIONARY, _USES = "dictionary-{}.safetensors", "dictionaries.json"
 _LARGEST_FILE = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
 
 
@@ -28,6 +33,10 @@ class Recorder:
     Stems are aligned with the input. Each file is closed after each write, so that what was written is safe
     whatever happens to this process. An outage is silence in the files. When a file would grow beyond what WAV can
     hold, or the sample rate changes, all continue in new files.
+
+    Every dictionary is kept beside them, and `dictionaries.json` says which one separates from which sample on: of the
+    recording, all its parts one after another. Where it `begins_anew` the separation has just begun, elsewhere the
+    dictionary was set in `Separator.dictionary`.
 
     Parameters
     ----------
@@ -51,6 +60,10 @@ class Recorder:
         self._names = safe_names(["input", *sources])
         self._n_channels = n_channels
         self._sample_rate = self._n_parts = self._n_written = 0
+        self._n_samples = self._first_sample = 0  # of all parts, and of them when the process began
+        self._dictionary: Dictionary | None = None
+        self._n_dictionaries = 0
+        self._uses: list[dict[str, Any]] = []
         self._position = self._skipped = 0
         self._waiting = np.empty((0, n_channels), np.float32)
         self.paths: list[Path] = []
@@ -64,8 +77,25 @@ class Recorder:
         elif outage_s > 0:
             for silence in self._silence(round(outage_s * sample_rate)):
                 self._write(silence)
-        self._position, self._skipped = 0, latency
+        self._position, self._skipped, self._first_sample = 0, latency, self._n_samples
         self._waiting = np.empty((0, self._n_channels), np.float32)
+
+    def note_dictionary(self, dictionary: Dictionary, position: int, *, begins_anew: bool = False) -> None:
+        """Keep a dictionary that separates from a sample of this ring's stream on."""
+        if self.failure:
+            return
+        try:
+            if dictionary != self._dictionary:
+                self._n_dictionaries += 1
+                dictionary.save(self._folder / _DICTIONARY.format(self._n_dictionaries))
+                self._dictionary = dictionary
+            file = _DICTIONARY.format(self._n_dictionaries)
+            use = {"file": file, "sample": self._first_sample + position, "begins_anew": begins_anew}
+            self._uses.append(use)
+            with replacing(self._folder / _USES) as path:
+                path.write_text(json.dumps(self._uses, indent=1) + "\n", encoding="utf-8")
+        except (OSError, ValueError) as error:
+            self._fail(error)
 
     def drain(self, ring: Ring, n_recorded: int) -> None:
         """Write the new ones of the first `n_recorded` samples of the ring's stream."""
@@ -113,8 +143,12 @@ class Recorder:
                     file.seek(0, soundfile.SEEK_END)
                     file.write(samples)
             self._n_written += block.shape[1]
+            self._n_samples += block.shape[1]
         except Exception as error:  # the sound goes on without it
-            self.failure = f"the recording in {self._folder} stopped, the disk may be full ({error})"
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = f"the recording in {self._folder} stopped, the disk may be full ({error})"
 
     def _begin_part(self) -> None:
         self._n_parts += 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rtnmf.checks import check_channels, check_whole, whole_hz
 from rtnmf.dictionary import Dictionary
+from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mixer import Mixer
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES
@@ -36,8 +37,9 @@ class Live:
 
     State
         What is heard is the `mixer`, a frozen `Mixer`: set it to another one, or use `gains`, `solo`, `mute`,
-        `bypass` and `wet`, which do that. It and `n_iter` may be set at any time, also before entering the context;
-        they take effect with the next block, without a click, and survive a restart.
+        `bypass` and `wet`, which do that. It, `n_iter` and `dictionary` may be set at any time, also before entering
+        the context; they take effect with the next block, a dictionary within a moment, without a click, and survive
+        a restart.
     Latency
         `latency` samples for the separation, exactly; `stats.latency_ms` adds what the devices need.
     Thread safety
@@ -106,7 +108,7 @@ class Live:
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
         self.sources = dictionary.sources
         self._settings = Settings(
-            dictionary=dictionary.select(*dictionary.sources),
+            dictionary=(selected := dictionary.select(*dictionary.sources)),
             input=input,
             output=output,
             sample_rate=None if sample_rate is None else whole_hz(sample_rate),
@@ -121,6 +123,7 @@ class Live:
         )
         _check(self._settings, record)
         used = dictionary.model.used_updates(n_iter, is_trained=dictionary.is_trained)
+        self._dictionary, self._wished_n_iter = selected, n_iter
         self._mixer, self._n_iter = Mixer(self.sources), check_whole("n_iter", used, 1, MOST_UPDATES)
         self._lock = threading.Lock()
         self._listeners = Listeners()
@@ -212,7 +215,31 @@ class Live:
 
     @n_iter.setter
     def n_iter(self, n_iter: int) -> None:
-        self._change(lambda mixer: mixer, check_whole("n_iter", n_iter, 1, MOST_UPDATES))
+        self._wished_n_iter = check_whole("n_iter", n_iter, 1, MOST_UPDATES)
+        self._change(lambda mixer: mixer, self._wished_n_iter)
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """What it listens for, as it was given, its labels grouped by source.
+
+        Set it to another dictionary of the same sample rate, STFT and sources, with other components, trained or not:
+        stems are cross-faded to those of the new one. `stats.n_swaps` and `stats.swapped_at` say when that has begun.
+        Of several that are set at once the last takes over. `n_iter` becomes that of its model, unless it was given.
+        """
+        return self._dictionary
+
+    @dictionary.setter
+    def dictionary(self, dictionary: Dictionary) -> None:
+        fits = fitting(dictionary, self._dictionary)
+        n_iter = fits.model.used_updates(self._wished_n_iter, is_trained=fits.is_trained)
+        self._supervision.check_swap(fits)
+        with self._lock:
+            self._dictionary = fits
+            if n_iter != self._n_iter:
+                self._n_iter = n_iter
+                self._listeners.note(self._mixer, n_iter)
+            self._supervision.swap(fits, self._parameters())
+        self._listeners.tell()
 
     def on_change(self, listener: Callable[[Mixer, int], object]) -> Callable[[], None]:
         """Call a function after each change of `mixer` or `n_iter`, with both; return a function that unsubscribes it.

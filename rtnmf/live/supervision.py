@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.dictionary import Dictionary
 from rtnmf.live.devices import listing
 from rtnmf.live.link.process import SoundProcess
 from rtnmf.live.link.protocol import Layout, Settings
@@ -56,8 +57,9 @@ class Supervision:
         self._lock = threading.Lock()
         self._child: SoundProcess | None = None
         self._before = dict.fromkeys(COUNTERS, 0)
-        self._n_restarts = 0
-        self._reason = ""
+        self._n_restarts = self._n_noted = 0
+        self._reason = self._swap_failure = ""
+        self._is_swap_due = False
         self._closing, self.closed = threading.Event(), threading.Event()
         self.recorder: Recorder | None = None
         self.facts: dict[str, Any] = {}
@@ -77,10 +79,10 @@ class Supervision:
             if self._folder is not None:
                 sources = self._settings.dictionary.sources
                 self.recorder = Recorder(new_folder(self._folder), sources, self._settings.n_channels)
-            child = SoundProcess(self._settings, self._parameters, listing)
+            child = self._started()
             with self._lock:
                 self._child = child
-                child.parameters.write(self._parameters)  # they may have changed meanwhile
+                child.send(self._parameters)  # they may have changed meanwhile
             while not child.is_open:
                 child.changed.wait(_LOOK_S)
                 child.changed.clear()
@@ -111,13 +113,30 @@ class Supervision:
         with self._lock:
             self._parameters = parameters
             if self._child is not None:
-                self._child.parameters.write(parameters)
+                self._child.send(parameters)
+
+    def check_swap(self, dictionary: Dictionary) -> None:
+        """Raise ValueError if a dictionary cannot take over from the one that sounds."""
+        child = self._child
+        if child is not None and child.facts:
+            child.usable(dictionary)
+
+    def swap(self, dictionary: Dictionary, parameters: NDArray[Any]) -> None:
+        """Give the process, and those after it, another dictionary, with other parameters.
+
+        It takes over soon, the last one of several.
+        """
+        with self._lock:
+            self._settings = self._settings._replace(dictionary=dictionary)
+            self._parameters, self._is_swap_due = parameters, True
 
     def stats(self) -> Stats:
         """Return what is going on now."""
         with self._lock:
             child, facts, before, n_restarts = self._child, self.facts, dict(self._before), self._n_restarts
-        telemetry = None if child is None else child.telemetry()
+            telemetry = None if child is None else child.telemetry()
+            if child is not None and telemetry is not None and telemetry["n_swaps"]:
+                facts = facts | {"labels": child.dictionary(int(telemetry["n_swaps"])).labels}
         message = {} if child is None else child.message
         return reported(
             np.zeros((), Layout(self._settings).telemetry) if telemetry is None else telemetry,
@@ -126,7 +145,7 @@ class Supervision:
             before,
             state=self._state(child),
             reason=str(message.get("reason", self._reason)),
-            warning=str(message.get("warning", "")),
+            warning=str(message.get("warning", "")) or self._swap_failure,
             error=str(message.get("error", "")),
             n_restarts=n_restarts,
             n_unrecorded=0 if self.recorder is None else self.recorder.n_missed,
@@ -149,7 +168,15 @@ class Supervision:
             for kind in ("input", "output")
             if getattr(self._settings, kind) is not None
         }
-        self._settings = self._settings._replace(keep_trying=True, **named)
+        with self._lock:
+            self._settings = self._settings._replace(keep_trying=True, **named)
+
+    def _started(self) -> SoundProcess:
+        """Return a new process, with the newest dictionary."""
+        with self._lock:
+            self._is_swap_due = False
+            settings, parameters = self._settings, self._parameters
+        return SoundProcess(settings, parameters, listing)
 
     def _supervise(self) -> None:
         try:
@@ -160,6 +187,7 @@ class Supervision:
                     silent_since = child.heard_s
                 child.end()
                 if was_open and self.recorder is not None:
+                    self._note_swaps(child)
                     self.recorder.drain(child.ring, child.count("n_recorded"))
                     self.recorder.end(is_flushed=child.count("n_flushed") > 0)
                 self._closing.wait(0 if was_open else _RETRY_S)
@@ -186,6 +214,11 @@ class Supervision:
                 if self.recorder is not None:
                     outage_s = 0.0 if silent_since is None else time.monotonic() - silent_since
                     self.recorder.begin(message["sample_rate"], message["latency"], outage_s)
+                    self._n_noted = 0
+                    self.recorder.note_dictionary(child.dictionary(0), 0, begins_anew=True)
+            if was_open:
+                self._note_swaps(child)
+                self._swap_when_due(child)
             if was_open and self.recorder is not None:
                 self.recorder.drain(child.ring, recordable)
                 recordable = child.count("n_recorded")  # has long been written when it is read, at the next look
@@ -194,13 +227,35 @@ class Supervision:
                 return was_open, failure
         return was_open, ""
 
+    def _note_swaps(self, child: SoundProcess) -> None:
+        """Record which dictionary has taken over, and where; no other does before this was seen."""
+        number, sample = child.taken_over()
+        if number > self._n_noted and self.recorder is not None:
+            self.recorder.note_dictionary(child.dictionary(number), sample)
+        self._n_noted = number
+
+    def _swap_when_due(self, child: SoundProcess) -> None:
+        """Hand over the newest dictionary, unless the one before is still about to take over."""
+        if not self._is_swap_due or not child.can_swap():
+            return
+        with self._lock:
+            dictionary, self._is_swap_due = self._settings.dictionary, False
+        try:
+            child.prepare(child.usable(dictionary))
+            with self._lock:
+                child.swap(self._parameters)
+            self._swap_failure = ""
+        except (OSError, ValueError) as error:
+            self._swap_failure = f"the dictionary was not replaced ({error})"
+            _log.warning(self._swap_failure)
+
     def _succeed(self, child: SoundProcess, reason: str) -> SoundProcess | None:
         """Start another child in place of one that failed; None when all is to end."""
         self._reason = reason
         while not self._closing.is_set():
             _log.warning("another sound process is started: %s", self._reason)
             try:
-                successor = SoundProcess(self._settings, self._parameters, listing)
+                successor = self._started()
             except (OSError, ValueError) as error:  # no memory, no room for another process: that may pass
                 self._reason = f"no process could be started ({error})"
                 self._closing.wait(_RETRY_S)
@@ -210,6 +265,6 @@ class Supervision:
                     self._before[name] += child.count(name)
                 self._n_restarts += 1
                 self._child = successor
-                successor.parameters.write(self._parameters)  # they may have changed meanwhile
+                successor.send(self._parameters)  # they may have changed meanwhile
             return successor
         return None

@@ -131,7 +131,7 @@ def test_recordings_survive_when_everything_is_killed(peer, tmp_path):
     time.sleep(0.3)
     parent.kill()
     parent.communicate()
-    got = {path.stem: files.read(path)[0][:, 0] for path in (tmp_path / "take").iterdir()}
+    got = {path.stem: files.read(path)[0][:, 0] for path in (tmp_path / "take").glob("*.wav")}
     start = delay_of(got["input"], x)
     np.testing.assert_allclose((got["voice"] + got["fan"])[start:][PIECE], x[PIECE], atol=1e-6)
     eventually(lambda: not sounding_processes())

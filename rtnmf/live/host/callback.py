@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from rtnmf.live.host.engine import Engine, Heard
 from rtnmf.live.host.pacing import Deadline, LostBlocks
 from rtnmf.live.host.resampling import Resampling
-from rtnmf.live.link.memory import Mailbox, Ring
+from rtnmf.live.link.protocol import Shared
 from rtnmf.live.link.telemetry import N_TIMES
 
-__all__ = ["Callback", "Shared"]
+__all__ = ["Callback"]
 
 Array = NDArray[np.float32]
-Shared = tuple[Mailbox, Mailbox, Ring]
 
 _PUBLISH_S = 0.01
 _PRIORITY = 60
@@ -43,7 +42,7 @@ class Callback:
         self._device_rate = device_rate
         self._resampling = resampling
         self._is_recorded = is_recorded
-        self._parameters, self._telemetry, self._ring = shared
+        self._parameters, self._telemetry, self._ring, self._plans = shared
         self._state = np.zeros((), self._telemetry.dtype)
         self._rate = engine.separator.sample_rate
         self._deadline = deadline
@@ -83,6 +82,14 @@ class Callback:
         if wished is not None:
             self.engine.weigh(wished["weights"])
             self._deadline.wanted = max(1, int(wished["n_iter"]))
+            if wished["n_swaps"] != self._state["n_swaps"]:
+                self._swap(int(wished["n_swaps"]))
+
+    def _swap(self, number: int) -> None:
+        """Cross-fade to the plan of a dictionary that the parent has prepared."""
+        separator = self.engine.separator
+        separator.turn_to(self._plans[number % 2].read(separator.plan))
+        self._state["n_swaps"], self._state["swapped_at"] = number, self._state["n_samples"]
 
     def _through(self, indata: Array) -> Array:
         if self._resampling is None:
@@ -90,7 +97,8 @@ class Callback:
         return self._resampling.process(indata, self._heard)
 
     def _heard(self, samples: Array) -> Array:
-        self.engine.separator.n_iter = self._deadline.n_iter
+        is_fading = self.engine.separator.is_fading
+        self.engine.separator.n_iter = self._deadline.n_iter_of_two if is_fading else self._deadline.n_iter
         heard = self.engine.process(samples, separate=not self._deadline.is_resting)
         state = self._state
         state["n_unseparated"] += not heard.is_separated
@@ -127,13 +135,15 @@ class Callback:
 
     def _count(self, began: float, block_s: float, status: Any) -> None:
         state = self._state
-        activations = self.engine.separator.activations
+        separator, activations = self.engine.separator, self.engine.separator.activations
         state["activations"][: len(activations)] = activations
         state["n_xruns"] += bool(status)
         self._lost.update(began, block_s)
         now = time.perf_counter()
-        if not state["silent_s"]:  # silence costs next to nothing, and says nothing about the cost of sound
-            self._deadline.update((now - began) / block_s, block_s)
+        if not separator.is_fading:
+            state["n_faded"] = state["n_swaps"]
+            if not state["silent_s"]:  # silence costs next to nothing, and says nothing about the cost of sound
+                self._deadline.update((now - began) / block_s, block_s)
         state["times"][int(state["n_blocks"]) % N_TIMES] = now - began
         state["n_late"] += now - began > block_s
         state["block_s"] = block_s

@@ -17,11 +17,10 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from rtnmf.live.host.callback import Shared
 from rtnmf.live.host.opening import Opened, opened, planned, warm_up
 from rtnmf.live.host.portaudio import leave, portaudio, restart
 from rtnmf.live.link.memory import attach
-from rtnmf.live.link.protocol import Layout, Settings
+from rtnmf.live.link.protocol import Layout, Settings, Shared
 
 __all__ = ["main"]
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from rtnmf.engine.separator import Separator
 from rtnmf.live.host import ports
-from rtnmf.live.host.callback import Callback, Shared
+from rtnmf.live.host.callback import Callback
 from rtnmf.live.host.choosing import Pair, check_inputs, chosen
 from rtnmf.live.host.engine import Engine
 from rtnmf.live.host.pacing import NEAR, Deadline
 from rtnmf.live.host.resampling import Resampling
 from rtnmf.live.link.memory import Mailbox
-from rtnmf.live.link.protocol import Settings, routes
+from rtnmf.live.link.protocol import Settings, Shared, routes
 
 __all__ = ["Opened", "Plan", "opened", "planned", "warm_up"]
 
@@ -54,6 +54,7 @@ def warm_up(settings: Settings) -> None:
     noise = np.random.default_rng(0).uniform(-1, 1, (separator.latency, settings.n_channels)).astype(np.float32)
     for i in range(3):
         engine.weigh(weights * i)
+        separator.turn_to(separator.plan._replace())
         engine.process(noise)
 
 
@@ -100,7 +101,7 @@ def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
     if device_rate != rate:
         block_length = block_length or _RESAMPLING_BLOCK
         resampling = Resampling(device_rate, rate, settings.n_channels, n_outputs, block_length)
-    engine, deadline = _prepared(settings, shared[0], rate, n_outputs)
+    engine, deadline = _prepared(settings, shared.parameters, rate, n_outputs)
     callback = Callback(shared, engine, deadline, device_rate, resampling, is_recorded=settings.is_recorded)
     facts = {
         "input": pair.input.name,
@@ -157,9 +158,7 @@ def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outpu
     wished = parameters.read()
     if wished is None:
         raise ValueError("the parent has sent no parameters")
-    dictionary = settings.dictionary.at_rate(sample_rate)
-    if settings.latency_ms is not None:
-        dictionary = dictionary.at_latency(settings.latency_ms)
+    dictionary = settings.dictionary_at(sample_rate)
     separator = Separator(dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
     engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems)
     return engine, _rehearsed(separator, int(wished["n_iter"]))

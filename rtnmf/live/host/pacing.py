@@ -83,6 +83,12 @@ class Deadline:
         self._rest_s = _PATIENCE_S
 
     @property
+    def n_iter_of_two(self) -> int:
+        """Updates per frame that there is time for while two dictionaries separate, for a moment."""
+        usual = sorted(self._loads)[len(self._loads) // 2] if self._loads else 0.0
+        return self.n_iter if 2 * usual <= NEAR else max(1, int(self.n_iter * NEAR / (2 * usual)))
+
+    @property
     def is_resting(self) -> bool:
         """Whether the separation rests now."""
         return self._rest_left_s > 0

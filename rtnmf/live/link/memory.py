@@ -16,15 +16,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Mailbox", "Ring", "attach", "share"]
+__all__ = ["Mailbox", "Ring", "attach", "share", "take_room"]
 
 Array = NDArray[np.float32]
 
 _HEADER = np.dtype([("number", "<u8"), ("checksum", "<u8")])
 
 
-def share(size: int) -> tuple[mmap.mmap, Any, tuple[int, ...]]:
+def share(size: int, n_taken: int | None = None) -> tuple[mmap.mmap, Any, tuple[int, ...]]:
     """Make shared memory that exists as long as a process has it.
+
+    Parameters
+    ----------
+    size : int
+        In bytes.
+    n_taken : int, optional
+        How many of them, from the start, take room at once; None means all. What lies beyond may be touched only after
+        `take_room`.
 
     Returns
     -------
@@ -36,7 +44,8 @@ def share(size: int) -> tuple[mmap.mmap, Any, tuple[int, ...]]:
     # A file on a disk would be written back now and then, and a callback that touches it would wait for that.
     for folder in ("/dev/shm", None):  # noqa: S108  # nameless, and ours alone
         with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
-            _take_room(file.fileno(), size)
+            take_room(file.fileno(), 0, size if n_taken is None else n_taken)
+            os.truncate(file.fileno(), size)
             descriptor = os.dup(file.fileno())
             return mmap.mmap(descriptor, size), (descriptor, size), (descriptor,)
     raise ValueError(f"there is no room for {size >> 20} MiB of shared memory: make some, in /dev/shm or in /tmp")
@@ -123,12 +132,16 @@ class Ring:
         return np.hstack([self._rows[:, here : here + n], self._rows[:, : stop - start - n]])
 
 
-def _take_room(descriptor: int, size: int) -> None:
-    """Give a file its size, and the room for it where that can be had: touching memory without any would kill us."""
+def take_room(descriptor: int, start: int, size: int) -> None:
+    """Take the room for a part of a file where that can be had: touching memory without any would kill us.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size)
-    else:
-        os.ftruncate(descriptor, size)
+        os.posix_fallocate(descriptor, start, size)
 
 
 def _checksum(number: int, state: Any) -> int:

@@ -17,9 +17,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from rtnmf.dictionary import Dictionary
 from rtnmf.live.link.child import environment, last_line, python
 from rtnmf.live.link.device import Device
-from rtnmf.live.link.memory import share
+from rtnmf.live.link.memory import share, take_room
+from rtnmf.live.link.plans import most_bytes
 from rtnmf.live.link.protocol import Layout, Settings
 
 __all__ = ["SoundProcess"]
@@ -39,15 +41,16 @@ class SoundProcess:
     ----------
     settings : Settings
     parameters : structured array, shape ()
-        As `Layout.parameters` describes them; `parameters.write` sets others.
+        As `Layout.parameters` describes them; `send` sets others.
     list_devices : function
         Returns the devices as they are now.
 
     Attributes
     ----------
-    parameters : Mailbox
     ring : Ring
         Samples to record.
+    facts : dict
+        What it said when it opened its stream; empty before.
     message : dict
         What it said last: its `state`, the facts about its stream, a `reason`, a `warning`, an `error`.
     changed : threading.Event
@@ -57,10 +60,13 @@ class SoundProcess:
     """
 
     def __init__(self, settings: Settings, parameters: NDArray[Any], list_devices: Callable[[], list[Device]]) -> None:
-        layout = Layout(settings)
-        memory, handle, descriptors = share(layout.size)
-        self.parameters, self._telemetry, self.ring = layout.views(memory)
-        self.parameters.write(parameters)
+        self._layout, self._settings = Layout(settings), settings
+        memory, handle, self._descriptors = share(self._layout.size, self._layout.n_taken)
+        self._parameters, self._telemetry, self.ring, self._plans = self._layout.views(memory)
+        self._parameters.write(parameters)
+        self._n_swaps = 0
+        self._dictionaries: dict[int, Dictionary] = {}
+        self.facts: dict[str, Any] = {}
         self.message: dict[str, Any] = {"state": "starting"}
         self.changed = threading.Event()
         self.heard_s = time.monotonic()
@@ -79,15 +85,13 @@ class SoundProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 env=environment(),
-                pass_fds=descriptors,
+                pass_fds=self._descriptors,
                 **apart,
             )
         except OSError:
             self._stderr.close()
+            self._close_descriptors()
             raise
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
         self._has_settings = threading.Event()
         self._talk = threading.Thread(target=self._talking, args=(settings._replace(handle=handle),), daemon=True)
         self._talk.start()
@@ -96,6 +100,69 @@ class SoundProcess:
     def is_open(self) -> bool:
         """Whether it has opened its stream."""
         return bool(self.message["state"] == "open")
+
+    def send(self, parameters: NDArray[Any]) -> None:
+        """Set other parameters; they take effect with the next block."""
+        parameters = parameters.copy()
+        parameters["n_swaps"] = self._n_swaps
+        self._parameters.write(parameters)
+
+    def taken_over(self) -> tuple[int, int]:
+        """Return how many times a dictionary was replaced, and the sample of the stream since which it is."""
+        state = self.telemetry()
+        return (0, 0) if state is None else (int(state["n_swaps"]), int(state["swapped_at"]))
+
+    def dictionary(self, number: int) -> Dictionary:
+        """Return what it separates with after so many swaps, as it is used there; only the last two are known.
+
+        Once it is open, there is number 0.
+        """
+        if number == 0 and 0 not in self._dictionaries:
+            self._dictionaries[0] = self._settings.dictionary_at(self.facts["sample_rate"])
+        return self._dictionaries[number]
+
+    def usable(self, dictionary: Dictionary) -> Dictionary:
+        """Return a dictionary as it is used at the sample rate of the stream that is open.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be, or is too large to replace another one.
+        """
+        converted = self._settings._replace(dictionary=dictionary).dictionary_at(self.facts["sample_rate"])
+        n_most = self._layout.most_components(converted.stft.n_bins)
+        if converted.n_components > n_most:
+            raise ValueError(
+                f"dictionary has {converted.n_components} components, at most {n_most} can take over while it sounds:"
+                " make another Live"
+            )
+        return converted
+
+    def can_swap(self) -> bool:
+        """Return whether the last swap is over, so that there is room for another dictionary."""
+        return self.is_open and self.telemetry() is not None and self.count("n_faded") == self._n_swaps
+
+    def prepare(self, dictionary: Dictionary) -> None:
+        """Put a dictionary that is `usable` where `swap` lets it be found; if `can_swap`.
+
+        Raises
+        ------
+        OSError
+            If there is no room for it.
+        """
+        from rtnmf.engine.planning import planned  # here, as it loads numba
+
+        number = self._n_swaps + 1
+        place = self._layout.plans[number % 2]
+        for descriptor in self._descriptors:
+            take_room(descriptor, place.start, most_bytes(dictionary.n_components, dictionary.stft.n_bins))
+        self._plans[number % 2].write(planned(dictionary, self._settings.mask_power))
+        self._dictionaries = {n: d for n, d in self._dictionaries.items() if n == number - 1} | {number: dictionary}
+
+    def swap(self, parameters: NDArray[Any]) -> None:
+        """Let the dictionary that was prepared take over with the next block, with other parameters."""
+        self._n_swaps += 1
+        self.send(parameters)
 
     def telemetry(self) -> NDArray[Any] | None:
         """Return the cells that the callbacks write, None before the first."""
@@ -137,6 +204,12 @@ class SoundProcess:
             for pipe in (self._process.stdin, self._process.stdout, self._stderr):
                 with contextlib.suppress(OSError):
                     pipe.close()  # type: ignore[union-attr]
+            self._close_descriptors()
+
+    def _close_descriptors(self) -> None:
+        descriptors, self._descriptors = self._descriptors, ()
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def _talking(self, settings: Settings) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -144,7 +217,9 @@ class SoundProcess:
             self._process.stdin.flush()  # type: ignore[union-attr]
             self._has_settings.set()
             for line in self._process.stdout:  # type: ignore[union-attr]
-                self.message, self.heard_s = json.loads(line), time.monotonic()
+                message = json.loads(line)
+                self.facts = message if message["state"] == "open" else self.facts
+                self.message, self.heard_s = message, time.monotonic()
                 self.changed.set()
 
     def _look_after_silence(self, silent_s: float) -> None:

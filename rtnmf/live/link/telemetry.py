@@ -22,7 +22,7 @@ N_TIMES = 1024
 ALWAYS, NONZERO, ELSEWHERE = "always", "when not 0", "elsewhere"
 """Where a display shows a meter: in its line of meters, there when it is not 0, or in a place of its own."""
 
-_PRIVATE = {"n_recorded": "u8", "n_flushed": "u8", "silent_s": "f8"}  # what the parent needs to know, and no display
+_PRIVATE = {"n_recorded": "u8", "n_flushed": "u8", "n_faded": "u8", "silent_s": "f8"}  # for the parent, not shown
 
 _Size = str | tuple[str, str]
 
@@ -106,6 +106,11 @@ def _latency_ms(seen: _Seen) -> dict[str, float]:
     }
 
 
+def _swapped_at(seen: _Seen) -> int:
+    cells = seen.cells
+    return seen.n_samples - int(cells["n_samples"]) + int(cells["swapped_at"]) if cells["n_swaps"] else 0
+
+
 @dataclass(frozen=True, eq=False)
 class Stats:
     """What a running separation reports: levels rise at once and fall slowly, counts are since the beginning."""
@@ -181,6 +186,10 @@ class Stats:
     """Blocks at which something failed."""
     n_unseparated: int = field(metadata=_counter("unseparated"))
     """Blocks at which the aligned input went out instead, after an error or for want of time."""
+    n_swaps: int = field(metadata=_counter("swaps", NONZERO, ""))
+    """Times that the dictionary was replaced while it sounded."""
+    swapped_at: int = field(metadata=_meter("swapped at", "samples", cells={"swapped_at": "u8"}, read=_swapped_at))
+    """The sample, of all that were processed, from which on the last of these separates; 0 when there was none."""
     n_restarts: int = field(metadata=_meter("restarts", "", NONZERO))
     """Times that another process was started."""
     n_unrecorded: int = field(metadata=_meter("unrecorded", "samples", NONZERO))

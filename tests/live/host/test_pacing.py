@@ -92,3 +92,13 @@ def test_wish_for_fewer_is_granted_at_once(wanted):
     deadline.wanted = wanted
     deadline.update(0.1, BLOCK_S)
     assert deadline.n_iter == wanted
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(0.01, 10), (0.034, 10), (0.06, 5), (0.5, 1)])
+def test_two_dictionaries_get_as_many_updates_as_there_is_time_for(unit, expected):
+    """While two dictionaries separate, each has all updates if both can be done in time, else as many as can."""
+    deadline = Deadline(10, BLOCK_S)
+    assert deadline.n_iter_of_two == 10
+    for _ in range(4):
+        deadline.update(unit * 10, BLOCK_S)
+    assert deadline.n_iter_of_two == expected

@@ -1,5 +1,6 @@
 """Shared memory: no torn reads, no lost samples."""
 
+import os
 import subprocess
 import sys
 import time
@@ -7,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from rtnmf.live.link.memory import Mailbox, Ring, attach, share
+from rtnmf.live.link.memory import Mailbox, Ring, attach, share, take_room
 
 STATE = np.dtype([("number", "u8"), ("values", "u8", 500)])
 
@@ -69,6 +70,18 @@ def test_attached_memory_is_the_same():
     memory, handle, _ = share(4096)
     attach(handle)[:5] = b"hello"
     assert memory[:5] == b"hello"
+
+
+def test_room_is_taken_when_it_is_needed():
+    """Memory beyond what is taken at once costs nothing until room is taken for it, and is there then."""
+    memory, handle, descriptors = share(1 << 36, 4096)
+    before = os.fstat(descriptors[0]).st_blocks
+    take_room(descriptors[0], 1 << 35, 1 << 20)
+    assert before * 512 < 1 << 16
+    assert os.fstat(descriptors[0]).st_blocks * 512 >= 1 << 20
+    memory[1 << 35] = 7
+    assert attach(handle)[1 << 35] == 7
+    os.close(descriptors[0])
 
 
 def test_too_little_room_is_said():

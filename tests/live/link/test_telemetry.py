@@ -48,7 +48,13 @@ def test_display_shows_what_is_not_zero():
     """The line of meters has load, updates, late and lost, and what else is not 0; or all of them when asked for."""
     stats = stats_of(n_iter=5, n_late=2, n_xruns=1, n_blocks=2, block_s=0.01, times=np.full(1024, 0.002))
     assert shown_texts(stats) == ["load 20 %", "updates 5", "late 2", "lost 0", "xruns 1"]
-    assert shown_texts(stats, with_zeros=True)[5:] == ["errors 0", "unseparated 0", "restarts 0", "unrecorded 0"]
+    assert shown_texts(stats, with_zeros=True)[5:] == [
+        "errors 0",
+        "unseparated 0",
+        "swaps 0",
+        "restarts 0",
+        "unrecorded 0",
+    ]
 
 
 def test_cells_are_converted_to_the_units_of_people():
@@ -63,6 +69,12 @@ def test_cells_are_converted_to_the_units_of_people():
     assert stats.load == pytest.approx(0.2)
     assert stats.latency_ms == {"device": 5, "blocks": 10, "resampling": 1, "algorithm": 10}
     assert (list(stats.activations), stats.labels) == ([1, 2, 3], ("a", "b", "b"))
+
+
+def test_a_swap_is_told_in_samples_of_the_whole_stream():
+    """Where a dictionary took over counts the samples of the processes before; it is 0 while there was no swap."""
+    assert stats_of(n_samples=500, n_swaps=2, swapped_at=300, before={"n_samples": 1000}).swapped_at == 1300
+    assert stats_of(n_samples=500, before={"n_samples": 1000, "n_swaps": 3}).swapped_at == 0
 
 
 def test_before_it_sounds_everything_is_zero():
