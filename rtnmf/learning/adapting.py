@@ -24,16 +24,18 @@ from rtnmf.learning.rest import absences
 from rtnmf.learning.trusting import masks, trusted
 from rtnmf.progress import Progress
 
-__all__ = ["Finding", "adapted", "check_adaptable", "finding"]
+__all__ = ["FEWEST", "Finding", "adapted", "check_adaptable", "finding"]
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
 Places = NDArray[np.intp]
 
+FEWEST = 24
+"""Frames that can be trusted, from which anything is learned."""
+
 _N_STEPS = 600
 _N_ROUNDS = 2
 _N_COMPONENTS = 24  # learned from a mixture
-_FEWEST = 24  # trusted frames from which anything is learned
 _MOST_FRAMES = 2048  # of a long mixture that are learned from
 _POOL = 0.3  # of the frames that the rest is trained with
 _RUN = 8  # frames next to each other, which are much alike
@@ -44,11 +46,12 @@ _N_JUDGED = 256  # mixtures of single frames
 class Finding(NamedTuple):
     """What was learned from a mixture."""
 
-    dictionary: Dictionary
+    dictionary: Dictionary | None
+    """None where too few frames could be trusted, or nothing was gained."""
     n_frames: int
     """That were trusted."""
     gained_db: float
-    """On mixtures of frames that were held back, over the dictionary before."""
+    """Over the dictionary before, on mixtures of frames that were held back."""
 
 
 def check_adaptable(dictionary: Dictionary) -> None:
@@ -107,7 +110,7 @@ def adapted(
     for done in range(n_rounds):
         step = None if progress is None else _in_round(progress, dictionary.rest, done, n_rounds)
         found = finding(dictionary, last, V, seed=seed, progress=step)
-        if found is None:
+        if found.dictionary is None:
             break
         last = found.dictionary
     return last
@@ -119,8 +122,8 @@ def _in_round(progress: Progress, stage: str, done: int, n_rounds: int) -> Progr
 
 def finding(
     dictionary: Dictionary, last: Dictionary, V: Array, *, seed: int = 0, progress: Progress | None = None
-) -> Finding | None:
-    """Learn the rest from frames of a mixture, beside that of a dictionary; None where that is no gain.
+) -> Finding:
+    """Learn the rest from frames of a mixture, beside that of a dictionary.
 
     Parameters
     ----------
@@ -134,14 +137,14 @@ def finding(
     progress : Progress, optional
     """
     places = trusted(last, V)
-    if len(places) < _FEWEST:
-        return None
+    if len(places) < FEWEST:
+        return Finding(None, len(places), 0.0)
     kept, judged = (V[:, some] for some in _held_back(places[spread(len(places), _MOST_FRAMES)]))
     level = kept.sum(axis=0).mean()
     examples = {source: decoded(codes) for source, codes in dictionary.frames.items()}
     learned = _learned(dictionary, examples, kept / level, seed, progress)
     before, after = (_error_db(one, examples, judged / level, seed) for one in (last, learned))
-    return Finding(learned, len(places), before - after) if after < before else None
+    return Finding(learned if after < before else None, len(places), before - after)
 
 
 def _learned(

@@ -1,0 +1,194 @@
+"""The rest, learned from a mixture: offline, and while it sounds."""
+
+import numpy as np
+import pytest
+from conftest import DEMO, random_dictionary
+
+from rtnmf import STFT, learn, pool, separate
+from rtnmf.audio import files
+from rtnmf.learning.adapting import adapted
+from rtnmf.learning.backgrounds import without_kin
+from rtnmf.learning.listening import Listening
+from rtnmf.learning.recordings import magnitudes
+from rtnmf.learning.trusting import masks, taught_shares, trusted
+from rtnmf.measure.metrics import si_sdr
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def voice():
+    """Return a dictionary of one voice and of backgrounds without keyboards."""
+    return learn({"voice": DEMO / "voice-train.flac"}, RATE, rest=without_kin(pool(), "keyboard")[::2])
+
+
+@pytest.fixture(scope="module")
+def signals():
+    """Return the voice and the mixture of the demo at 16 kHz, the keyboard as loud as the voice."""
+    speech = files.read(DEMO / "voice.flac")[0][:, 0]
+    typing = files.resample(files.read(DEMO / "keyboard.flac")[0], 44100, RATE)[: len(speech), 0]
+    speech = speech[: len(typing)]
+    return speech, speech + typing * np.sqrt(np.mean(speech**2) / np.mean(typing**2))
+
+
+@pytest.fixture(scope="module")
+def adapted_voice(voice, signals):
+    """Return the dictionary that has heard the mixture."""
+    return adapted(voice, signals[1])
+
+
+def gained_db(signals, dictionary):
+    """Return the SI-SDR improvement of the voice."""
+    speech, mixture = signals
+    stem = separate(mixture, dictionary)[0]
+    return si_sdr(speech, stem) - si_sdr(speech, mixture)
+
+
+def test_a_mixture_teaches_the_rest(voice, adapted_voice, signals):
+    """What is learned from it separates it better than the pool alone does."""
+    assert gained_db(signals, adapted_voice) > gained_db(signals, voice) + 0.5
+
+
+def test_an_adapted_dictionary_takes_the_place_of_the_first(voice, adapted_voice):
+    """Names, windows and components of the voice stay, the rest has more components, and it can be adapted again."""
+    assert (adapted_voice.sources, adapted_voice.rest) == (voice.sources, voice.rest)
+    assert (adapted_voice.stft, adapted_voice.sample_rate) == (voice.stft, voice.sample_rate)
+    of_voice = [[label == "voice" for label in d.labels] for d in (voice, adapted_voice)]
+    np.testing.assert_array_equal(voice.components[:, of_voice[0]], adapted_voice.components[:, of_voice[1]])
+    assert adapted_voice.labels.count("rest") > voice.labels.count("rest")
+    assert adapted_voice.frames.n_bytes <= voice.frames.n_bytes
+    assert adapted_voice.is_trained
+
+
+def test_the_same_mixture_teaches_the_same(voice, adapted_voice, signals, tmp_path):
+    """The result depends on the samples and the seed only, whether they are an array or a file."""
+    files.write(tmp_path / "mix.wav", signals[1], RATE, subtype="FLOAT")
+    assert adapted(voice, tmp_path / "mix.wav") == adapted_voice
+
+
+def test_progress_reaches_its_end_and_can_stop(voice, signals):
+    """The stage is the rest; returning False ends the training early."""
+    calls = []
+    adapted(voice, signals[1], n_rounds=1, progress=lambda *call: calls.append(call) or len(calls) < 3)
+    assert [stage for stage, _, _ in calls] == ["rest"] * 3
+
+
+@pytest.mark.parametrize(
+    ("x", "why"),
+    [
+        (np.zeros(RATE * 3), "silence"),
+        (np.zeros(0), "nothing"),
+        (np.zeros(100), "less than a frame"),
+        (np.full(RATE * 3, np.nan), "no sound"),
+    ],
+)
+def test_nothing_is_learned_from_nothing(voice, x, why):
+    """Silence, and less than a frame, leave the dictionary as it is."""
+    if why == "no sound":
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            adapted(voice, x)
+    else:
+        assert adapted(voice, x) is voice
+
+
+def test_a_voice_that_never_pauses_teaches_no_rest(voice):
+    """Where every frame is the voice, next to none can be trusted, and the stem stays the voice."""
+    clean = files.read(DEMO / "voice-train.flac")[0][: RATE * 6, 0]
+    sounding = clean[np.abs(clean) > 0.01]
+    found = adapted(voice, sounding)
+    stem = separate(sounding, found)[0]
+    assert si_sdr(sounding, stem) > 10
+
+
+@pytest.mark.parametrize("level", [1.0, 10.0])
+def test_a_tone_at_full_scale_does_no_harm(voice, level):
+    """Even far above it, a constant tone leaves everything finite."""
+    tone = level * np.sin(2 * np.pi * 1000 * np.arange(3 * RATE) / RATE)
+    stems = separate(tone, adapted(voice, tone, n_rounds=1))
+    assert np.isfinite(stems).all()
+    np.testing.assert_allclose(stems.sum(axis=0), tone, atol=1e-5 * level)
+
+
+def test_what_cannot_be_adapted_is_refused(voice):
+    """Without a rest, or without frames, the error says what to do."""
+    with pytest.raises(ValueError, match="has no rest to be learned from a mixture: learn it with rest=True"):
+        adapted(voice.select("voice"), np.zeros(RATE))
+    with pytest.raises(ValueError, match="n_rounds is 0"):
+        adapted(voice, np.zeros(RATE), n_rounds=0)
+    bare = type(voice)(voice.components, voice.labels, voice.stft, RATE, rest="rest")
+    with pytest.raises(ValueError, match="holds no frames of voice, rest"):
+        adapted(bare, np.zeros(RATE))
+
+
+def test_masks_are_those_of_the_stream():
+    """The share of each source in each bin is what the separator gives it, plain and trained."""
+    stft = STFT(256, 64)
+    x = np.random.default_rng(0).normal(size=6400).astype(np.float32)
+    spectrum = stft.forward(x)
+    for is_trained in (False, True):
+        dictionary = random_dictionary(stft, trained=is_trained)
+        found = masks(dictionary, np.abs(spectrum))
+        stem = stft.inverse((found[0] * spectrum).astype(np.complex64), len(x))
+        streamed = separate(x, dictionary)[0]
+        assert si_sdr(streamed[256:-256], stem[256:-256]) > 40
+
+
+def test_frames_without_the_voice_are_trusted(voice, signals):
+    """At most half of the frames, of the smaller shares of the voice; none of silence."""
+    V = magnitudes(signals[1], RATE, voice.stft, 10.0)
+    V[:, :40] = 0
+    places = trusted(voice, V)
+    shares = taught_shares(voice, V)
+    assert 0 < len(places) <= V.shape[1] / 2
+    assert places.min() >= 40
+    assert shares[places].max() < 0.5
+    assert (np.diff(places) > 0).all()
+
+
+def listened(dictionary, x, **options):
+    """Return what has heard a signal, in blocks, and learned whenever that was due; and when that was, in seconds."""
+    listening, times = Listening(dictionary, **options), []
+    for start in range(0, len(x), 1000):
+        listening.hear(x[start : start + 1000, None])
+        if listening.is_due:
+            listening.learn()
+            times.append((start + 1000) / RATE)
+    return listening, times
+
+
+def test_the_rest_is_learned_while_it_sounds(voice, signals):
+    """After 5 s of sound, and again after 10 s; the dictionary then separates better."""
+    listening, times = listened(voice, np.concatenate([np.zeros(RATE), signals[1]]))
+    assert times[0] == pytest.approx(6, abs=0.2)
+    assert times[1] == pytest.approx(11, abs=0.4)
+    assert 1 <= listening.n_rounds <= len(times)
+    assert gained_db(signals, listening.dictionary) > gained_db(signals, voice)
+    assert listening.learned_s > 0.3
+
+
+def test_blocks_of_any_length_are_heard_alike(voice, signals):
+    """What was heard does not depend on how it was cut."""
+    whole, parts = Listening(voice), Listening(voice)
+    x = signals[1][:20000, None]
+    whole.hear(x)
+    for block in np.split(x, [0, 1, 1, 700, 5000, 19999]):
+        parts.hear(block)
+    np.testing.assert_array_equal(whole._last(9), parts._last(9))
+    assert whole.heard_s == parts.heard_s
+
+
+def test_silence_teaches_nothing_while_it_sounds(voice):
+    """Nothing is due, however long it lasts."""
+    listening, times = listened(voice, np.zeros(7 * RATE, np.float32))
+    assert (times, listening.heard_s, listening.n_rounds) == ([], 0.0, 0)
+
+
+def test_it_is_said_why_nothing_is_learned(voice):
+    """A voice that is in every frame is named as the reason, and another try is due 5 s later."""
+    clean = files.read(DEMO / "voice-train.flac")[0][:, 0]
+    loud = clean[np.abs(clean) > 0.05]
+    listening, times = listened(voice, np.tile(loud, 1 + 12 * RATE // len(loud))[: 11 * RATE].astype(np.float32))
+    assert len(times) == 2
+    assert listening.n_rounds == 0
+    assert listening.dictionary is voice
+    assert listening.reason == "what was taught is in nearly all that was heard"
