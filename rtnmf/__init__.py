@@ -11,15 +11,17 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rtnmf.dictionary import Dictionary, load, load_preset, presets
+    from rtnmf.dictionary import Dictionary, load_preset, presets
     from rtnmf.engine.mixer import Mixer
     from rtnmf.engine.separator import Separator, separate
-    from rtnmf.engine.streaming import separate_file, separate_files
     from rtnmf.frames.model import Model
     from rtnmf.frames.stft import STFT
+    from rtnmf.learning.adapting import adapted
     from rtnmf.learning.backgrounds import pool
     from rtnmf.learning.clips import Clip, Together
+    from rtnmf.learning.joining import load
     from rtnmf.learning.learn import learn
+    from rtnmf.offline.separation import separate_file, separate_files
 
 __all__ = [
     "STFT",
@@ -29,6 +31,7 @@ __all__ = [
     "Model",
     "Separator",
     "Together",
+    "adapted",
     "learn",
     "load",
     "load_preset",
@@ -42,16 +45,17 @@ __all__ = [
 _NAMES = {
     "STFT": "frames.stft",
     "Dictionary": "dictionary",
-    "load": "dictionary",
+    "load": "learning.joining",
     "load_preset": "dictionary",
     "presets": "dictionary",
     "Mixer": "engine.mixer",
     "Model": "frames.model",
     "Separator": "engine.separator",
     "separate": "engine.separator",
-    "separate_file": "engine.streaming",
-    "separate_files": "engine.streaming",
+    "separate_file": "offline.separation",
+    "separate_files": "offline.separation",
     "pool": "learning.backgrounds",
+    "adapted": "learning.adapting",
     "Clip": "learning.clips",
     "Together": "learning.clips",
     "learn": "learning.learn",

@@ -14,7 +14,7 @@ FLOORS = [
     {"dictionary", "kernels"},
     {"engine", "nmf"},
     {"learning"},
-    {"live", "measure", "report"},
+    {"live", "measure", "offline", "report"},
     {"control"},
     {"cli"},
     {"__init__", "__main__"},

@@ -54,8 +54,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _separator(options: argparse.Namespace) -> Separator:
-    from rtnmf.dictionary import load
     from rtnmf.engine.separator import Separator
+    from rtnmf.learning.joining import load
 
     dictionary = load(options.dictionary, options.sample_rate)
     if options.latency_ms is not None:

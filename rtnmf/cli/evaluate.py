@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _evaluated(options: argparse.Namespace) -> list[CaseResult]:
-    from rtnmf.dictionary import load
+    from rtnmf.learning.joining import load
     from rtnmf.measure import evaluation
 
     learning = arguments.given(options, *arguments.LEARNING, "learn_latency_ms")

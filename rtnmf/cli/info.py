@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print what a dictionary holds, a fact per line."""
-    from rtnmf.dictionary import load
+    from rtnmf.learning.joining import load
 
     for name, text in _facts(load(options.dictionary)).items():
         if text:

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Separate the input device until interrupted."""
     from rtnmf.control import terminal
-    from rtnmf.dictionary import load
+    from rtnmf.learning.joining import load
     from rtnmf.live import Live
 
     options.dictionary = _dictionary_name(options)

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write a dictionary with other names."""
-    from rtnmf.dictionary import load
+    from rtnmf.learning.joining import load
 
     pages.check_dictionary(options.output, overwrite=options.overwrite)
     dictionary = load(options.dictionary)

@@ -59,7 +59,7 @@ def mix(
 ) -> tuple[Dictionary, Any, dict[str, str]]:
     """Return a dictionary at the sample rate of a mixture, and what `shown` gives of this."""
     from rtnmf.audio import files
-    from rtnmf.dictionary import load
+    from rtnmf.learning.joining import load
 
     with files.opened(path, strict=strict) as reader:
         dictionary = load(name, reader.sample_rate)

@@ -81,7 +81,7 @@ def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
 
 
 def _report_dictionary(options: argparse.Namespace, name: str) -> None:
-    from rtnmf.dictionary import load
+    from rtnmf.learning.joining import load
 
     arguments.refuse(
         options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "start_s", "truth"

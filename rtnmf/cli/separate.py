@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _separate_one(options: argparse.Namespace, path: str, name: str, settings: dict[str, Any]) -> None:
     from rtnmf.audio.files import AudioReader, printable
-    from rtnmf.engine.streaming import separate_file
+    from rtnmf.offline.separation import separate_file
 
     with AudioReader(path, strict=options.strict) as mix:  # once: it may be a pipe
         with progress_bar("separating") as progress:
@@ -80,7 +80,7 @@ def _separate_one(options: argparse.Namespace, path: str, name: str, settings: d
 
 def _separate_all(options: argparse.Namespace, mixes: list[str], name: str, settings: dict[str, Any]) -> None:
     from rtnmf.audio.files import printable
-    from rtnmf.engine.streaming import separate_files
+    from rtnmf.offline.separation import separate_files
 
     written: list[Path] = []
     try:
@@ -93,7 +93,7 @@ def _separate_all(options: argparse.Namespace, mixes: list[str], name: str, sett
 
 
 def _write_stem(options: argparse.Namespace, mixes: list[str], name: str, settings: dict[str, Any]) -> None:
-    from rtnmf.engine.streaming import separate_to
+    from rtnmf.offline.separation import separate_to
 
     arguments.refuse(options, "nothing is written but one stem, as WAV", "output", "report", "format")
     if len(mixes) > 1:
@@ -113,7 +113,7 @@ def _write_report(options: argparse.Namespace, mix: AudioReader, name: str) -> N
 
 
 def _gains(options: argparse.Namespace, name: str) -> dict[str, float] | None:
-    from rtnmf.dictionary import load
+    from rtnmf.learning.joining import load
 
     if not options.gain:
         return None

@@ -3,7 +3,7 @@
 Nothing here makes a sound or learns.
 """
 
-from rtnmf.dictionary.shelf import load, load_preset, preset_folder, presets
+from rtnmf.dictionary.shelf import load_preset, merged, preset_folder, presets
 from rtnmf.dictionary.value import Dictionary
 
-__all__ = ["Dictionary", "load", "load_preset", "preset_folder", "presets"]
+__all__ = ["Dictionary", "load_preset", "merged", "preset_folder", "presets"]

@@ -12,10 +12,10 @@ from rtnmf.checks import whole_hz
 from rtnmf.dictionary.file import is_file
 from rtnmf.dictionary.value import Dictionary
 
-__all__ = ["load", "load_preset", "preset_folder", "presets"]
+__all__ = ["load_preset", "merged", "preset_folder", "presets"]
 
 
-def load(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictionary:
+def merged(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictionary:
     r"""Return the dictionary of a name: a preset, a file, or several of either joined with `+`.
 
     `speech` is a preset, `desk.safetensors` a file, and `desk.safetensors+speech` a merged, untrained dictionary of
@@ -23,7 +23,7 @@ def load(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictio
     part of it that contains `+` is that of a file, it stands for that file; `\+` is a `+` within a name.
 
     Dictionaries are merged at one sample rate and with one STFT and model, those of the first; `sample_rate` overrides
-    the rate. A warning reports whatever is converted or left out.
+    the rate. There is one rest at most, the first. A warning reports whatever is converted or left out.
 
     Parameters
     ----------
@@ -46,11 +46,20 @@ def load(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictio
     rate = rate or opened[0].sample_rate
     fitting: list[Dictionary] = []
     for part, dictionary in zip(names, opened, strict=True):
-        fitting.append(_fitted(part, dictionary, rate, names[0], *fitting[:1]))
-        if dictionary.is_trained and len(names) > 1:
-            message = f"{part} is used without its discriminative training, which was for other sources"
-            warnings.warn(message, stacklevel=2)
+        fitted = _fitted(part, dictionary, rate, names[0], *fitting[:1])
+        fitting.append(_without_second_rest(part, fitted, fitting))
     return fitting[0].merge(*fitting[1:])
+
+
+def _without_second_rest(name: str, dictionary: Dictionary, before: list[Dictionary]) -> Dictionary:
+    """Return a dictionary without its rest where another one before it has one, with a warning."""
+    if not dictionary.rest or not any(other.rest for other in before):
+        return dictionary
+    taught = [source for source in dictionary.sources if source != dictionary.rest]
+    if not taught:
+        raise ValueError(f"{name} is a rest, and there is one already: leave one of them out")
+    _warn(f"the rest of {name} is left out: that of the dictionary before it stands for all that was not taught")
+    return dictionary.select(*taught)
 
 
 def presets() -> tuple[str, ...]:
@@ -103,5 +112,5 @@ def _fitted(
 
 
 def _warn(message: str) -> None:
-    """Warn as if from the line that calls `load`."""
+    """Warn as if from the line that calls `merged`."""
     warnings.warn(message, stacklevel=4)

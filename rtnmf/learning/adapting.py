@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from rtnmf.checks import check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
-from rtnmf.learning import discriminative
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.columns import columns
 from rtnmf.learning.recordings import magnitudes
-from rtnmf.learning.rest import absences
+from rtnmf.learning.training import trained
 from rtnmf.learning.trusting import masks, trusted
 from rtnmf.progress import Progress
 
@@ -155,30 +154,18 @@ def _learned(
     parts = {source: dictionary.components[:, labels == source] for source in dictionary.sources}
     components = columns(found, rest, min(_N_COMPONENTS, found.shape[1]), None, seed, None).W
     parts[rest] = np.hstack([components, parts[rest]])
-    frames = {source: _held_back(np.arange(examples[source].shape[1]))[0] for source in parts}
-    heard = {source: examples[source][:, frames[source]] for source in parts}
+    heard = {source: V[:, _held_back(np.arange(V.shape[1]))[0]] for source, V in examples.items()}
     heard[rest] = np.hstack([found, _drawn(examples[rest], int(found.shape[1] * _POOL / (1 - _POOL)), seed)])
-    W = np.hstack(list(parts.values()))
-    trained = discriminative.trained(
-        W.T,
-        np.cumsum([0, *(part.shape[1] for part in parts.values())]).tolist(),
-        [[np.ascontiguousarray(heard[source].T)] for source in parts],
-        model=dictionary.model,
-        n_steps=_N_STEPS,
-        seed=seed,
-        absent=absences(dictionary),
-        progress=progress,
-    )
     half = dictionary.frames[rest].shape[1] // 2
     kept = coded(np.hstack([_drawn(examples[rest], half, seed), found[:, spread(found.shape[1], half)]]))
-    return replace(
-        dictionary,
-        components=W,
+    untrained = replace(
+        dictionary.untrained(),
+        components=np.hstack(list(parts.values())),
         labels=tuple(source for source, part in parts.items() for _ in range(part.shape[1])),
-        update_components=trained[0].T,
-        mask_components=trained[1].T,
         frames={**dictionary.frames, rest: kept},
     )
+    frames = {source: [np.ascontiguousarray(V.T)] for source, V in heard.items()}
+    return trained(untrained, frames, n_steps=_N_STEPS, seed=seed, progress=progress)
 
 
 def _held_back(places: Places) -> tuple[Places, Places]:

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from rtnmf.checks import check_single, check_text, check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
-from rtnmf.learning import discriminative, sources
+from rtnmf.learning import sources
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
-from rtnmf.learning.rest import REST, WithRest, absences, checked_rest, with_rest
-from rtnmf.learning.sources import Part
+from rtnmf.learning.rest import REST, WithRest, checked_rest, with_rest
+from rtnmf.learning.training import N_STEPS, trained
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
-__all__ = ["N_STEPS", "learn"]
-
-Array = NDArray[np.float32]
-
-N_STEPS = 1200
-"""Steps of the discriminative training."""
+__all__ = ["learn"]
 
 
 def learn(
@@ -127,7 +118,10 @@ def learn(
             for name in names
         }
     dictionary = sources.dictionary_of(parts, stft, rate, **facts)
-    return _trained(dictionary, parts, n_steps, seed, progress) if n_steps else dictionary
+    if not n_steps:
+        return dictionary
+    spectra = {name: part.spectra for name, part in parts.items()}
+    return trained(dictionary, spectra, n_steps=n_steps, seed=seed, progress=progress)
 
 
 def _check_settings(seed: int, description: str, licence: str, **numbers: int | None) -> None:
@@ -171,21 +165,3 @@ def _titles(
     titles = [title_of(name, recording) for name, recordings in given.items() for recording in recordings]
     titles += [title for dictionary in known.values() for title in dictionary.learned_from]
     return (*titles, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))
-
-
-def _trained(
-    dictionary: Dictionary, parts: Mapping[str, Part], n_steps: int, seed: int, progress: Progress | None
-) -> Dictionary:
-    """Return the dictionary with columns for the updates and for the masks, trained on mixtures of the sources."""
-    bounds = np.cumsum([0, *(part.columns.W.shape[1] for part in parts.values())]).tolist()
-    W, M = discriminative.trained(
-        dictionary.components.T,
-        bounds,
-        [part.spectra for part in parts.values()],
-        model=dictionary.model,
-        n_steps=n_steps,
-        seed=seed,
-        absent=absences(dictionary),
-        progress=progress,
-    )
-    return replace(dictionary, update_components=W.T, mask_components=M.T)

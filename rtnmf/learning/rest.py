@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rtnmf.dictionary import Dictionary
 from rtnmf.learning.backgrounds import Background, pool
 
-__all__ = ["REST", "WithRest", "absences", "checked_rest", "with_rest"]
+__all__ = ["REST", "WithRest", "checked_rest", "with_rest"]
 
 REST = "rest"
 """The name of the source that stands for all that was not taught."""
 
 WithRest = bool | Iterable[Background] | None
 """Whether there is to be a rest: None where one sound is taught; or the backgrounds to learn it from."""
-
-_ABSENT = (
-    0.5  # how probably it is silent in a mixture of several sounds that were taught, of which it is to take nothing
-)
 
 
 def checked_rest(rest: WithRest, sources: Mapping[str, object]) -> tuple[Background, ...]:
@@ -49,9 +44,3 @@ def with_rest(sources: Mapping[str, Sequence[Any]], backgrounds: Sequence[Backgr
     if backgrounds:
         joined.setdefault(REST, []).extend(background.path for background in backgrounds)
     return joined
-
-
-def absences(dictionary: Dictionary) -> list[float]:
-    """Return how probably each source is to be silent in the mixtures that a dictionary is trained on."""
-    several = len(dictionary.sources) > 2
-    return [_ABSENT if source == dictionary.rest and several else 0.0 for source in dictionary.sources]

@@ -10,7 +10,8 @@ from small_dictionaries import small, trained
 
 import rtnmf
 import rtnmf.dictionary
-from rtnmf import STFT, Dictionary, load, load_preset, presets
+from rtnmf import STFT, Dictionary, load_preset, presets
+from rtnmf.dictionary import merged as load
 from rtnmf.dictionary import shelf
 from rtnmf.frames.model import Model
 

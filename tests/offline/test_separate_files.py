@@ -9,7 +9,7 @@ import soundfile
 from conftest import random_dictionary
 
 from rtnmf import STFT, files, separate, separate_file, separate_files
-from rtnmf.engine import streaming
+from rtnmf.offline import separation
 
 DICTIONARY = random_dictionary(STFT(512, 128), ("a", "b"), trained=True)
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, (20_000, 2)).astype(np.float32)
@@ -29,8 +29,10 @@ def stems_of(paths):
 
 def test_many_files_give_what_each_gives_alone_to_the_bit(tmp_path, monkeypatch):
     """Each mixture has the stems that it has alone, whatever was separated before it; separators are made once each."""
-    made, make = [], streaming.Separator
-    monkeypatch.setattr(streaming, "Separator", lambda *args, **options: made.append(options) or make(*args, **options))
+    made, make = [], separation.Separator
+    monkeypatch.setattr(
+        separation, "Separator", lambda *args, **options: made.append(options) or make(*args, **options)
+    )
     mixes = [write(tmp_path / f"{i}.wav", np.roll(NOISE, i, axis=0)[: 19_000 + i, : 1 + i % 2]) for i in range(6)]
     written = dict(separate_files(mixes, DICTIONARY, tmp_path / "out"))
     assert [(options["sample_rate"], options["n_channels"]) for options in made[1:]] == [(16000, 1), (16000, 2)]
@@ -144,13 +146,13 @@ def test_one_stem_goes_to_a_stream(tmp_path):
     mix = write(tmp_path / "mix.wav")
     for source, gains in (("b", None), ("remix", {"a": 0.5})):
         stream = io.BytesIO()
-        streaming.separate_to(stream, mix, DICTIONARY, source, gains=gains)
+        separation.separate_to(stream, mix, DICTIONARY, source, gains=gains)
         (tmp_path / "x.wav").write_bytes(stream.getvalue())
         written = separate_file(mix, DICTIONARY, tmp_path / "out", gains=gains, overwrite=True)[source]
         np.testing.assert_array_equal(files.read(tmp_path / "x.wav")[0], files.read(written)[0])
     stream = io.BytesIO()
     with pytest.raises(ValueError, match="there is no source 'c': choose from a, b"):
-        streaming.separate_to(stream, mix, DICTIONARY, "c")
+        separation.separate_to(stream, mix, DICTIONARY, "c")
     assert not stream.getvalue()
 
 

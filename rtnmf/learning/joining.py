@@ -1,0 +1,93 @@
+"""Dictionaries by name, several of them trained to be told apart; what was trained once is kept in the user's cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from rtnmf.audio.names import split
+from rtnmf.dictionary import Dictionary, merged
+from rtnmf.dictionary.examples import decoded
+from rtnmf.learning.training import N_STEPS, trained
+from rtnmf.progress import Progress
+from rtnmf.version import version
+
+__all__ = ["is_known", "joined", "load"]
+
+_MOST_KEPT = 64  # trained dictionaries in the cache
+
+
+def load(
+    name: str | os.PathLike[str], sample_rate: int | None = None, *, progress: Progress | None = None
+) -> Dictionary:
+    r"""Return the dictionary of a name: a preset, a file, or several of either joined with `+`.
+
+    `speech` is a preset, `desk.safetensors` a file, and `desk.safetensors+speech` a dictionary of both, which are
+    trained to be told apart, as `learn` does. That takes some seconds the first time, and is kept in the cache of the
+    user. Where a dictionary has no frames of its recordings, they are merged without training, with a warning. A file
+    of a preset's name is preferred to the preset, a folder of that name is ignored. Where the name or a part of it
+    that contains `+` is that of a file, it stands for that file; `\+` is a `+` within a name.
+
+    Dictionaries are merged at one sample rate and with one STFT and model, those of the first; `sample_rate` overrides
+    the rate. There is one rest at most, the first. A warning reports whatever is converted or left out.
+
+    Parameters
+    ----------
+    name : str or path
+        What to load.
+    sample_rate : int, optional
+        In Hz; None means that of the first dictionary.
+    progress : Progress, optional
+        Of the training; its stage is "training".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a part of the name is neither a file nor a preset, a file is not a dictionary, two parts have a source of
+        the same name, or one cannot be converted.
+    """
+    dictionary = merged(name, sample_rate)
+    if len(split(os.fspath(name), "+")) == 1:
+        return dictionary
+    missing = [source for source in dictionary.sources if source not in dictionary.frames]
+    if missing:
+        message = f"there are no frames of {', '.join(missing)}: {os.fspath(name)} is not trained to be told apart"
+        warnings.warn(message, stacklevel=2)
+        return dictionary
+    return joined(dictionary, progress=progress)
+
+
+def joined(dictionary: Dictionary, *, progress: Progress | None = None) -> Dictionary:
+    """Return a merged dictionary trained from the frames that it carries, or as it was trained before."""
+    path = _place(dictionary)
+    with contextlib.suppress(ValueError):  # not there, or damaged
+        return Dictionary.load(path)
+    frames = {source: [np.ascontiguousarray(decoded(codes).T)] for source, codes in dictionary.frames.items()}
+    found = trained(dictionary.select(*dictionary.sources), frames, n_steps=N_STEPS, progress=progress)
+    with contextlib.suppress(OSError, ValueError):  # no room for a cache: it is trained again the next time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found.save(path)
+        for old in sorted(path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime)[:-_MOST_KEPT]:
+            old.unlink()
+    return found
+
+
+def is_known(dictionary: Dictionary) -> bool:
+    """Return whether a merged dictionary was trained before, and is still in the cache."""
+    return _place(dictionary).is_file()
+
+
+def _place(dictionary: Dictionary) -> Path:
+    """Return the path in the cache of what a merged dictionary is trained to: by all that the training depends on."""
+    content = hashlib.sha256(dictionary.components.tobytes())
+    for source, codes in dictionary.frames.items():
+        content.update(source.encode() + codes.tobytes())
+    facts = dictionary.labels, dictionary.stft, dictionary.sample_rate, dictionary.model, dictionary.rest
+    content.update(repr((facts, dictionary.description, dictionary.licence, N_STEPS, version())).encode())
+    return user_cache_path("rtnmf") / "joined" / f"{content.hexdigest()}.safetensors"

@@ -1,0 +1,60 @@
+"""Discriminative training of a whole dictionary, from frames of each of its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.dictionary import Dictionary
+from rtnmf.learning import discriminative
+from rtnmf.progress import Progress
+
+__all__ = ["N_STEPS", "trained"]
+
+N_STEPS = 1200
+"""Steps of the discriminative training."""
+
+_ABSENT = 0.5  # how probably the rest is silent in a mixture of several sounds, of which it is to take nothing
+
+
+def trained(
+    dictionary: Dictionary,
+    frames: Mapping[str, Sequence[NDArray[Any]]],
+    *,
+    n_steps: int,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Dictionary:
+    """Return a dictionary with columns for the updates and for the masks, trained on mixtures of its sources.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        Its labels grouped by source.
+    frames : {source: list of arrays, shape (n_frames, n_bins)}
+        Of each different sound of each source: spectra or magnitudes, see `discriminative.trained`.
+    n_steps, seed, progress
+        As in `discriminative.trained`.
+    """
+    counts = [dictionary.labels.count(source) for source in dictionary.sources]
+    W, M = discriminative.trained(
+        dictionary.components.T,
+        np.cumsum([0, *counts]).tolist(),
+        [frames[source] for source in dictionary.sources],
+        model=dictionary.model,
+        n_steps=n_steps,
+        seed=seed,
+        absent=_absences(dictionary),
+        progress=progress,
+    )
+    return replace(dictionary, update_components=W.T, mask_components=M.T)
+
+
+def _absences(dictionary: Dictionary) -> list[float]:
+    """Return how probably each source is to be silent in the mixtures that a dictionary is trained on."""
+    has_several = len(dictionary.sources) > 2
+    return [_ABSENT if source == dictionary.rest and has_several else 0.0 for source in dictionary.sources]

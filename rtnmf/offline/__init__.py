@@ -1,0 +1,1 @@
+"""Whole recordings: how a file becomes stems."""
