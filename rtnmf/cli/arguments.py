@@ -87,7 +87,7 @@ def _note_flag(parser: argparse.ArgumentParser, parameter: str, flag: str) -> No
 def add_learning(parser: argparse.ArgumentParser) -> None:
     """Add the options of learning and training the sources of a dictionary: `LEARNING`."""
     option(parser, "--components", "n_components", whole(1), "N", "components per source (default: 32)")
-    text = "steps of the discriminative training (default: 1200); 0 leaves it out"
+    text = "steps of the discriminative training (default: 900); 0 leaves it out"
     option(parser, "--steps", "n_steps", whole(0), "N", text)
     option(parser, "--seed", "seed", whole(0), "N", "seed of the random start (default: 0)")
 

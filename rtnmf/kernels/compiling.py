@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLOOR", "compiled", "log", "power", "zeros"]
+__all__ = ["FLOOR", "compiled", "exp2", "log", "power", "zeros"]
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +125,12 @@ def power(x: np.float32, exponent: np.float32) -> np.float32:
     That of the C library does not vectorise.
     """
     y = exponent * _PER_LOG_2 * log(max(np.float32(x), np.float32(1e-37)))
-    y = min(max(y, np.float32(-123)), np.float32(123))
+    return exp2(min(max(y, np.float32(-123)), np.float32(123)))
+
+
+@compiled(inline=True)
+def exp2(y: np.float32) -> np.float32:
+    """Return 2 to a power from -123 to 123, to about 1e-6 of it."""
     n = np.int32(y + np.float32(123.5)) - np.int32(123)
     f = y - np.float32(n)
     p = (((((_E6 * f + _E5) * f + _E4) * f + _E3) * f + _E2) * f + _E1) * f + _E0

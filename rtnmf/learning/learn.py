@@ -75,7 +75,7 @@ def learn(
         Iterations of the factorisation; None means 40, which keeps the components from fitting these very
         recordings, and when learned blind at most 100, fewer when it converged.
     n_steps : int, optional
-        Steps of the discriminative training of two or more sources; None means 1200, 0 leaves it out.
+        Steps of the discriminative training of two or more sources; None means 900, 0 leaves it out.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str

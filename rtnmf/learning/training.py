@@ -15,7 +15,7 @@ from rtnmf.progress import Progress
 
 __all__ = ["N_STEPS", "trained"]
 
-N_STEPS = 1200
+N_STEPS = 900
 """Steps of the discriminative training."""
 
 _ABSENT = 0.5  # how probably the rest is silent in a mixture of several sounds, of which it is to take nothing

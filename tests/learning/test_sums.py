@@ -6,7 +6,7 @@ from conftest import DEMO
 
 from rtnmf import STFT, Together, learn, separate
 from rtnmf.audio import files
-from rtnmf.learning import discriminative, recordings
+from rtnmf.learning import mixtures, recordings
 from rtnmf.measure.metrics import si_sdr
 
 RATE = 8000
@@ -53,7 +53,7 @@ def test_the_stems_of_a_song_are_a_rest(monkeypatch, seed):
     """Stems under one name gain more than one at a time, and no less than their sum in one file."""
     gained_db = rest_gained_db(band(1), seed)
     assert gained_db > rest_gained_db(Together(*band(1)), seed)
-    monkeypatch.setattr(discriminative, "_JOINS", 1e-12)
+    monkeypatch.setattr(mixtures, "_JOINS", 1e-12)
     assert gained_db > rest_gained_db(band(1), seed) + 0.2
 
 
@@ -75,7 +75,7 @@ def test_recordings_that_are_alike_are_one_sound(takes):
 
 def test_recordings_that_are_alike_are_never_mixed_with_each_other(takes, monkeypatch):
     """Two takes of a voice are trained with as one longer take is: no frame is a sum of both."""
-    monkeypatch.setattr(discriminative, "_heard", None)
+    monkeypatch.setattr(mixtures, "_heard", None)
     assert learn({"a": takes, "b": drums(0)}, RATE, n_components=2, n_steps=2).is_trained
 
 
@@ -83,9 +83,9 @@ def test_sounds_join_each_other_in_three_frames_of_ten():
     """Another sound joins in three frames of ten, and of those a third one; a longer one is heard in proportion."""
     rng = np.random.default_rng(0)
     lengths, n = np.array([100, 200, 500]), 2000
-    heard = np.zeros((3, n, discriminative._FRAMES), int)
+    heard = np.zeros((3, n, mixtures.N_FRAMES), int)
     for i in range(n):
-        rows, sounds = discriminative._heard(rng, lengths)
+        rows, sounds = mixtures._heard(rng, lengths)
         np.add.at(heard[:, i], (sounds, rows), 1)
     assert heard.max() == 1
     heard = heard.reshape(3, -1)
@@ -94,15 +94,14 @@ def test_sounds_join_each_other_in_three_frames_of_ten():
     np.testing.assert_allclose(heard[:, n_heard == 1].mean(axis=1), [1 / 8, 2 / 8, 5 / 8], atol=0.01)
 
 
-def test_a_frame_of_a_source_is_the_sum_of_frames_of_its_sounds(monkeypatch):
+def test_a_frame_of_a_source_is_the_sum_of_frames_of_its_sounds():
     """Each frame is the sum of frames of the sounds that are heard in it, each sound at a level of its own."""
-    sounds = [np.diag([n, 0, 0]).astype(np.complex64)[:1] for n in (1, 1j, 1)]
-    sounds = [np.roll(sound, i, axis=1) for i, sound in enumerate(sounds)]
-    found = discriminative._drawn(np.random.default_rng(0), sounds)
-    heard = found != 0
-    assert set(heard.sum(axis=1)) == {1, 2, 3}
-    levels = [found[rows, i] for i, rows in enumerate(heard.T)]
+    sounds = [np.roll(np.eye(1, 3, dtype=np.float32), i) for i in range(3)]
+    frames = np.zeros((2, mixtures.N_FRAMES, 3), np.float32)
+    mixtures._draw(np.random.default_rng(0), sounds, *frames)
+    found = np.hypot(*frames)
+    assert set((found != 0).sum(axis=1)) == {1, 2, 3}
+    levels = [column[column != 0] for column in found.T]
     for level in levels:
-        np.testing.assert_allclose(level, level[0], rtol=1e-6)
-    assert len({abs(level[0]) for level in levels}) == 3
-    assert abs(levels[1].real).max() == 0
+        np.testing.assert_allclose(level, level[0], rtol=1e-5)
+    assert len({level[0] for level in levels}) == 3
