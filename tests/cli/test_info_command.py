@@ -30,8 +30,8 @@ def test_presets_are_described_together(capsys):
     """Presets joined with + are shown as the dictionary that they make."""
     assert run("info", "speech+hiss") == 0
     said = capsys.readouterr().out
-    assert "speech (32), hiss (32) components" in said
-    assert "a man speaking Italian" in said
+    assert "speech (48), hiss (32) components" in said
+    assert "39 sets of voices in 27 languages" in said
     assert "learned from" in said
 
 

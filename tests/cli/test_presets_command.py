@@ -10,6 +10,6 @@ def test_presets_are_listed_with_their_licences(capsys):
     assert run("presets") == 0
     *lines, hint = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(presets())
-    assert any(line.startswith("speech     a man speaking Italian") for line in lines)
+    assert any(line.startswith("speech     39 sets of voices in 27 languages") for line in lines)
     assert all(line.endswith("]") for line in lines)
     assert "combine them with +" in hint
