@@ -19,6 +19,7 @@ __all__ = [
     "add_gain",
     "add_learning",
     "add_overwrite",
+    "add_rest",
     "add_separation",
     "add_strict",
     "check_sources",
@@ -90,6 +91,15 @@ def add_learning(parser: argparse.ArgumentParser) -> None:
     text = "steps of the discriminative training (default: 900); 0 leaves it out"
     option(parser, "--steps", "n_steps", whole(0), "N", text)
     option(parser, "--seed", "seed", whole(0), "N", "seed of the random start (default: 0)")
+
+
+def add_rest(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a source for all that is not taught: the parameter `rest` of `learn`."""
+    group = parser.add_mutually_exclusive_group()
+    text = "add a source for all that is not taught, learned from the pool (default: where one sound is taught)"
+    group.add_argument("--rest", dest="rest", action="store_const", const=True, help=text)
+    group.add_argument("--no-rest", dest="rest", action="store_const", const=False, help="leave that source out")
+    _note_flag(parser, "rest", "--rest")
 
 
 def add_separation(parser: argparse.ArgumentParser) -> None:
@@ -196,7 +206,7 @@ def time_s(text: str) -> float:
 
 
 def recordings(words: list[str]) -> Any:
-    """Return {source: list of recordings}, or a single one to learn blind; `recording` says what one is.
+    """Return {source: list of recordings, or dictionary}, or a single recording to learn blind; see `recording`.
 
     Raises
     ------
@@ -207,7 +217,7 @@ def recordings(words: list[str]) -> Any:
 
     if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
         return recording(words[0])
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Any] = {}
     for word in words:
         name, equals, files = word.partition("=")
         if not (name and equals and files):
@@ -217,8 +227,17 @@ def recordings(words: list[str]) -> Any:
             )
         if name in found:
             raise ValueError(f"source {name!r} is named twice: write {name}=FILE,FILE")
-        found[name] = [recording(file) for file in split(files, ",") if file]
+        found[name] = _known(files) or [recording(file) for file in split(files, ",") if file]
     return found
+
+
+def _known(word: str) -> Dictionary | None:
+    """Return the dictionary that a word names, a file or a preset; None where it is a recording."""
+    from rtnmf.dictionary import Dictionary, load_preset, presets
+
+    if word in presets() and not Path(word).exists():
+        return load_preset(word)
+    return Dictionary.load(word) if word.lower().endswith(".safetensors") and Path(word).is_file() else None
 
 
 def recording(word: str) -> Any:

@@ -12,6 +12,7 @@ from rtnmf.cli import arguments, pages
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
+    from rtnmf.measure.alone import AloneResult
     from rtnmf.measure.evaluation import CaseResult, Comparison
 
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
@@ -20,7 +21,8 @@ SUMMARY = "learn, separate and measure the cases of a folder"
 EXAMPLES = """examples:
   rtnmf evaluate audio/                                         audio/cases.json lists the cases
   rtnmf evaluate audio/ --latency-ms 3                          learned as usual, used at 3 ms
-  rtnmf evaluate audio/ --dictionary speech+keyboard --json"""
+  rtnmf evaluate audio/ --dictionary speech+keyboard --json
+  rtnmf evaluate audio/ --only speech                           one sound is taught, the rest learned meanwhile"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", help="folder with a cases.json")
     text = "learn nothing, use these for the cases whose sources they have"
     parser.add_argument("--dictionary", metavar="DICT[+DICT...]", help=text)
+    text = "teach this source only; all else is the rest, learned from the pool and from each mixture"
+    option(parser, "--only", "only", str, "SOURCE", text)
     arguments.add_learning(parser)
+    arguments.add_rest(parser)
     text = "upper limit on the latency to learn for (default: the window); `low`: a sixteenth of it"
     option(parser, "--learn-latency-ms", "learn_latency_ms", arguments.latency_ms, "MS", text)
     text = "upper limit on the latency of the separation, by a shorter synthesis window (default: as learned)"
@@ -42,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print how well the cases of a folder are separated, as tables or as JSON."""
     pages.check_page(options.report, overwrite=options.overwrite)
+    if options.only is not None:
+        _run_alone(options)
+        return
     results = _evaluated(options)
     if options.json:
         _print_json(results)
@@ -52,11 +60,53 @@ def run(options: argparse.Namespace) -> None:
         _write_report(options, results)
 
 
+def _run_alone(options: argparse.Namespace) -> None:
+    """Print how well one source is separated where nothing else was taught."""
+    from rtnmf.learning.joining import load
+    from rtnmf.measure.alone import evaluate_alone
+
+    reason = "has no meaning where only one source is taught"
+    arguments.refuse(options, reason, "latency_ms", "learn_latency_ms", "report", "rest")
+    dictionary = load(options.dictionary) if options.dictionary else None
+    with progress_bar("evaluating") as progress:
+        learning = arguments.given(options, *arguments.LEARNING)
+        results = evaluate_alone(options.folder, options.only, dictionary, progress=progress, **learning)
+    if options.json:
+        print(json.dumps(_finite({"cases": [result._asdict() for result in results]}), indent=1, allow_nan=False))
+    else:
+        _print_alone(results)
+
+
+def _print_alone(results: list[AloneResult]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rtnmf.measure.alone import FIRST_S
+
+    first, source = f"{FIRST_S:g} s", results[0].source
+    table = Table("case", title=f"improvement of the SI-SDR of {source} in dB, nothing else being taught")
+    heads = ("pool", "live", f"live, first {first}", "live, then", "pool, then", "mixture known")
+    for head in heads:
+        table.add_column(head, justify="right")
+    rows = [(r.id, (r.pool, r.live, r.first, r.later, r.later_pool, r.known)) for r in results]
+    means = [_mean([figures[i] for _, figures in rows]) for i in range(len(heads))]
+    for name, figures in [*rows, ("mean", means)]:
+        if name == "mean":
+            table.add_section()
+        table.add_row(name, *("" if math.isnan(value) else f"{value:.1f}" for value in figures))
+    Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False).print(table)
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
 def _evaluated(options: argparse.Namespace) -> list[CaseResult]:
     from rtnmf.learning.joining import load
     from rtnmf.measure import evaluation
 
-    learning = arguments.given(options, *arguments.LEARNING, "learn_latency_ms")
+    learning = arguments.given(options, *arguments.LEARNING, "rest", "learn_latency_ms")
     dictionary = load(options.dictionary) if options.dictionary else None
     with progress_bar("evaluating") as progress:
         return evaluation.evaluate(

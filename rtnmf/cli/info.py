@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> None:
 def _facts(dictionary: Dictionary) -> dict[str, str]:
     stft, n_iter = dictionary.stft, dictionary.model.n_iter
     counts = ", ".join(f"{source} ({dictionary.labels.count(source)})" for source in dictionary.sources)
+    n_bytes = sum(codes.nbytes for codes in dictionary.frames.values())
+    frames = ", ".join(f"{codes.shape[1]} of {source}" for source, codes in dictionary.frames.items())
     updates = f"{n_iter} update{'s' * (n_iter > 1)}"
     return {
         "sources": f"{counts} components",
@@ -41,6 +43,8 @@ def _facts(dictionary: Dictionary) -> dict[str, str]:
         "STFT": f"window {stft.n_fft}, hop {stft.hop_length}, {stft.n_bins} bins",
         "latency": f"{stft.latency} samples, {1000 * stft.latency / dictionary.sample_rate:.1f} ms",
         "separation": f"{updates} per frame, {f'trained for {updates}' if dictionary.is_trained else 'untrained'}",
+        "rest": dictionary.rest and f"{dictionary.rest}, for all that was not taught",
+        "frames": frames and f"{frames}; {n_bytes / 2**20:.1f} MiB, to train it again",
         "learned from": ", ".join(dictionary.learned_from),
         "licence": dictionary.licence,
         "made by": f"rtnmf {dictionary.rtnmf_version}" if dictionary.rtnmf_version else "",

@@ -17,7 +17,9 @@ __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "learn a dictionary from recordings of each sound"
 EXAMPLES = """examples:
+  rtnmf learn voice=me.wav -o me.safetensors                    one sound; all else is the rest, which is there already
   rtnmf learn voice=me.wav,me2.wav fan=fan.wav -o desk.safetensors
+  rtnmf learn voice=me.wav keyboard=keyboard -o desk.safetensors   a preset, or a dictionary, instead of recordings
   rtnmf learn voice=me.wav fan=fan.wav -o quick.safetensors --latency-ms 3
   rtnmf learn voice=episode.m4a@12.5-15.5@1:20-1:31 music=theme.mp3 -o show.safetensors
   rtnmf learn drums=drums.wav 'rest=bass.wav&keys.wav' -o song.safetensors
@@ -30,13 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole, option = arguments.whole, arguments.option
     text = (
         "a source and its recordings, each a FILE, stretches of one (FILE@START-STOP, in seconds or as 1:02.5), several"
-        " that sound together ('FILE&FILE'), or mic:SECONDS; a single FILE is learned blind"
+        " that sound together ('FILE&FILE'), or mic:SECONDS; or the preset or dictionary that it was learned in before; a"
+        " single FILE is learned blind"
     )
     parser.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help=text)
     parser.set_defaults(further="recordings")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
     arguments.add_overwrite(parser)
     arguments.add_learning(parser)
+    arguments.add_rest(parser)
+    text = "folder of your own backgrounds to learn the rest from, beside the pool (rtnmf pool); may be repeated"
+    parser.add_argument("--pool", action="append", metavar="DIR", help=text)
     text = "iterations of the factorisation (default: 40; blind: until it converges, at most 100)"
     option(parser, "--iterations", "n_iter", whole(1), "N", text)
     option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: the highest among the files)")
@@ -53,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Learn a dictionary from recordings, and write it."""
     pages.check_page(options.report, overwrite=options.overwrite)
+    options.rest = _rest(options)
     recordings = arguments.recordings(options.recordings)
     pages.check_dictionary(options.output, overwrite=options.overwrite)
     if not microphone_takes.asked_for(recordings):
@@ -68,11 +75,22 @@ def run(options: argparse.Namespace) -> None:
         print(line)
 
 
+def _rest(options: argparse.Namespace) -> Any:
+    """Return whether there is to be a rest, or the backgrounds to learn it from where there are some of one's own."""
+    if not options.pool:
+        return options.rest
+    from rtnmf.learning.backgrounds import own, pool
+
+    if options.rest is False:
+        raise ValueError("--pool: there are no backgrounds to learn without a rest, leave it out, or --no-rest")
+    return (*pool(), *(background for folder in options.pool for background in own(folder)))
+
+
 def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
     from rtnmf.learning.learn import learn
 
     settings = arguments.given(
-        options, *arguments.LEARNING, "n_iter", "sample_rate", "description", "licence", "strict"
+        options, *arguments.LEARNING, "rest", "n_iter", "sample_rate", "description", "licence", "strict"
     )
     latency = {"latency" if options.latency_ms == "low" else "latency_ms": options.latency_ms}
     with progress_bar("learning") as progress:
@@ -95,9 +113,7 @@ def _next_steps(path: str, dictionary: Dictionary) -> list[str]:
     """Return commands that work as they stand, but for the name of the recording to separate."""
     if len(dictionary.sources) > 1:
         return [f"next: rtnmf separate MIX {quote(path)} -o out/ or: rtnmf live {quote(path)}"]
-    other = next(name for name in ("hiss", "speech") if name not in dictionary.sources)
-    command = f"rtnmf separate MIX {quote(path)}+{other} -o out/"
     return [
-        f"next: {command}",
-        f"      instead of {other}: any preset (rtnmf presets), or a dictionary of what else is heard",
+        f"next: rtnmf separate MIX {quote(path)}+rest -o out/",
+        "      rest is all that was not taught; any preset (rtnmf presets) or other dictionary may take its place",
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import time
@@ -30,8 +29,8 @@ def asked_for(recordings: Any) -> bool:
     ValueError
         If one begins like that and has no such number.
     """
-    lists = recordings.values() if isinstance(recordings, dict) else [[recordings]]
-    seconds = [_seconds(word) for word in itertools.chain(*lists)]
+    given = recordings.values() if isinstance(recordings, dict) else [[recordings]]
+    seconds = [_seconds(word) for words in given if isinstance(words, list) for word in words]
     return any(seconds)
 
 
@@ -44,7 +43,7 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
 
     Parameters
     ----------
-    recordings : {source: list of recordings}, or a recording
+    recordings : {source: list of recordings, or dictionary}, or a recording
         As `arguments.recordings` returns them, checked by `asked_for`.
     beside : path
         The names of the files begin like it; they replace none.
@@ -67,7 +66,10 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
         seconds = _seconds(word)
         return word if seconds is None else _recorded(source, seconds, f"{beside}-{names[source]}", device, n_channels)
 
-    return {source: [path_of(source, word) for word in words] for source, words in recordings.items()}
+    return {
+        source: [path_of(source, word) for word in words] if isinstance(words, list) else words
+        for source, words in recordings.items()
+    }
 
 
 def _recorded(source: str, seconds: float, beside: str, device: str | int | None, n_channels: int) -> str:

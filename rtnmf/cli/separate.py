@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_overwrite(parser)
     text = "write the stem of this source to standard output, as WAV (or `remix`, with --gain)"
     parser.add_argument("--stdout", metavar="NAME", help=text)
+    text = "learn the rest of the world from each recording first (mixture, the default), or leave it as it is (pool)"
+    option(parser, "--rest", "rest", str, "WHAT", text)
     arguments.add_separation(parser)
     arguments.add_strict(parser)
     parser.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")
@@ -52,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     name, words = arguments.dictionary_among(options.inputs + arguments.not_gains(options.gain or []))
     mixes = _mixes(words)
     pages.check_page(options.report, overwrite=options.overwrite)
-    settings = arguments.given(options, *arguments.SEPARATION, "subtype")
+    settings = arguments.given(options, *arguments.SEPARATION, "rest", "subtype")
     settings |= {"gains": _gains(options, name), "strict": options.strict}
     if options.stdout is not None:
         _write_stem(options, mixes, name, settings)

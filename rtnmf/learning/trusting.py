@@ -13,7 +13,7 @@ __all__ = ["masks", "taught_shares", "trusted"]
 
 Array = NDArray[np.float32]
 
-_PART = 0.5  # of the frames, at most
+_PART = 0.35  # of the frames, at most
 _MOST_TAUGHT = 0.5
 _SILENCE_DB = -60.0
 
@@ -57,7 +57,7 @@ def taught_shares(dictionary: Dictionary, V: Array) -> Array:
 def trusted(dictionary: Dictionary, V: Array) -> NDArray[np.intp]:
     """Return the numbers of the frames to learn the rest from, in their order.
 
-    Those are the half with the smallest share of what was taught, among those that sound, of which the rest has the
+    Those are the third with the smallest share of what was taught, among those that sound, of which the rest has the
     larger part.
 
     Parameters

@@ -5,9 +5,10 @@ Nothing here separates or measures.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import files
 
-__all__ = ["check_files", "load_case", "read_cases", "sources", "training_clips"]
+__all__ = ["check_files", "load_case", "named", "read_cases", "sources", "training_clips"]
 
 Array = NDArray[np.float32]
 
@@ -78,6 +79,15 @@ def read_cases(folder: Path) -> list[dict[str, Any]]:
 def sources(case: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the sources of a case, in the order of its stems."""
     return tuple(stem["name"] for stem in case["stems"])
+
+
+@contextlib.contextmanager
+def named(case: Mapping[str, Any]) -> Iterator[None]:
+    """Put the id of the case before the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"case {case['id']!r}: {error}") from error
 
 
 def check_files(folder: Path, case: Mapping[str, Any], *, needs_training: bool) -> None:

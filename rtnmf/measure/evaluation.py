@@ -5,10 +5,9 @@ The measures themselves are in `metrics` and offered here too. Nothing here prin
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,7 +18,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import separate
 from rtnmf.frames.stft import latency_samples
 from rtnmf.learning.learn import learn
-from rtnmf.measure.cases import check_files, load_case, read_cases, sources, training_clips
+from rtnmf.measure.cases import check_files, load_case, named, read_cases, sources, training_clips
 from rtnmf.measure.metrics import BSSEval, bss_eval, ideal_separate, si_sdr
 from rtnmf.progress import Progress
 
@@ -154,11 +153,11 @@ def evaluate(
         if limit_ms is not None:
             latency_samples(limit_ms, min(case["sample_rate"] for case in cases))
     for case in cases:
-        with _named(case):
+        with named(case):
             check_files(Path(folder), case, needs_training=dictionary is None)
     results = []
     for i, case in enumerate(cases, 1):
-        with _named(case):
+        with named(case):
             results.append(_evaluated(Path(folder), case, dictionary, latency_ms, learning))
         if progress is not None and progress(case["id"], i, len(cases)) is False:
             break
@@ -293,15 +292,6 @@ def _chosen(folder: Path, dictionary: Dictionary | None) -> list[dict[str, Any]]
     return chosen
 
 
-@contextlib.contextmanager
-def _named(case: Mapping[str, Any]) -> Iterator[None]:
-    """Put the id of the case before the message of a ValueError."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"case {case['id']!r}: {error}") from error
-
-
 def _evaluated(
     folder: Path,
     case: Mapping[str, Any],
@@ -313,11 +303,12 @@ def _evaluated(
     rate = case["sample_rate"]
     if dictionary is None:
         dictionary = learn(training_clips(folder, case), rate, **learn_options)
-    dictionary = dictionary.at_rate(rate).select(*names)
+    rest = (dictionary.rest,) if dictionary.rest and dictionary.rest not in names else ()
+    dictionary = dictionary.at_rate(rate).select(*names, *rest)
     if latency_ms is not None:
         dictionary = dictionary.at_latency(latency_ms)
-    estimates = separate(mixture, dictionary)
-    untrained = separate(mixture, dictionary.untrained()) if dictionary.is_trained else estimates
+    estimates = separate(mixture, dictionary)[: len(names)]
+    untrained = separate(mixture, dictionary.untrained())[: len(names)] if dictionary.is_trained else estimates
     return CaseResult(
         id=case["id"],
         condition=str(case.get("condition", "")),
