@@ -12,7 +12,7 @@ def test_figures_are_a_table(capsys):
     """The table has latency, blocks and the parts of a hop."""
     assert run(*LINE) == 0
     table = capsys.readouterr().out
-    assert "components  32 of speech, 32 of keyboard; 1025 bins, 5 updates per hop" in table
+    assert "components  48 of speech, 32 of keyboard; 1025 bins, 5 updates per hop" in table
     assert "latency     144 samples = 3.0 ms, of a click: 144" in table
     assert "any blocks  bit-identical stems" in table
     assert "188 of 128 samples = 2.67 ms each" in table
