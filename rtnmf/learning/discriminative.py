@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,7 @@ def trained(
     start: tuple[Array, Array] | None = None,
     rate: float = RATE,
     absent: Sequence[float] | None = None,
+    n_threads: int = 2,
     progress: Progress | None = None,
 ) -> tuple[Array, Array]:
     """Return columns for the updates and columns for the masks, both shaped as the components, rows summing to 1.
@@ -92,6 +94,8 @@ def trained(
     absent : sequence of floats, optional
         How probably each source is silent in a mixture, from 0 to 1; by default none ever is. Where all would be, all
         sound.
+    n_threads : int
+        Two, or one where cores are needed for something else; the result is the same.
     progress : Progress, optional
         Called after each step; its stage is "training".
     """
@@ -108,8 +112,8 @@ def trained(
 
     with one_blas_thread(), ThreadPoolExecutor(1) as pool:
         for step in range(1, n_steps + 1):
-            other = pool.submit(gradients, other_rng)
-            pairs = zip(gradients(rng), other.result(), strict=True)
+            other = pool.submit(gradients, other_rng).result if n_threads > 1 else partial(gradients, other_rng)
+            pairs = zip(gradients(rng), other(), strict=True)
             for columns, pair in zip((W, M), pairs, strict=True):
                 columns.descend(*pair, rate * (0.5 + 0.5 * np.cos(np.pi * step / n_steps)))
             if progress is not None and progress("training", step, n_steps) is False:
