@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole, option = arguments.whole, arguments.option
     text = (
         "a source and its recordings, each a FILE, stretches of one (FILE@START-STOP, in seconds or as 1:02.5), several"
-        " that sound together ('FILE&FILE'), or mic:SECONDS; or the preset or dictionary that it was learned in before; a"
-        " single FILE is learned blind"
+        " that sound together ('FILE&FILE'), or mic:SECONDS; or the preset or dictionary that it was learned in before;"
+        " a single FILE is learned blind"
     )
     parser.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help=text)
     parser.set_defaults(further="recordings")
