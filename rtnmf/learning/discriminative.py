@@ -1,8 +1,9 @@
 """Discriminative training: columns that make good masks after the very updates that a stream does.
 
 Two sets of columns are trained, one for the updates and one for the masks, by gradient descent through the unrolled
-updates, on mixtures of single frames of the sources. Arrays are float32 and frames-major: a component is a row of W
-(updates) and of M (masks).
+updates, on mixtures of single frames of the sources. Where bins are finer than a 128th of their frequency, the training
+sees bands of them, and finds how much each band of a column gains: that costs half as much, and fits the recordings
+less closely. Arrays are float32 and frames-major: a component is a row of W (updates) and of M (masks).
 
 References
 ----------
@@ -37,7 +38,7 @@ Array = NDArray[np.float32]
 Frames = NDArray[np.complex64] | Array
 
 RATE = 0.14
-"""Of Adam where the training begins with components, falling to 0 along a cosine."""
+"""Of Adam at the first step, from which it falls to 0 along a cosine."""
 
 _BANDS = 128  # a band is this fraction of its frequency wide
 _LEAST = 1e-9
@@ -88,9 +89,10 @@ def trained(
     seed : int
         Of the mixtures.
     start : pair of arrays, shape (n_components, n_bins), optional
-        Columns for the updates and columns for the masks to go on from, rows summing to 1.
+        Columns for the updates and columns for the masks to go on from, rows summing to 1. Where most of them were
+        trained before, half as many steps do.
     rate : float
-        Of the descent, at its first step; columns that were trained before need a lower one than components.
+        Of the descent, at its first step.
     absent : sequence of floats, optional
         How probably each source is silent in a mixture, from 0 to 1; by default none ever is. Where all would be, all
         sound.
