@@ -1,5 +1,7 @@
 """What tests of live audio share: signals, where they are found again, and the processes that sound."""
 
+import contextlib
+import os
 import re
 import time
 from pathlib import Path
@@ -12,18 +14,34 @@ from rtnmf.audio import files
 
 DEMO = Path(__file__).parent.parent / "presets" / "demo"
 PIECE = slice(9000, 12000)
+_SERVER = f"JACK_DEFAULT_SERVER={NAME}\0".encode()
 
 
 def sounding_processes():
     """Return the process numbers of all sounding processes of these tests."""
+    return [n for n, environment in _processes(b"rtnmf.live.host.main") if _SERVER in environment]
+
+
+def learning_processes():
+    """Return the process numbers of the processes of these tests that learn the rest."""
+    return [number for number, _ in _processes(b"rtnmf.live.worker") if _parent(number) == os.getpid()]
+
+
+def _parent(number):
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    return 0
+
+
+def _processes(name):
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             line, environment = ((path / name).read_bytes() for name in ("cmdline", "environ"))
         except OSError:
             continue
-        if b"rtnmf.live.host.main" in line and f"JACK_DEFAULT_SERVER={NAME}\0".encode() in environment:
-            found.append(int(path.name))
+        if name in line:
+            found.append((int(path.name), environment))
     return found
 
 

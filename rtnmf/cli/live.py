@@ -7,7 +7,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from rtnmf.cli import arguments
+from rtnmf.cli import arguments, pages
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -21,7 +21,8 @@ EXAMPLES = """examples:
   rtnmf live desk.safetensors                                   the first source is heard, the others are not
   rtnmf live speech+keyboard --solo keyboard --input USB --output Headphones
   rtnmf live drums+bass+piano --gain drums=-20 --channels 2 --record take/
-  rtnmf live speech+keyboard --outputs stems --latency-ms 3     every source on outputs of its own"""
+  rtnmf live speech+keyboard --outputs stems --latency-ms 3     every source on outputs of its own
+  rtnmf live me.safetensors --save-rest here.safetensors        keeps what it learned of all that is not me"""
 
 _COST_AT_3_MS_DB = {False: 1.1, True: 1.7}  # untrained, trained; as measured on 32 mixtures, at 6 and 12 ms too
 _COST_OF_DOUBLE_DB = {False: 0.3, True: 0.45}
@@ -52,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", type=positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
     text = "accept loudspeakers that the microphone may hear"
     arguments.switch(parser, "--allow-feedback", "allow_feedback", text)
+    text = "leave the rest as it is until f is pressed (default: learn it from what comes in)"
+    arguments.switch(parser, "--freeze", "freeze", text)
+    text = "write the dictionary with the rest that was learned to this .safetensors file in the end"
+    parser.add_argument("--save-rest", metavar="FILE", help=text)
+    arguments.add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -60,12 +66,20 @@ def run(options: argparse.Namespace) -> None:
     from rtnmf.learning.joining import load
     from rtnmf.live import Live
 
+    if options.save_rest:
+        pages.check_dictionary(options.save_rest, overwrite=options.overwrite, flag="--save-rest")
+    elif options.overwrite:
+        raise ValueError("--overwrite: there is no --save-rest, leave it out")
     options.dictionary = _dictionary_name(options)
     dictionary = load(options.dictionary)
     arguments.check_sources(options.dictionary, dictionary)
     mixer = _mixer(options, dictionary.sources)
     live = Live(dictionary, **arguments.given(options, *_DEVICE, "latency_ms", "record", *arguments.SEPARATION))
     live.mixer = mixer
+    if options.freeze:
+        live.freeze = True
+    if options.save_rest and not live.adapts:
+        raise ValueError(f"--save-rest: {options.dictionary} has no rest that is learned, leave it out")
     try:
         with live:
             _announce(live, options.dictionary, dictionary)
@@ -73,7 +87,18 @@ def run(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         if not live.facts:
             raise
+    if options.save_rest:
+        _save(live, options.save_rest)
     _sum_up(live)
+
+
+def _save(live: Live, path: str) -> None:
+    """Write the dictionary if anything was learned, and say so."""
+    if live.stats.n_rest_rounds:
+        live.dictionary.save(path)
+        print(f"{path}: the rest was {live.stats.rest}")
+    else:
+        print(f"note: {path} was not written, as nothing was learned of the rest", file=sys.stderr)
 
 
 def _dictionary_name(options: argparse.Namespace) -> str:
@@ -158,6 +183,8 @@ def _sum_up(live: Live) -> None:
     print(f"sounded for {stats.seconds:.1f} s; latency {terminal.latency_text(stats)}")
     print(f"callback p50 {times['p50']:.2f} ms, p99 {times['p99']:.2f} ms")
     print(", ".join(shown_texts(stats, with_zeros=True)))
+    if stats.rest:
+        print(f"rest: {stats.rest}")
     for note in _notes_on_faults(live):
         print(f"note: {note}", file=sys.stderr)
     for path in live.recordings:

@@ -38,10 +38,10 @@ def _check_output(path: str, *, overwrite: bool) -> None:
     check_free(path, overwrite=overwrite)
 
 
-def check_dictionary(path: str, *, overwrite: bool) -> None:
+def check_dictionary(path: str, *, overwrite: bool, flag: str = "--output") -> None:
     """Raise ValueError, before any work, if a dictionary could not be written or would replace something else."""
     if Path(path).suffix != ".safetensors":
-        raise ValueError(f"--output is {path!r}, expected a name that ends in .safetensors")
+        raise ValueError(f"{flag} is {path!r}, expected a name that ends in .safetensors")
     _check_output(path, overwrite=overwrite)
 
 

@@ -68,7 +68,8 @@ def lines(live: Live, seconds: float | None) -> None:
 def _line(stats: Stats) -> str:
     levels = "  ".join(f"{name} {_db_text(level)}" for name, level in stats.levels_db.items())
     ends = f"in {_db_text(stats.input_db)}  out {_db_text(stats.output_db)}"
-    return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_meters(stats)}"
+    rest = f"  rest: {stats.rest}" if stats.rest else ""
+    return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_meters(stats)}{rest}"
 
 
 def _state_text(stats: Stats) -> str:
@@ -97,6 +98,8 @@ def key_pressed(live: Live, key: str, chosen: int) -> int:
         live.mute(*_toggled(live.muted, source))
     elif key == "b":
         live.bypass = not live.bypass
+    elif key == "f" and live.adapts:
+        live.freeze = not live.freeze
     elif key in ("+", "=", "-"):
         step_db = _GAIN_STEP_DB if key != "-" else -_GAIN_STEP_DB
         live.gains = {source: min(_HIGHEST_GAIN, max(_LOWEST_GAIN, live.gains[source]) * 10 ** (step_db / 20))}
@@ -114,6 +117,7 @@ def panel(live: Live, chosen: int) -> Table:
         strips.add_row(*_strip(live, source, stats.levels_db[source], number=i + 1, is_chosen=i == chosen))
     trouble = _trouble(live, stats) if stats.state == "sounding" else _state_text(stats)
     bypass = "   BYPASS" if live.bypass else ""
+    freeze = "f freeze   " if live.adapts else ""
     rows: list[Table | Text] = [
         Text(f"{live.facts['input']} to {live.facts['output']}, {live.sample_rate} Hz, {stats.seconds:.0f} s"),
         *([Text(trouble, "bold red")] if trouble else []),
@@ -121,7 +125,8 @@ def panel(live: Live, chosen: int) -> Table:
         Text(f"in {_db_text(stats.input_db)}   out {_db_text(stats.output_db)}{bypass}"),
         Text(f"latency {latency_text(stats)}"),
         Text(_meters(stats)),
-        Text("1-9 or arrows choose   s solo   m mute   + - gain   b bypass   q quit", "bright_black"),
+        *([Text(f"rest: {stats.rest}")] if stats.rest else []),
+        Text(f"1-9 or arrows choose   s solo   m mute   + - gain   b bypass   {freeze}q quit", "bright_black"),
     ]
     outer = Table.grid()
     for row in rows:

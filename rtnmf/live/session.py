@@ -17,6 +17,7 @@ from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mixer import Mixer
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES
+from rtnmf.live.adaptation import is_adaptable
 from rtnmf.live.link.protocol import OUTPUTS, Layout, Settings, routes
 from rtnmf.live.link.telemetry import Stats
 from rtnmf.live.listeners import Listeners
@@ -75,6 +76,9 @@ class Live:
         Accept a microphone and loudspeakers that may hear each other.
     record : path, optional
         Folder to write the input and every stem to, made on entering the context; see `recordings`.
+    adapt : bool, optional
+        Learn the rest from what comes in, while it sounds, in a process of the lowest priority; see `freeze`. None
+        means to do so when the dictionary has a rest, and the frames that this takes.
 
     Attributes
     ----------
@@ -103,12 +107,13 @@ class Live:
         resample: bool = False,
         allow_feedback: bool = False,
         record: str | os.PathLike[str] | None = None,
+        adapt: bool | None = None,
     ) -> None:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
         self.sources = dictionary.sources
         self._settings = Settings(
-            dictionary=(selected := dictionary.select(*dictionary.sources)),
+            dictionary=dictionary.select(*dictionary.sources),
             input=input,
             output=output,
             sample_rate=None if sample_rate is None else whole_hz(sample_rate),
@@ -122,12 +127,16 @@ class Live:
             is_recorded=record is not None,
         )
         _check(self._settings, record)
+        adapts = is_adaptable(dictionary) if adapt is None else adapt
+        if adapts:
+            _check_adaptable(dictionary)
+            self._settings = self._settings._replace(is_recorded=True)
         used = dictionary.model.used_updates(n_iter, is_trained=dictionary.is_trained)
-        self._dictionary, self._wished_n_iter = selected, n_iter
+        self._wished_n_iter = n_iter
         self._mixer, self._n_iter = Mixer(self.sources), check_whole("n_iter", used, 1, MOST_UPDATES)
         self._lock = threading.Lock()
         self._listeners = Listeners()
-        self._supervision = Supervision(self._settings, self._parameters(), record)
+        self._supervision = Supervision(self._settings, self._parameters(), record, adapts=adapts)
 
     def __repr__(self) -> str:
         return f"<Live of {', '.join(self.sources)}; {self.stats.state}>"
@@ -220,26 +229,51 @@ class Live:
 
     @property
     def dictionary(self) -> Dictionary:
-        """What it listens for, as it was given, its labels grouped by source.
+        """What it listens for, as it was given or learned, its labels grouped by source.
 
         Set it to another dictionary of the same sample rate, STFT and sources, with other components, trained or not:
         stems are cross-faded to those of the new one. `stats.n_swaps` and `stats.swapped_at` say when that has begun.
         Of several that are set at once the last takes over. `n_iter` becomes that of its model, unless it was given.
         """
-        return self._dictionary
+        return self._supervision.dictionary
 
     @dictionary.setter
     def dictionary(self, dictionary: Dictionary) -> None:
-        fits = fitting(dictionary, self._dictionary)
+        fits = fitting(dictionary, self.dictionary)
         n_iter = fits.model.used_updates(self._wished_n_iter, is_trained=fits.is_trained)
         self._supervision.check_swap(fits)
         with self._lock:
-            self._dictionary = fits
             if n_iter != self._n_iter:
                 self._n_iter = n_iter
                 self._listeners.note(self._mixer, n_iter)
             self._supervision.swap(fits, self._parameters())
         self._listeners.tell()
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the rest is learned from what comes in, while `freeze` is not set."""
+        return self._supervision.adaptation is not None
+
+    @property
+    def freeze(self) -> bool:
+        """Whether the rest stays as it is; setting it stops and resumes learning it from what comes in.
+
+        Raises
+        ------
+        ValueError
+            If it is set where the rest is not learned at all.
+        """
+        adaptation = self._supervision.adaptation
+        return adaptation is None or adaptation.is_frozen
+
+    @freeze.setter
+    def freeze(self, freeze: bool) -> None:
+        if self._supervision.adaptation is None:
+            raise ValueError(
+                f"freeze={freeze} changes nothing, as {', '.join(self.sources)} have no rest that is learned: learn"
+                " them with rest=True, and leave adapt out"
+            )
+        self._supervision.adaptation.is_frozen = bool(freeze)
 
     def on_change(self, listener: Callable[[Mixer, int], object]) -> Callable[[], None]:
         """Call a function after each change of `mixer` or `n_iter`, with both; return a function that unsubscribes it.
@@ -302,6 +336,13 @@ class Live:
         parameters = np.zeros((), Layout(self._settings).parameters)
         parameters["weights"], parameters["n_iter"] = self._mixer.weights, self._n_iter
         return parameters
+
+
+def _check_adaptable(dictionary: Dictionary) -> None:
+    if not is_adaptable(dictionary):
+        from rtnmf.learning.adapting import check_adaptable  # here, as it loads all that learns
+
+        check_adaptable(dictionary)
 
 
 def _check(settings: Settings, record: object) -> None:

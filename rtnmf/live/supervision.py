@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
+from rtnmf.live.adaptation import Adaptation, Learned
 from rtnmf.live.devices import listing
 from rtnmf.live.link.process import SoundProcess
 from rtnmf.live.link.protocol import Layout, Settings
@@ -39,6 +40,8 @@ class Supervision:
         As `Layout.parameters` describes them.
     folder : path, optional
         To record to.
+    adapts : bool
+        Whether to learn the rest from what comes in.
 
     Attributes
     ----------
@@ -48,9 +51,20 @@ class Supervision:
         Set when it has ended.
     recorder : Recorder, optional
         From `open` on, when there is a folder.
+    adaptation : Adaptation, optional
     """
 
-    def __init__(self, settings: Settings, parameters: NDArray[Any], folder: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parameters: NDArray[Any],
+        folder: str | os.PathLike[str] | None,
+        *,
+        adapts: bool = False,
+    ) -> None:
+        self.adaptation = Adaptation(settings.n_channels) if adapts else None
+        if self.adaptation is not None:
+            self.adaptation.learn_beside(settings.dictionary)
         self._settings = settings
         self._parameters = parameters
         self._folder = folder
@@ -129,6 +143,13 @@ class Supervision:
         with self._lock:
             self._settings = self._settings._replace(dictionary=dictionary)
             self._parameters, self._is_swap_due = parameters, True
+            if self.adaptation is not None:
+                self.adaptation.learn_beside(dictionary)
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The dictionary that was set or learned last."""
+        return self._settings.dictionary
 
     def stats(self) -> Stats:
         """Return what is going on now."""
@@ -138,6 +159,7 @@ class Supervision:
             if child is not None and telemetry is not None and telemetry["n_swaps"]:
                 facts = facts | {"labels": child.dictionary(int(telemetry["n_swaps"])).labels}
         message = {} if child is None else child.message
+        rest = Learned(0, "") if self.adaptation is None else self.adaptation.said
         return reported(
             np.zeros((), Layout(self._settings).telemetry) if telemetry is None else telemetry,
             self._settings.dictionary.sources,
@@ -147,6 +169,9 @@ class Supervision:
             reason=str(message.get("reason", self._reason)),
             warning=str(message.get("warning", "")) or self._swap_failure,
             error=str(message.get("error", "")),
+            rest=rest.text,
+            rest_s=rest.seconds,
+            n_rest_rounds=rest.n_rounds,
             n_restarts=n_restarts,
             n_unrecorded=0 if self.recorder is None else self.recorder.n_missed,
         )
@@ -200,6 +225,8 @@ class Supervision:
             self._closing.set()
             if self._child is not None:
                 self._child.end()
+            if self.adaptation is not None:
+                self.adaptation.close()
             self.closed.set()
 
     def _follow(self, child: SoundProcess, silent_since: float | None) -> tuple[bool, str]:
@@ -209,23 +236,41 @@ class Supervision:
             message = child.message
             if message["state"] == "open" and not was_open:
                 was_open, self._reason = True, ""
-                self._opened(message)
-                _log.info("%s to %s opened at %d Hz", message["input"], message["output"], message["device_rate"])
-                if self.recorder is not None:
-                    outage_s = 0.0 if silent_since is None else time.monotonic() - silent_since
-                    self.recorder.begin(message["sample_rate"], message["latency"], outage_s)
-                    self._n_noted = 0
-                    self.recorder.note_dictionary(child.dictionary(0), 0, begins_anew=True)
+                self._began(child, message, 0.0 if silent_since is None else time.monotonic() - silent_since)
             if was_open:
                 self._note_swaps(child)
+                self._adapt(child, recordable)
                 self._swap_when_due(child)
-            if was_open and self.recorder is not None:
-                self.recorder.drain(child.ring, recordable)
+                if self.recorder is not None:
+                    self.recorder.drain(child.ring, recordable)
                 recordable = child.count("n_recorded")  # has long been written when it is read, at the next look
             failure = child.failure()
             if failure:
                 return was_open, failure
         return was_open, ""
+
+    def _began(self, child: SoundProcess, facts: dict[str, Any], outage_s: float) -> None:
+        """Begin to record and to learn from a stream that was opened, after an outage."""
+        self._opened(facts)
+        _log.info("%s to %s opened at %d Hz", facts["input"], facts["output"], facts["device_rate"])
+        self._n_noted = 0
+        if self.recorder is not None:
+            self.recorder.begin(facts["sample_rate"], facts["latency"], outage_s)
+            self.recorder.note_dictionary(child.dictionary(0), 0, begins_anew=True)
+        if self.adaptation is not None:
+            self.adaptation.begin(facts["sample_rate"])
+
+    def _adapt(self, child: SoundProcess, n_heard: int) -> None:
+        """Learn from what was heard, and take the dictionary that was found."""
+        if self.adaptation is None:
+            return
+        self.adaptation.look()
+        self.adaptation.drain(child.ring, n_heard)
+        with self._lock:
+            found = self.adaptation.found()
+            if found is not None:
+                self._settings = self._settings._replace(dictionary=found.select(*self._settings.dictionary.sources))
+                self._is_swap_due = True
 
     def _note_swaps(self, child: SoundProcess) -> None:
         """Record which dictionary has taken over, and where; no other does before this was seen."""

@@ -13,9 +13,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from bands import mixture, voice_and_rest
 from command_line import assert_refused, run, save_desk
 from jack_desk import peer, server  # noqa: F401
 
+from rtnmf import Dictionary
 from rtnmf.audio import files
 from rtnmf.cli import live as command
 
@@ -62,6 +64,20 @@ def test_mono_stems_and_devices_by_number(peer, tmp_path, capfd):  # noqa: F811
     assert "peer to peer, 48000 Hz\noutput channels: voice 1, fan 2\nyou hear: voice, fan\n" in said.out
     assert "note: desk.safetensors was learned at 44100 Hz and is converted to 48000 Hz\n" in said.err
     assert "note: desk.safetensors was learned for 23 ms and is used at 3.0 ms: that costs about 1.1 dB" in said.err
+
+
+def test_the_rest_that_was_learned_is_kept(peer, capfd):  # noqa: F811
+    """With --save-rest the dictionary is written in the end; where nothing was learned, a note says that it is not."""
+    voice_and_rest().save("me.safetensors")
+    peer.play(mixture(20))
+    live = ("live", "me.safetensors", "--input", "peer", "--output", "peer", "--save-rest", "here.safetensors")
+    assert run(*live, "--freeze", "--for", 1) == 0
+    said = capfd.readouterr()
+    assert "rest: heard 0 s, frozen" in said.out
+    assert "note: here.safetensors was not written, as nothing was learned of the rest\n" in said.err
+    assert run(*live, "--for", 12) == 0
+    assert re.search(r"here.safetensors: the rest was learned from \d s, \d round", capfd.readouterr().out)
+    assert Dictionary.load("here.safetensors").n_components > voice_and_rest().n_components
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -132,6 +148,16 @@ def read_until(terminal_end, word, count=1, seconds=20):
         ),
         ("live desk.safetensors --latency-ms 0.1", "--latency-ms is 0.1, expected"),
         ("live desk.safetensors --block 100000", "--block is 100000, expected"),
+        (
+            "live desk.safetensors --save-rest x.wav",
+            "--save-rest is 'x.wav', expected a name that ends in .safetensors",
+        ),
+        (
+            "live desk.safetensors --save-rest x.safetensors",
+            "--save-rest: desk.safetensors has no rest that is learned",
+        ),
+        ("live desk.safetensors --overwrite", "--overwrite: there is no --save-rest, leave it out"),
+        ("live desk.safetensors --freeze", "--freeze changes nothing, as voice, fan have no rest that is learned"),
         ("live desk.safetensors --outputs mono-stems --channels 2", "outputs is 'mono-stems' with --channels 2"),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bands import mixture, voice_and_rest
 from conftest import random_dictionary
 from jack_server import ENVIRONMENT, Peer
 from rich.console import Console
@@ -43,6 +44,17 @@ def test_letters_and_signs_change_the_mixer():
     for _ in range(100):
         terminal.key_pressed(live, "+", 0)
     assert live.gains["voice"] == 10
+
+
+def test_f_freezes_the_rest_where_it_is_learned():
+    """The key stops and resumes learning the rest, which the panel tells; without a rest it does nothing."""
+    live = Live(voice_and_rest())
+    for is_frozen in (True, False):
+        terminal.key_pressed(live, "f", 0)
+        assert live.freeze == is_frozen
+    other = Live(DICTIONARY)
+    terminal.key_pressed(other, "f", 0)
+    assert not other.adapts
 
 
 def shown(live):
@@ -100,3 +112,19 @@ def test_without_a_terminal_there_are_no_keys(monkeypatch):
         monkeypatch.setattr(sys, "stdin", stdin)
         with terminal._keys() as read_key:
             assert read_key(0.01) == ""
+
+
+@pytest.mark.timeout(60)
+def test_panel_and_lines_tell_how_the_rest_is_learned(server, on_server, tmp_path, capsys):
+    """Where a rest is learned, the panel and the lines say from how much, and that it is frozen."""
+    with (
+        contextlib.closing(Peer(tmp_path)) as peer,
+        Live(voice_and_rest(), input="peer", output="peer") as live,
+    ):
+        peer.play(mixture(3))
+        eventually(lambda: "rest: heard 1 s" in shown(live))
+        live.freeze = True
+        assert "s, frozen" in shown(live)
+        assert "f freeze" in shown(live)
+        terminal.lines(live, 2.2)
+    assert re.search(r"late \d+  lost \d+ .*rest: heard \d s, frozen\n", capsys.readouterr().out)

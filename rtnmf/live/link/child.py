@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import IO
 
-__all__ = ["environment", "last_line", "python"]
+__all__ = ["environment", "last_line", "obituary", "python"]
 
 
 def python(code: str) -> list[str]:
@@ -23,3 +24,11 @@ def last_line(said: bytes) -> str:
     """Return the last line that is not empty of what a process wrote."""
     lines = said.decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")
+
+
+def obituary(code: int, stderr: IO[bytes]) -> str:
+    """Return how a process ended, from its return code and what it wrote."""
+    if code < 0:
+        return f"was killed by signal {-code}"
+    stderr.seek(0)
+    return f"ended with code {code}: {last_line(stderr.read())}"

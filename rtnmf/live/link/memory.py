@@ -125,11 +125,15 @@ class Ring:
             self._rows[:, here : here + n] = part[:, :n]
             self._rows[:, : part.shape[1] - n] = part[:, n:]
 
-    def read(self, start: int, stop: int) -> Array:
-        """Return a copy of samples `start` to `stop`, at most `length` of them, shape (n_rows, n_samples)."""
+    def read(self, start: int, stop: int, n_rows: int | None = None) -> Array:
+        """Return a copy of samples `start` to `stop`, at most `length` of them, in the first rows, or in all.
+
+        Shape (n_rows, n_samples).
+        """
         here = start % self.length
         n = min(stop - start, self.length - here)
-        return np.hstack([self._rows[:, here : here + n], self._rows[:, : stop - start - n]])
+        rows = self._rows[:n_rows]
+        return np.hstack([rows[:, here : here + n], rows[:, : stop - start - n]])
 
 
 def take_room(descriptor: int, start: int, size: int) -> None:

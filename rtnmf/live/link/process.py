@@ -18,7 +18,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
-from rtnmf.live.link.child import environment, last_line, python
+from rtnmf.live.link.child import environment, obituary, python
 from rtnmf.live.link.device import Device
 from rtnmf.live.link.memory import share, take_room
 from rtnmf.live.link.plans import most_bytes
@@ -177,7 +177,8 @@ class SoundProcess:
         """Return why the process failed; empty while all is well."""
         if self._process.poll() is not None:
             self._talk.join(_CLOSING_S)
-            return str(self.message.get("reason") or self._obituary())
+            reason = self.message.get("reason")
+            return str(reason or f"the sound process {obituary(self._process.returncode, self._stderr)}")
         state = self.telemetry()
         patience_s = _PATIENCE_S.get(self.message["state"], 0.0)
         if state is not None:
@@ -238,10 +239,3 @@ class SoundProcess:
             return
         missing = [facts[kind] for kind in ("input", "output") if facts[kind] not in names]
         self._gone = f"{missing[0]!r} is gone" if missing else ""
-
-    def _obituary(self) -> str:
-        code = self._process.returncode
-        if code < 0:
-            return f"the sound process was killed by signal {-code}"
-        self._stderr.seek(0)
-        return f"the sound process ended with code {code}: {last_line(self._stderr.read())}"

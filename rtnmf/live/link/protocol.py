@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
     resample: bool
     allow_feedback: bool
     is_recorded: bool
+    """Whether the input and the stems go through the ring."""
     handle: Any = None
     """To `attach` the shared memory with."""
     keep_trying: bool = False
@@ -54,8 +56,8 @@ class Settings(NamedTuple):
         return self.outputs != MIX
 
     def dictionary_at(self, sample_rate: int) -> Dictionary:
-        """Return the dictionary as it is used at a sample rate; raises as `Dictionary.at_rate` does."""
-        dictionary = self.dictionary.at_rate(sample_rate)
+        """Return the dictionary as it is used at a sample rate, without frames; raises as `Dictionary.at_rate` does."""
+        dictionary = replace(self.dictionary, frames={}).at_rate(sample_rate)
         return dictionary if self.latency_ms is None else dictionary.at_latency(self.latency_ms)
 
     @property

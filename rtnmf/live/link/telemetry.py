@@ -190,6 +190,12 @@ class Stats:
     """Times that the dictionary was replaced while it sounded."""
     swapped_at: int = field(metadata=_meter("swapped at", "samples", cells={"swapped_at": "u8"}, read=_swapped_at))
     """The sample, of all that were processed, from which on the last of these separates; 0 when there was none."""
+    rest: str = field(metadata=_meter("rest"))
+    """How learning the rest goes, such as `learned from 8 s, 2 rounds`; empty when it is not learned."""
+    rest_s: float = field(metadata=_meter("rest learned from", "s"))
+    """Seconds of sound that the rest was learned from, besides the dictionary that was given."""
+    n_rest_rounds: int = field(metadata=_meter("rest rounds"))
+    """Times that the rest was learned anew."""
     n_restarts: int = field(metadata=_meter("restarts", "", NONZERO))
     """Times that another process was started."""
     n_unrecorded: int = field(metadata=_meter("unrecorded", "samples", NONZERO))

@@ -1,0 +1,251 @@
+"""The process that learns the rest from what comes in, seen from its parent; nothing here waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.dictionary import Dictionary
+from rtnmf.live.link.child import environment, obituary, python
+from rtnmf.live.link.memory import Ring
+
+__all__ = ["Adaptation", "Learned", "is_adaptable"]
+
+Array = NDArray[np.float32]
+Message = tuple[Any, ...]
+
+_MOST_WAITING_S = 30
+_MOST_STARTS = 2
+_LOOK_S = 0.2
+_log = logging.getLogger(__name__)
+
+
+def is_adaptable(dictionary: Dictionary) -> bool:
+    """Return whether a dictionary has a rest, and the frames that it takes to learn it from a mixture."""
+    return bool(dictionary.rest) and len(dictionary.sources) > 1 and set(dictionary.sources) <= set(dictionary.frames)
+
+
+class Learned(NamedTuple):
+    """What the process says when it has heard or learned something."""
+
+    base: int
+    """Which dictionary it learns beside, counted from 1."""
+    text: str
+    """How it goes, in words."""
+    seconds: float = 0.0
+    """Of sound that the rest was learned from."""
+    n_rounds: int = 0
+    dictionary: Dictionary | None = None
+    """When there is another one."""
+
+
+class Adaptation:
+    """Learn the rest of a dictionary from a stream, in a process of the lowest priority.
+
+    Sound waits for that process for 30 s at most; what is older is left out. When the process ends by itself, another
+    one is started, once.
+
+    Thread safety
+        All methods and properties may be used from any thread.
+
+    Parameters
+    ----------
+    n_channels : int
+        Of the stream; the first rows of its ring.
+
+    Attributes
+    ----------
+    is_frozen : bool
+        Nothing is heard and nothing is found while it is set.
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        self.is_frozen = False
+        self._n_channels, self._position = n_channels, 0
+        self._changed = threading.Condition()
+        self._waiting: deque[Array] = deque()
+        self._n_waiting = self._sample_rate = self._base = self._n_starts = 0
+        self._is_new_base = self._is_new_stream = self._is_over = False
+        self._dictionary: Dictionary | None = None
+        self._found: Dictionary | None = None
+        self._said = Learned(0, "")
+        self._worker: _Worker | None = None
+
+    @property
+    def said(self) -> Learned:
+        """How it goes."""
+        said = self._said
+        return said._replace(text=f"{said.text}, frozen") if self.is_frozen and said.text else said
+
+    def learn_beside(self, dictionary: Dictionary) -> None:
+        """Learn beside this dictionary from now on, if it `is_adaptable`; what was learned before is dropped."""
+        with self._changed:
+            self._base += 1
+            self._dictionary = dictionary if is_adaptable(dictionary) else None
+            self._found, self._is_new_base = None, self._dictionary is not None
+            self._said = Learned(self._base, "heard 0 s" if self._is_new_base else "")
+            self._changed.notify_all()
+
+    def begin(self, sample_rate: int) -> None:
+        """Begin on the ring of another stream; starts the process when there is none."""
+        with self._changed:
+            self._sample_rate, self._is_new_stream = sample_rate, True
+            self._waiting.clear()
+            self._n_waiting = self._position = 0
+            if self._worker is None and not self._is_over:
+                self._start()
+
+    def drain(self, ring: Ring, n_recorded: int) -> None:
+        """Hear the new ones of the first `n_recorded` samples of the ring's stream."""
+        most = min(ring.length // 2, _MOST_WAITING_S * self._sample_rate)
+        start = max(self._position, n_recorded - most)
+        is_heard = not (self.is_frozen or self._is_over or self._dictionary is None)
+        if start > self._position or not is_heard:
+            self._is_new_stream = True
+        self._position = n_recorded
+        if is_heard and n_recorded > start:
+            self._hear(ring.read(start, n_recorded, self._n_channels).T)
+
+    def _hear(self, samples: Array) -> None:
+        with self._changed:
+            self._waiting.append(samples)
+            self._n_waiting += len(samples)
+            while self._n_waiting > _MOST_WAITING_S * self._sample_rate:
+                self._n_waiting -= len(self._waiting.popleft())
+                self._is_new_stream = True
+            self._changed.notify_all()
+
+    def found(self) -> Dictionary | None:
+        """Return the dictionary that was found since this was called last, if any."""
+        if self.is_frozen:
+            return None
+        with self._changed:
+            dictionary, self._found = self._found, None
+        return dictionary
+
+    def look(self) -> None:
+        """Notice when the process has ended, and start another one, once."""
+        worker = self._worker
+        if worker is None or worker.is_running or self._is_over:
+            return
+        reason = worker.end()
+        with self._changed:
+            is_last = self._n_starts == _MOST_STARTS
+            text = f"{'learned no more' if is_last else 'started again'}, the process that learns it {reason}"
+            _log.warning("rest: %s", text)
+            self._said = self._said._replace(text=text)
+            if is_last:
+                self._is_over = True
+            else:
+                self._start()
+
+    def close(self) -> None:
+        """End the process, at once."""
+        with self._changed:
+            self._is_over = True
+        if self._worker is not None:
+            self._worker.end()
+
+    def _start(self) -> None:
+        self._n_starts += 1
+        self._is_new_base = self._is_new_stream = True
+        self._worker = _Worker(self._messages, self._keep)
+
+    def _messages(self, worker: _Worker) -> Iterator[Message]:
+        """Yield what a process is to be told until it is ended."""
+        while True:
+            with self._changed:
+                message = self._next()
+                if message is None:
+                    self._changed.wait(_LOOK_S)
+            if worker.has_ended:
+                return
+            if message is not None:
+                yield message
+
+    def _next(self) -> Message | None:
+        if self._is_new_base:
+            self._is_new_base = False
+            return ("learn_beside", self._base, self._dictionary)
+        if not self._waiting:
+            return None
+        if self._is_new_stream:
+            self._is_new_stream = False
+            return ("begin", self._sample_rate)
+        samples = self._waiting.popleft()
+        self._n_waiting -= len(samples)
+        return ("hear", samples)
+
+    def _keep(self, said: Learned) -> None:
+        with self._changed:
+            if said.base == self._base:
+                self._found = said.dictionary or self._found
+                self._said = said._replace(dictionary=None)
+
+
+class _Worker:
+    """One process, and the two threads that talk to it."""
+
+    def __init__(self, messages: Callable[[_Worker], Iterator[Message]], keep: Callable[[Learned], None]) -> None:
+        self.has_ended = False
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.IDLE_PRIORITY_CLASS}
+        self._process = subprocess.Popen(
+            python("from rtnmf.live.worker import main; main()"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env=environment(),
+            **apart,
+        )
+        self._threads = [
+            threading.Thread(target=self._tell, args=(messages,), name="rtnmf-tell", daemon=True),
+            threading.Thread(target=self._listen, args=(keep,), name="rtnmf-listen", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> str:
+        """Kill the process, and return how it had ended."""
+        self.has_ended = True
+        self._process.kill()
+        self._process.wait()
+        for thread in self._threads:
+            thread.join()
+        reason = obituary(self._process.returncode, self._stderr)
+        for pipe in (self._process.stdin, self._process.stdout, self._stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        return reason
+
+    def _tell(self, messages: Callable[[_Worker], Iterator[Message]]) -> None:
+        pipe = self._process.stdin
+        assert pipe is not None
+        with contextlib.suppress(OSError):
+            for message in messages(self):
+                pickle.dump(message, pipe)
+                pipe.flush()
+
+    def _listen(self, keep: Callable[[Learned], None]) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None
+        with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
+            while True:
+                keep(pickle.load(pipe))  # noqa: S301  # from our own child

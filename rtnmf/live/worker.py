@@ -1,0 +1,97 @@
+"""What runs in the process that learns the rest while it sounds: it hears, learns and says so until its input ends."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from rtnmf.dictionary import Dictionary
+from rtnmf.learning.listening import Listening
+from rtnmf.live.adaptation import Learned
+
+__all__ = ["Worker", "main"]
+
+Array = NDArray[np.float32]
+
+_LOWEST_PRIORITY = 19
+
+
+def main() -> None:
+    """Do what the messages on standard input ask for."""
+    if hasattr(os, "nice"):
+        os.nice(_LOWEST_PRIORITY)
+    said = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is not for the parent
+
+    def say(learned: Learned) -> None:
+        pickle.dump(learned, said)
+        said.flush()
+
+    worker = Worker(say)
+    while (message := _message(sys.stdin.buffer)) is not None:
+        getattr(worker, message[0])(*message[1:])
+
+
+def _message(pipe: BinaryIO) -> tuple[Any, ...] | None:
+    try:
+        message: tuple[Any, ...] = pickle.load(pipe)  # noqa: S301  # from the parent
+    except EOFError:
+        return None
+    return message
+
+
+class Worker:
+    """Bring a stream to the rate of a dictionary, and learn its rest.
+
+    Parameters
+    ----------
+    say : function
+        Called with what was learned, and after each second of sound.
+    """
+
+    def __init__(self, say: Callable[[Learned], None]) -> None:
+        self._say = say
+        self._base = self._sample_rate = 0
+        self._dictionary: Dictionary | None = None
+        self._listening: Listening | None = None
+        self._resampling: soxr.ResampleStream | None = None
+        self._second = -1
+
+    def learn_beside(self, base: int, dictionary: Dictionary) -> None:
+        """Learn beside a dictionary, number `base`, and forget what was heard."""
+        self._base, self._dictionary, self._listening, self._second = base, dictionary, None, -1
+
+    def begin(self, sample_rate: int) -> None:
+        """Begin with another stream, at a sample rate in Hz."""
+        self._sample_rate, self._resampling = sample_rate, None
+
+    def hear(self, samples: Array) -> None:
+        """Take the next samples of the stream, shape (n_samples, n_channels), and learn when it is time to."""
+        assert self._dictionary is not None
+        n_channels, rate = samples.shape[1], self._dictionary.sample_rate
+        if self._listening is None:
+            self._listening = Listening(self._dictionary, n_channels=n_channels)
+        if self._resampling is None:
+            self._resampling = soxr.ResampleStream(self._sample_rate, rate, n_channels, dtype="float32")
+        self._listening.hear(self._resampling.resample_chunk(np.ascontiguousarray(samples)))
+        if self._listening.is_due:
+            self._say(self._report(self._listening, "learning"))
+            dictionary = self._listening.learn()
+            self._say(self._report(self._listening)._replace(dictionary=dictionary))
+        elif int(self._listening.heard_s) != self._second:
+            self._second = int(self._listening.heard_s)
+            self._say(self._report(self._listening))
+
+    def _report(self, listening: Listening, doing: str = "") -> Learned:
+        n_rounds, learned_s = listening.n_rounds, listening.learned_s
+        rounds = f"{n_rounds} round{'s' if n_rounds > 1 else ''}"
+        texts = [f"learned from {learned_s:.0f} s, {rounds}" if n_rounds else f"heard {listening.heard_s:.0f} s"]
+        texts += [text for text in (doing, listening.reason if not doing else "") if text]
+        return Learned(self._base, ", ".join(texts), learned_s, n_rounds)
