@@ -21,13 +21,13 @@ def voice_and_rest(sources=("voice", "rest")):
     return Dictionary(np.hstack(list(parts.values())), labels, stft, RATE, rest=sources[1], frames=frames)
 
 
-def mixture(seconds, rate=48000):
+def mixture(seconds, rate=48000, rest_hz=(2000, 2600)):
     """Return a voice that pauses, and a rest that is narrower than what was taken for it, shape (n_samples,)."""
     rng, n_samples = np.random.default_rng(1), int(seconds * rate)
     hz = np.fft.rfftfreq(n_samples, 1 / rate)
     voice, rest = (
         np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples)) * ((hz > low) & (hz < high)), n_samples)
-        for low, high in ((300, 1200), (2000, 2600))
+        for low, high in ((300, 1200), rest_hz)
     )
     voice *= np.sin(2 * np.pi * 0.7 * np.arange(n_samples) / rate) > 0.3
     return (0.1 * voice / voice.std() + 0.1 * rest / rest.std()).astype(np.float32)

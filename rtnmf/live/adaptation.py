@@ -141,13 +141,12 @@ class Adaptation:
             return
         reason = worker.end()
         with self._changed:
-            is_last = self._n_starts == _MOST_STARTS
-            text = f"{'learned no more' if is_last else 'started again'}, the process that learns it {reason}"
-            _log.warning("rest: %s", text)
-            self._said = self._said._replace(text=text)
-            if is_last:
-                self._is_over = True
+            reason = f"the process that learns it {reason}"
+            if self._n_starts == _MOST_STARTS:
+                self._give_up(reason)
             else:
+                self._said = self._said._replace(text=f"started again, {reason}")
+                _log.warning("rest: %s", self._said.text)
                 self._start()
 
     def close(self) -> None:
@@ -159,8 +158,16 @@ class Adaptation:
 
     def _start(self) -> None:
         self._n_starts += 1
-        self._is_new_base = self._is_new_stream = True
-        self._worker = _Worker(self._messages, self._keep)
+        self._is_new_base, self._is_new_stream = self._dictionary is not None, True
+        try:
+            self._worker = _Worker(self._messages, self._keep)
+        except OSError as error:  # no memory, no room for another process: the sound goes on
+            self._give_up(f"no process could be started ({error})")
+
+    def _give_up(self, reason: str) -> None:
+        self._is_over = True
+        self._said = self._said._replace(text=f"learned no more, {reason}")
+        _log.warning("rest: %s", self._said.text)
 
     def _messages(self, worker: _Worker) -> Iterator[Message]:
         """Yield what a process is to be told until it is ended."""
@@ -246,6 +253,10 @@ class _Worker:
     def _listen(self, keep: Callable[[Learned], None]) -> None:
         pipe = self._process.stdout
         assert pipe is not None
-        with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
+        try:
             while True:
                 keep(pickle.load(pipe))  # noqa: S301  # from our own child
+        except (EOFError, OSError):
+            pass
+        finally:
+            self._process.kill()  # one that cannot be understood is of no use

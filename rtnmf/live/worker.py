@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 from rtnmf.dictionary import Dictionary
 from rtnmf.learning.listening import Listening
 from rtnmf.live.adaptation import Learned
+from rtnmf.progress import Progress
 
-__all__ = ["Worker", "main"]
+__all__ = ["Worker", "main", "unhurried"]
 
 Array = NDArray[np.float32]
 
 _LOWEST_PRIORITY = 19
+_SHARE = 0.5  # of a core, once something was learned
 
 
 def main() -> None:
@@ -45,6 +48,16 @@ def _message(pipe: BinaryIO) -> tuple[Any, ...] | None:
     except EOFError:
         return None
     return message
+
+
+def unhurried() -> Progress:
+    """Return what lets a training pause after each step, so that it takes half a core in the mean."""
+    began, used = time.monotonic(), time.process_time()
+
+    def pause(*_: object) -> None:
+        time.sleep(max(0.0, began + (time.process_time() - used) / _SHARE - time.monotonic()))
+
+    return pause
 
 
 class Worker:
@@ -83,7 +96,7 @@ class Worker:
         self._listening.hear(self._resampling.resample_chunk(np.ascontiguousarray(samples)))
         if self._listening.is_due:
             self._say(self._report(self._listening, "learning"))
-            dictionary = self._listening.learn()
+            dictionary = self._listening.learn(unhurried() if self._listening.n_rounds else None)
             self._say(self._report(self._listening)._replace(dictionary=dictionary))
         elif int(self._listening.heard_s) != self._second:
             self._second = int(self._listening.heard_s)

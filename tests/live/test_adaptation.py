@@ -12,14 +12,14 @@ import pytest
 from bands import RATE, mixture, voice_and_rest
 from conftest import random_dictionary
 from jack_server import Peer
-from sounding import eventually, learning_processes, noise, private_bytes, sounding_processes
+from sounding import eventually, learning_processes, noise, private_bytes, recorded, sounding_processes
 from test_swapping import assert_replayed
 
 from rtnmf import STFT
 from rtnmf.live import Live
 from rtnmf.live.adaptation import Adaptation, is_adaptable
 from rtnmf.live.link.memory import Ring
-from rtnmf.live.worker import Worker
+from rtnmf.live.worker import Worker, unhurried
 
 pytestmark = pytest.mark.timeout(100)
 PLAIN = random_dictionary(STFT(1024, 256), ("voice", "fan"), sample_rate=48000)
@@ -57,6 +57,16 @@ def test_a_worker_learns_at_the_rate_of_the_dictionary(n_channels, rate):
     assert found.dictionary.sources == dictionary.sources
     assert (found.dictionary.stft, found.dictionary.sample_rate) == (dictionary.stft, RATE)
     assert found.dictionary.n_components > dictionary.n_components
+
+
+def test_a_later_training_takes_half_a_core():
+    """Work that is told of each of its steps takes at least twice as long as it uses the processor."""
+    pause = unhurried()
+    began, used = time.monotonic(), time.process_time()
+    for step in range(20):
+        np.linalg.eigvals(noise(1)[:22500].reshape(150, 150))
+        pause("training", step, 20)
+    assert time.process_time() - used <= 0.55 * (time.monotonic() - began)
 
 
 def test_a_worker_forgets_with_another_dictionary():
@@ -187,6 +197,33 @@ def test_the_rest_is_learned_while_it_sounds(server, on_server, tmp_path):
     assert stats.n_rest_rounds >= stats.n_swaps >= 1
     assert len(assert_replayed(live, tmp_path / "take")) == stats.n_swaps + 1
     assert not learning_processes()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("is_free", [True, False], ids=["freewheel", "paced"])
+def test_twenty_minutes_of_learning_lose_nothing_and_take_no_memory(server, on_server, tmp_path, is_free):
+    """While the room changes every minute, hardly a block is lost, memory stays flat, and a replay is the same."""
+    live = Live(voice_and_rest(), input="peer", output="peer", record=tmp_path / "take")
+    rooms = [mixture(60, RATE, (low, low + 500)) for low in range(1800, 3800, 200)]
+    settings = {"sample_rate": RATE, "period": 128, "mode": "-S" if is_free else ""}
+    with server.changed(**settings), contextlib.closing(Peer(tmp_path)) as peer, live:
+        eventually(learning_processes)
+        peer.play(np.concatenate(rooms * 2))
+        with peer.freewheeling() if is_free else contextlib.nullcontext():
+            eventually(lambda: live.stats.seconds > 300, 400)
+            processes = [os.getpid(), *sounding_processes(), *learning_processes()]
+            before = [private_bytes(number) for number in processes]
+            eventually(lambda: live.stats.seconds > 1180, 1000)
+            grown = [private_bytes(number) - b for number, b in zip(processes, before, strict=True)]
+    stats = live.stats
+    assert max(grown) < 2e7
+    assert stats.n_lost <= (0 if is_free else 0.001 * stats.n_blocks)
+    assert (stats.n_errors, stats.n_unseparated, stats.n_unrecorded, stats.n_restarts) == (0,) * 4
+    assert stats.n_swaps > (1 if is_free else 8)
+    assert len(assert_replayed(live, tmp_path / "take")) == stats.n_swaps + 1
+    got = recorded(live)
+    np.testing.assert_allclose(sum(got[name] for name in live.sources), got["input"], atol=1e-6)
 
 
 def test_the_death_of_the_worker_is_not_heard(peer):
