@@ -206,7 +206,7 @@ def test_twenty_minutes_of_learning_lose_nothing_and_take_no_memory(server, on_s
     """While the room changes every minute, hardly a block is lost, memory stays flat, and a replay is the same."""
     live = Live(voice_and_rest(), input="peer", output="peer", record=tmp_path / "take")
     rooms = [mixture(60, RATE, (low, low + 500)) for low in range(1800, 3800, 200)]
-    settings = {"sample_rate": RATE, "period": 128, "mode": "-S" if is_free else ""}
+    settings = {"sample_rate": RATE, "mode": "-S" if is_free else ""}
     with server.changed(**settings), contextlib.closing(Peer(tmp_path)) as peer, live:
         eventually(learning_processes)
         peer.play(np.concatenate(rooms * 2))
