@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf import nmf
 from rtnmf.checks import check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
@@ -36,9 +37,11 @@ _N_STEPS = 600
 _N_ROUNDS = 2
 _N_COMPONENTS = 24  # learned from a mixture
 _MOST_FRAMES = 2048  # of a long mixture that are learned from
-_POOL = 0.3  # of the frames that the rest is trained with
+_POOL = 0.1  # of the frames that the rest is trained with
+_N_KEPT = 12  # components of the rest before, those that what was found needs most: others would take from the taught
 _RUN = 8  # frames next to each other, which are much alike
 _HELD_BACK = 4  # one in so many runs is held back, and one in so many taught frames
+_N_ITER = 10  # updates that tell which components are needed
 _N_JUDGED = 256  # mixtures of single frames
 
 
@@ -153,7 +156,7 @@ def _learned(
     rest, labels = dictionary.rest, np.array(dictionary.labels)
     parts = {source: dictionary.components[:, labels == source] for source in dictionary.sources}
     components = columns(found, rest, min(_N_COMPONENTS, found.shape[1]), None, seed, None).W
-    parts[rest] = np.hstack([components, parts[rest]])
+    parts[rest] = np.hstack([components, _needed(found, components, parts[rest])])
     heard = {source: V[:, _held_back(np.arange(V.shape[1]))[0]] for source, V in examples.items()}
     heard[rest] = np.hstack([found, _drawn(examples[rest], int(found.shape[1] * _POOL / (1 - _POOL)), seed)])
     half = dictionary.frames[rest].shape[1] // 2
@@ -166,6 +169,12 @@ def _learned(
     )
     frames = {source: [np.ascontiguousarray(V.T)] for source, V in heard.items()}
     return trained(untrained, frames, n_steps=_N_STEPS, seed=seed, progress=progress)
+
+
+def _needed(found: Array, learned: Array, before: Array) -> Array:
+    """Return those of the components before that found frames need most beside those learned from them."""
+    H = nmf.activations(found, np.hstack([learned, before]), n_iter=_N_ITER, memory=0.0)[learned.shape[1] :]
+    return before[:, np.sort(np.argsort(-H.sum(axis=1), kind="stable")[:_N_KEPT])]
 
 
 def _held_back(places: Places) -> tuple[Places, Places]:

@@ -16,6 +16,7 @@ Array = NDArray[np.float32]
 _PART = 0.35  # of the frames, at most
 _MOST_TAUGHT = 0.5
 _SILENCE_DB = -60.0
+_AROUND = 9  # frames, a tenth of a second, that are to be without what was taught as well
 
 
 def masks(dictionary: Dictionary, V: Array, *, memory: bool = True) -> Array:
@@ -58,7 +59,8 @@ def trusted(dictionary: Dictionary, V: Array) -> NDArray[np.intp]:
     """Return the numbers of the frames to learn the rest from, in their order.
 
     Those are the third with the smallest share of what was taught, among those that sound, of which the rest has the
-    larger part.
+    larger part. The share of a frame is that of the frames around it where that is larger: a single frame without a
+    voice is more likely a sound of the voice that was not taught than a pause.
 
     Parameters
     ----------
@@ -68,6 +70,12 @@ def trusted(dictionary: Dictionary, V: Array) -> NDArray[np.intp]:
         Magnitudes of frames that follow each other, summed over the channels.
     """
     levels = V.sum(axis=0)
-    taught = taught_shares(dictionary, V)
+    alone = taught_shares(dictionary, V)
+    taught = np.maximum(alone, _summed(alone * levels) / np.maximum(_summed(levels), 1e-30))
     usable = np.flatnonzero((levels > levels.max(initial=0) * 10 ** (_SILENCE_DB / 20)) & (taught < _MOST_TAUGHT))
     return np.sort(usable[np.argsort(taught[usable], kind="stable")[: int(_PART * V.shape[1])]])
+
+
+def _summed(values: Array) -> Array:
+    """Return the sum of the values around each."""
+    return np.convolve(values, np.ones(_AROUND, np.float32))[_AROUND // 2 :][: len(values)]
