@@ -167,7 +167,8 @@ def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: f
     """
     with clips.opened(recording, sample_rate, strict=strict) as sound:
         trend = stft.trend(sample_rate, audible_hz)
-        kept, _ = _thinned(sound.blocks, sound.n_samples, sound.n_channels, stft, trend, _MOST_FRAMES)
+        blocks = clips.usable(clips.description("the mixture", recording), sound.blocks)
+        kept, _ = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, _MOST_FRAMES)
     return np.ascontiguousarray(np.abs(kept).sum(axis=0).T)
 
 

@@ -69,6 +69,8 @@ def trusted(dictionary: Dictionary, V: Array) -> NDArray[np.intp]:
     V : array, shape (n_bins, n_frames)
         Magnitudes of frames that follow each other, summed over the channels.
     """
+    if not V.shape[1]:
+        return np.zeros(0, np.intp)
     levels = V.sum(axis=0)
     alone = taught_shares(dictionary, V)
     taught = np.maximum(alone, _summed(alone * levels) / np.maximum(_summed(levels), 1e-30))
