@@ -79,7 +79,7 @@ def learn(
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
-        Kept in the dictionary.
+        Kept in the dictionary, the licence with those of the dictionaries that are given.
     progress : Progress, optional
         Its stages are the names of the sources ("components" when learned blind), then "training".
     strict : bool
@@ -96,13 +96,15 @@ def learn(
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
     unknown, known = sources.split(recordings)
     given = {} if known and not unknown else listed(unknown)
-    backgrounds = checked_rest(rest, {**given, **known})
+    rest_known = sources.rest_among(known)
+    backgrounds = checked_rest(rest, {**given, **known}, rest_known)
     names = list(recordings) if isinstance(recordings, Mapping) else [""]
     names += [REST] if backgrounds and REST not in names else []
     n_steps = _steps(n_steps, len(names))
-    facts: dict[str, Any] = {"model": model, "description": description, "licence": licence}
+    facts: dict[str, Any] = {"model": model, "description": description}
+    facts["licence"] = sources.licences_of(licence, known)
     facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
-    facts["rest"] = REST if backgrounds else ""
+    facts["rest"] = REST if backgrounds else rest_known
     settings = {"n_components": n_components, "n_iter": n_iter, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)

@@ -16,14 +16,24 @@ WithRest = bool | Iterable[Background] | None
 """Whether there is to be a rest: None where one sound is taught; or the backgrounds to learn it from."""
 
 
-def checked_rest(rest: WithRest, sources: Mapping[str, object]) -> tuple[Background, ...]:
+def checked_rest(rest: WithRest, sources: Mapping[str, object], known: str = "") -> tuple[Background, ...]:
     """Return the backgrounds to learn a rest from, beside these sources; none where there is to be no rest.
+
+    Parameters
+    ----------
+    rest : WithRest
+    sources : {source: recordings, or dictionary}
+    known : str
+        The source that is a rest already, learned before; empty if there is none.
 
     Raises
     ------
     TypeError, ValueError
-        If `rest` is none of these, there are no backgrounds in it, or the recording is learned blind.
+        If `rest` is none of these, there are no backgrounds in it, the recording is learned blind, or there is a rest
+        already.
     """
+    if known and rest:
+        raise ValueError(f"rest is {rest!r:.80}, but {known!r} is given as a rest already: leave one of them out")
     if rest is False or (rest is None and (len(sources) > 1 or set(sources) & {"", REST})):
         return ()
     if "" in sources:

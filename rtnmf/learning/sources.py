@@ -17,7 +17,7 @@ from rtnmf.dictionary.examples import coded, decoded, spread
 from rtnmf.learning.columns import Columns, blind_columns, columns
 from rtnmf.learning.recordings import Frames
 
-__all__ = ["Part", "dictionary_of", "from_dictionary", "from_frames", "split"]
+__all__ = ["Part", "dictionary_of", "from_dictionary", "from_frames", "licences_of", "rest_among", "split"]
 
 _MOST_EXAMPLES = 512  # frames of a source that travel with a dictionary
 _MOST_BYTES = 2**21  # of the frames of all sources together
@@ -62,6 +62,27 @@ def _taught(name: str, dictionary: Dictionary) -> Dictionary:
             " again with this version"
         )
     return dictionary.select(*sources).rename({sources[0]: name})
+
+
+def rest_among(known: Mapping[str, Dictionary]) -> str:
+    """Return which of the sources that were learned before is a rest; empty if none is.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+    """
+    found = [name for name, dictionary in known.items() if dictionary.rest]
+    if len(found) > 1:
+        raise ValueError(
+            f"{' and '.join(found)} are each given as a rest, which stands for all that was not taught: leave one out"
+        )
+    return "".join(found)
+
+
+def licences_of(licence: str, known: Mapping[str, Dictionary]) -> str:
+    """Return a licence, and those of the sources that were learned before."""
+    return "; ".join(dict.fromkeys(filter(None, (licence, *(part.licence for part in known.values())))))
 
 
 def from_dictionary(dictionary: Dictionary) -> Part:

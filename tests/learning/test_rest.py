@@ -1,6 +1,7 @@
 """The rest of the world: a source that is learned from backgrounds."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -137,3 +138,21 @@ def test_examples_are_frames_of_the_recording(voice):
     x = files.read(DEMO / "voice-train.flac")[0]
     mean = np.abs(voice.stft.forward(x[:, 0])).mean(axis=1)
     assert np.minimum(examples / examples.sum(), mean / mean.sum()).sum() > 0.9
+
+
+def test_a_rest_that_was_learned_before_is_the_rest_again(voice):
+    """Given as a dictionary, under whatever name, a rest stays one, with its licence and its frames."""
+    before = replace(voice.select("rest"), licence="CC0")
+    made = learn({"me": voice, "world": before}, licence="mine", n_steps=2)
+    assert (made.sources, made.rest, made.licence) == (("me", "world"), "world", "mine; CC0")
+    np.testing.assert_array_equal(made.frames["world"], before.frames["rest"])
+
+
+@pytest.mark.parametrize("rest", [True, pool()[:1]])
+def test_a_second_rest_is_refused(voice, rest):
+    """There is one rest at most: two that were learned before, or one beside that of the pool, are an error."""
+    before = voice.select("rest")
+    with pytest.raises(ValueError, match="'world' is given as a rest already: leave one of them out"):
+        learn({"me": voice, "world": before}, rest=rest)
+    with pytest.raises(ValueError, match="a and b are each given as a rest"):
+        learn({"a": before, "b": before})
