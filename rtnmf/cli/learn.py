@@ -12,6 +12,7 @@ from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
+    from rtnmf.live.microphone import Microphone
 
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
     if not microphone_takes.asked_for(recordings):
         arguments.refuse(options, "no recording is mic:SECONDS", "input", "n_channels")
     beside = Path(options.output).with_suffix("")
-    recordings = microphone_takes.recorded(recordings, beside, device=options.input, n_channels=options.n_channels or 1)
+    recordings = microphone_takes.recorded(recordings, beside, lambda: _microphone(options))
     dictionary = _learned(recordings, options)
     dictionary.save(options.output)
     print(f"{options.output}: {_described(dictionary)}")
@@ -73,6 +74,12 @@ def run(options: argparse.Namespace) -> None:
         _write_report(options, dictionary, recordings)
     for line in _next_steps(options.output, dictionary):
         print(line)
+
+
+def _microphone(options: argparse.Namespace) -> Microphone:
+    from rtnmf.live.microphone import Microphone
+
+    return Microphone(options.input, options.n_channels or 1)
 
 
 def _rest(options: argparse.Namespace) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rtnmf.cli import arguments, pages
+from rtnmf.cli import arguments, pages, teaching
 
 if TYPE_CHECKING:
+    from rtnmf.cli.teaching import Lesson
     from rtnmf.dictionary import Dictionary
     from rtnmf.engine.mixer import Mixer
     from rtnmf.live import Live
@@ -22,6 +24,8 @@ EXAMPLES = """examples:
   rtnmf live speech+keyboard --solo keyboard --input USB --output Headphones
   rtnmf live drums+bass+piano --gain drums=-20 --channels 2 --record take/
   rtnmf live speech+keyboard --outputs stems --latency-ms 3     every source on outputs of its own
+  rtnmf live voice=mic:10                                       teaches it now, and separates it from all else
+  rtnmf live voice=me.wav fan=mic:5 keyboard=keyboard           a file, a take and a preset, taught now
   rtnmf live me.safetensors --save-rest here.safetensors        keeps what it learned of all that is not me"""
 
 _COST_AT_3_MS_DB = {False: 1.1, True: 1.7}  # untrained, trained; as measured on 32 mixtures, at 6 and 12 ms too
@@ -32,7 +36,12 @@ _DEVICE = ("input", "output", "sample_rate", "n_channels", "block_length", "outp
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     whole, positive, option = arguments.whole, arguments.positive, arguments.option
-    parser.add_argument("dictionary", nargs="?", metavar="DICT[+DICT...]", help="dictionary files and presets")
+    text = (
+        "dictionary files and presets; or sounds to teach now, NAME=FILE[,FILE] or NAME=mic:SECONDS as for"
+        " `rtnmf learn`: they sound at once, and are trained meanwhile"
+    )
+    parser.add_argument("words", nargs="*", metavar="DICT[+DICT...]", help=text)
+    parser.set_defaults(further="words")
     arguments.add_device(parser, "--input", "input device")
     arguments.add_device(parser, "--output", "output device")
     text = "sources to hear (default: the first; all with --gain, and with stems)"
@@ -53,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", type=positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
     text = "accept loudspeakers that the microphone may hear"
     arguments.switch(parser, "--allow-feedback", "allow_feedback", text)
+    arguments.add_rest(parser)
     text = "leave the rest as it is until f is pressed (default: learn it from what comes in)"
     arguments.switch(parser, "--freeze", "freeze", text)
     text = "write the dictionary with the rest that was learned to this .safetensors file in the end"
@@ -63,33 +73,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Separate the input device until interrupted."""
     from rtnmf.control import terminal
-    from rtnmf.learning.joining import load
     from rtnmf.live import Live
 
     if options.save_rest:
         pages.check_dictionary(options.save_rest, overwrite=options.overwrite, flag="--save-rest")
     elif options.overwrite:
         raise ValueError("--overwrite: there is no --save-rest, leave it out")
-    options.dictionary = _dictionary_name(options)
-    dictionary = load(options.dictionary)
-    arguments.check_sources(options.dictionary, dictionary)
+    name, dictionary, lesson, trains = _asked_for(options)
+    arguments.check_sources(name, dictionary)
     mixer = _mixer(options, dictionary.sources)
-    live = Live(dictionary, **arguments.given(options, *_DEVICE, "latency_ms", "record", *arguments.SEPARATION))
-    live.mixer = mixer
+    settings = arguments.given(options, *_DEVICE, "latency_ms", "record", *arguments.SEPARATION)
+    live = Live(dictionary, **settings, tap=lesson is not None and lesson.has_takes)
+    live.mixer = mixer if live.tap is None else replace(mixer, muted=mixer.sources)
     if options.freeze:
         live.freeze = True
     if options.save_rest and not live.adapts:
-        raise ValueError(f"--save-rest: {options.dictionary} has no rest that is learned, leave it out")
+        raise ValueError(f"--save-rest: {name} has no rest that is learned, leave it out")
+    has_begun = False
     try:
         with live:
-            _announce(live, options.dictionary, dictionary)
+            if lesson is not None and live.tap is not None:
+                _teach(live, lesson, freeze=options.freeze)
+                live.mixer = mixer
+            has_begun = True
+            if trains:
+                live.train()
+            _announce(live, name, live.dictionary)
             (terminal.show if sys.stdout.isatty() else terminal.lines)(live, options.seconds)
     except KeyboardInterrupt:
-        if not live.facts:
+        if not has_begun:
             raise
     if options.save_rest:
         _save(live, options.save_rest)
     _sum_up(live)
+
+
+def _asked_for(options: argparse.Namespace) -> tuple[str, Dictionary, Lesson | None, bool]:
+    """Return the name of what is to be heard, its dictionary, what is to be taught, and whether to train it then.
+
+    The dictionary is trained already where that was done before.
+    """
+    from rtnmf.learning.joining import known, plain
+
+    words = _words(options)
+    if teaching.are_taught(words):
+        lesson = teaching.prepared(words, rest=options.rest, sample_rate=options.sample_rate)
+        found = None if lesson.has_takes else known(lesson.dictionary)
+        return "what was taught", found or lesson.dictionary, lesson, found is None
+    if len(words) != 1:
+        raise ValueError(f"expected one dictionary, such as desk.safetensors or speech+keyboard, got {len(words)}")
+    arguments.refuse(options, "a dictionary has the sources that it has", "rest")
+    dictionary, is_to_be_joined = plain(words[0])
+    found = known(dictionary) if is_to_be_joined else None
+    return words[0], found or dictionary, None, is_to_be_joined and found is None
+
+
+def _teach(live: Live, lesson: Lesson, *, freeze: bool) -> None:
+    """Record the takes of a lesson from what sounds, and let what they teach take over."""
+    if live.adapts:
+        live.freeze = True  # what is learned of the takes is not the rest
+    live.dictionary = lesson.given(live)
+    if live.adapts:
+        live.freeze = freeze
 
 
 def _save(live: Live, path: str) -> None:
@@ -101,15 +146,15 @@ def _save(live: Live, path: str) -> None:
         print(f"note: {path} was not written, as nothing was learned of the rest", file=sys.stderr)
 
 
-def _dictionary_name(options: argparse.Namespace) -> str:
-    """Return the name of the dictionary; where it stands behind gains or sources to hear, it is taken from these."""
-    words = [options.dictionary] if options.dictionary else []
-    words += arguments.not_gains(options.gain or [])
+def _words(options: argparse.Namespace) -> list[str]:
+    """Return the dictionary, or what is to be taught; what stands behind gains or sources to hear is found there."""
+    words = [*options.words, *arguments.not_gains(options.gain or [])]
+    for word in [word for word in options.solo or [] if teaching.are_taught([word])]:
+        options.solo.remove(word)
+        words.append(word)
     if not words and len(options.solo or []) > 1:
         words.append(options.solo.pop())
-    if len(words) != 1:
-        raise ValueError(f"expected one dictionary, such as desk.safetensors or speech+keyboard, got {len(words)}")
-    return str(words[0])
+    return words
 
 
 def _mixer(options: argparse.Namespace, sources: tuple[str, ...]) -> Mixer:

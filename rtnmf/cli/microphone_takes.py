@@ -1,4 +1,4 @@
-"""Takes from the microphone for `rtnmf learn`: a countdown, the take, its silent ends cut off, a word on its level."""
+"""Takes from the microphone, to learn from: a countdown, the take, its silent ends cut off, a word on its level."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import itertools
 import math
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ def _seconds(recording: Any) -> float | None:
     return microphone_s(recording) if isinstance(recording, str) else None
 
 
-def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_channels: int) -> Any:
+def recorded(recordings: Any, beside: Path, opened: Callable[[], AbstractContextManager[Any]]) -> Any:
     """Record each `mic:SECONDS` among the recordings, and return them with the paths of the new files instead.
 
     Parameters
@@ -48,9 +50,8 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
         As `arguments.recordings` returns them, checked by `asked_for`.
     beside : path
         The names of the files begin like it; they replace none.
-    device : str or int, optional
-        As for `Microphone`.
-    n_channels : int
+    opened : function
+        Called for each take; gives a `Microphone`, or what has its name, sample rate and blocks.
 
     Raises
     ------
@@ -60,12 +61,12 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
     from rtnmf.audio import files
 
     if not isinstance(recordings, dict):
-        return recorded({"clip": [recordings]}, beside, device=device, n_channels=n_channels)["clip"][0]
+        return recorded({"clip": [recordings]}, beside, opened)["clip"][0]
     names = dict(zip(recordings, files.safe_names(list(recordings)), strict=True))
 
     def path_of(source: str, word: Any) -> Any:
         seconds = _seconds(word)
-        return word if seconds is None else _recorded(source, seconds, f"{beside}-{names[source]}", device, n_channels)
+        return word if seconds is None else _recorded(source, seconds, f"{beside}-{names[source]}", opened)
 
     return {
         source: [path_of(source, word) for word in words] if isinstance(words, list) else words
@@ -73,12 +74,11 @@ def recorded(recordings: Any, beside: Path, *, device: str | int | None, n_chann
     }
 
 
-def _recorded(source: str, seconds: float, beside: str, device: str | int | None, n_channels: int) -> str:
+def _recorded(source: str, seconds: float, beside: str, opened: Callable[[], AbstractContextManager[Any]]) -> str:
     """Record a source into a new file and return its path."""
     from rtnmf.audio import files
-    from rtnmf.live.microphone import Microphone
 
-    with Microphone(device, n_channels) as microphone:
+    with opened() as microphone:
         x = _take(microphone, source, seconds)
     if not x.any():
         raise ValueError(f"{source}: the microphone gave nothing but silence: is it muted, or the wrong --input?")

@@ -50,7 +50,7 @@ def show(live: Live, seconds: float | None) -> None:
 def lines(live: Live, seconds: float | None) -> None:
     """Print a line every two seconds and when the state changes, and on stderr what goes wrong, once."""
     end = math.inf if seconds is None else time.monotonic() + seconds
-    shown, next_s, noted = "sounding", time.monotonic() + _LINE_S, ""
+    shown, next_s, noted, training = "sounding", time.monotonic() + _LINE_S, "", ""
     while time.monotonic() < end and not live.wait(min(0.1, max(0.0, end - time.monotonic()))):
         stats = live.stats
         state = _state_text(stats)
@@ -58,6 +58,9 @@ def lines(live: Live, seconds: float | None) -> None:
         if trouble and trouble != noted:
             print(f"note: {trouble}", file=sys.stderr, flush=True)
             noted = trouble
+        if stats.training != training and not stats.training.startswith("training"):
+            print(stats.training, flush=True)
+        training = stats.training
         if state != shown or time.monotonic() >= next_s:
             if state != shown and state == "sounding":
                 print("sounding again", flush=True)
@@ -69,7 +72,8 @@ def _line(stats: Stats) -> str:
     levels = "  ".join(f"{name} {_db_text(level)}" for name, level in stats.levels_db.items())
     ends = f"in {_db_text(stats.input_db)}  out {_db_text(stats.output_db)}"
     rest = f"  rest: {stats.rest}" if stats.rest else ""
-    return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_meters(stats)}{rest}"
+    training = f"  {stats.training}" if stats.training.startswith("training") else ""
+    return f"{stats.seconds:6.1f} s  {levels}  {ends}  {_meters(stats)}{training}{rest}"
 
 
 def _state_text(stats: Stats) -> str:
@@ -125,6 +129,7 @@ def panel(live: Live, chosen: int) -> Table:
         Text(f"in {_db_text(stats.input_db)}   out {_db_text(stats.output_db)}{bypass}"),
         Text(f"latency {latency_text(stats)}"),
         Text(_meters(stats)),
+        *([Text(stats.training)] if stats.training else []),
         *([Text(f"rest: {stats.rest}")] if stats.rest else []),
         Text(f"1-9 or arrows choose   s solo   m mute   + - gain   b bypass   {freeze}q quit", "bright_black"),
     ]

@@ -18,7 +18,7 @@ from rtnmf.learning.training import N_STEPS, trained
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
-__all__ = ["is_known", "joined", "load"]
+__all__ = ["joined", "known", "load", "plain"]
 
 _MOST_KEPT = 64  # trained dictionaries in the cache
 
@@ -52,24 +52,30 @@ def load(
         If a part of the name is neither a file nor a preset, a file is not a dictionary, two parts have a source of
         the same name, or one cannot be converted.
     """
+    dictionary, is_to_be_joined = plain(name, sample_rate)
+    return joined(dictionary, progress=progress) if is_to_be_joined else dictionary
+
+
+def plain(name: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[Dictionary, bool]:
+    """Return the dictionary of a name without further training, and whether `load` would give it to `joined`."""
     dictionary = merged(name, sample_rate)
     if len(split(os.fspath(name), "+")) == 1:
-        return dictionary
+        return dictionary, False
     missing = [source for source in dictionary.sources if source not in dictionary.frames]
     if missing:
         message = f"there are no frames of {', '.join(missing)}: {os.fspath(name)} is not trained to be told apart"
-        warnings.warn(message, stacklevel=2)
-        return dictionary
-    return joined(dictionary, progress=progress)
+        warnings.warn(message, stacklevel=3)
+    return dictionary, not missing
 
 
 def joined(dictionary: Dictionary, *, progress: Progress | None = None) -> Dictionary:
     """Return a merged dictionary trained from the frames that it carries, or as it was trained before."""
-    path = _place(dictionary)
-    with contextlib.suppress(ValueError):  # not there, or damaged
-        return Dictionary.load(path)
+    before = known(dictionary)
+    if before is not None:
+        return before
     frames = {source: [np.ascontiguousarray(decoded(codes).T)] for source, codes in dictionary.frames.items()}
     found = trained(dictionary.select(*dictionary.sources), frames, n_steps=N_STEPS, progress=progress)
+    path = _place(dictionary)
     with contextlib.suppress(OSError, ValueError):  # no room for a cache: it is trained again the next time
         path.parent.mkdir(parents=True, exist_ok=True)
         found.save(path)
@@ -78,9 +84,11 @@ def joined(dictionary: Dictionary, *, progress: Progress | None = None) -> Dicti
     return found
 
 
-def is_known(dictionary: Dictionary) -> bool:
-    """Return whether a merged dictionary was trained before, and is still in the cache."""
-    return _place(dictionary).is_file()
+def known(dictionary: Dictionary) -> Dictionary | None:
+    """Return a merged dictionary as it was trained before; None if it was not, or is no longer in the cache."""
+    with contextlib.suppress(ValueError):  # not there, or damaged
+        return Dictionary.load(_place(dictionary))
+    return None
 
 
 def _place(dictionary: Dictionary) -> Path:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import pickle
-import subprocess
-import sys
-import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
-from rtnmf.live.link.child import environment, obituary, python
+from rtnmf.live.helper import Helper
 from rtnmf.live.link.memory import Ring
 
 __all__ = ["Adaptation", "Learned", "is_adaptable"]
@@ -68,10 +63,12 @@ class Adaptation:
     ----------
     is_frozen : bool
         Nothing is heard and nothing is found while it is set.
+    is_held : bool
+        What is heard waits while it is set, as a better dictionary to learn beside is about to come.
     """
 
     def __init__(self, n_channels: int) -> None:
-        self.is_frozen = False
+        self.is_frozen = self.is_held = False
         self._n_channels, self._position = n_channels, 0
         self._changed = threading.Condition()
         self._waiting: deque[Array] = deque()
@@ -80,7 +77,7 @@ class Adaptation:
         self._dictionary: Dictionary | None = None
         self._found: Dictionary | None = None
         self._said = Learned(0, "")
-        self._worker: _Worker | None = None
+        self._worker: Helper | None = None
 
     @property
     def said(self) -> Learned:
@@ -160,7 +157,7 @@ class Adaptation:
         self._n_starts += 1
         self._is_new_base, self._is_new_stream = self._dictionary is not None, True
         try:
-            self._worker = _Worker(self._messages, self._keep)
+            self._worker = Helper("rtnmf.live.worker", self._messages, self._keep)
         except OSError as error:  # no memory, no room for another process: the sound goes on
             self._give_up(f"no process could be started ({error})")
 
@@ -169,7 +166,7 @@ class Adaptation:
         self._said = self._said._replace(text=f"learned no more, {reason}")
         _log.warning("rest: %s", self._said.text)
 
-    def _messages(self, worker: _Worker) -> Iterator[Message]:
+    def _messages(self, worker: Helper) -> Iterator[Message]:
         """Yield what a process is to be told until it is ended."""
         while True:
             with self._changed:
@@ -185,7 +182,7 @@ class Adaptation:
         if self._is_new_base:
             self._is_new_base = False
             return ("learn_beside", self._base, self._dictionary)
-        if not self._waiting:
+        if self.is_held or not self._waiting:
             return None
         if self._is_new_stream:
             self._is_new_stream = False
@@ -199,64 +196,3 @@ class Adaptation:
             if said.base == self._base:
                 self._found = said.dictionary or self._found
                 self._said = said._replace(dictionary=None)
-
-
-class _Worker:
-    """One process, and the two threads that talk to it."""
-
-    def __init__(self, messages: Callable[[_Worker], Iterator[Message]], keep: Callable[[Learned], None]) -> None:
-        self.has_ended = False
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.IDLE_PRIORITY_CLASS}
-        self._process = subprocess.Popen(
-            python("from rtnmf.live.worker import main; main()"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=environment(),
-            **apart,
-        )
-        self._threads = [
-            threading.Thread(target=self._tell, args=(messages,), name="rtnmf-tell", daemon=True),
-            threading.Thread(target=self._listen, args=(keep,), name="rtnmf-listen", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    @property
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
-    def end(self) -> str:
-        """Kill the process, and return how it had ended."""
-        self.has_ended = True
-        self._process.kill()
-        self._process.wait()
-        for thread in self._threads:
-            thread.join()
-        reason = obituary(self._process.returncode, self._stderr)
-        for pipe in (self._process.stdin, self._process.stdout, self._stderr):
-            with contextlib.suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
-        return reason
-
-    def _tell(self, messages: Callable[[_Worker], Iterator[Message]]) -> None:
-        pipe = self._process.stdin
-        assert pipe is not None
-        with contextlib.suppress(OSError):
-            for message in messages(self):
-                pickle.dump(message, pipe)
-                pipe.flush()
-
-    def _listen(self, keep: Callable[[Learned], None]) -> None:
-        pipe = self._process.stdout
-        assert pipe is not None
-        try:
-            while True:
-                keep(pickle.load(pipe))  # noqa: S301  # from our own child
-        except (EOFError, OSError):
-            pass
-        finally:
-            self._process.kill()  # one that cannot be understood is of no use

@@ -22,6 +22,8 @@ from rtnmf.live.link.protocol import OUTPUTS, Layout, Settings, routes
 from rtnmf.live.link.telemetry import Stats
 from rtnmf.live.listeners import Listeners
 from rtnmf.live.supervision import Supervision
+from rtnmf.live.tap import Tap
+from rtnmf.live.training import check_trainable
 
 __all__ = ["Live"]
 
@@ -79,10 +81,14 @@ class Live:
     adapt : bool, optional
         Learn the rest from what comes in, while it sounds, in a process of the lowest priority; see `freeze`. None
         means to do so when the dictionary has a rest, and the frames that this takes.
+    tap : bool
+        Give what comes in to `tap`, for whoever learns from it.
 
     Attributes
     ----------
     sources : tuple of str
+    tap : Tap, optional
+        `tap.blocks(seconds)` yields what comes in; None without.
 
     Raises
     ------
@@ -108,6 +114,7 @@ class Live:
         allow_feedback: bool = False,
         record: str | os.PathLike[str] | None = None,
         adapt: bool | None = None,
+        tap: bool = False,
     ) -> None:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
@@ -124,7 +131,7 @@ class Live:
             outputs=outputs,
             resample=resample,
             allow_feedback=allow_feedback,
-            is_recorded=record is not None,
+            is_recorded=record is not None or tap,
         )
         _check(self._settings, record)
         adapts = is_adaptable(dictionary) if adapt is None else adapt
@@ -136,7 +143,8 @@ class Live:
         self._mixer, self._n_iter = Mixer(self.sources), check_whole("n_iter", used, 1, MOST_UPDATES)
         self._lock = threading.Lock()
         self._listeners = Listeners()
-        self._supervision = Supervision(self._settings, self._parameters(), record, adapts=adapts)
+        self.tap = Tap(n_channels) if tap else None
+        self._supervision = Supervision(self._settings, self._parameters(), record, adapts=adapts, tap=self.tap)
 
     def __repr__(self) -> str:
         return f"<Live of {', '.join(self.sources)}; {self.stats.state}>"
@@ -248,6 +256,21 @@ class Live:
                 self._listeners.note(self._mixer, n_iter)
             self._supervision.swap(fits, self._parameters())
         self._listeners.tell()
+
+    def train(self) -> None:
+        """Train the dictionary that sounds, in a process of the lowest priority, and let the result take over.
+
+        `stats.training` says how far it is. What was trained once is found in the cache of the user. Setting
+        `dictionary` or closing ends it.
+
+        Raises
+        ------
+        ValueError
+            If the dictionary is trained, has no frames of its recordings or one source only, or does not sound yet.
+        """
+        check_trainable(self.dictionary)
+        self.dictionary.model.used_updates(self._wished_n_iter, is_trained=True)  # warns, where that costs quality
+        self._supervision.train()
 
     @property
     def adapts(self) -> bool:

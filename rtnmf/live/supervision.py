@@ -19,6 +19,8 @@ from rtnmf.live.link.process import SoundProcess
 from rtnmf.live.link.protocol import Layout, Settings
 from rtnmf.live.link.telemetry import COUNTERS, Stats, reported
 from rtnmf.live.recorder import Recorder, new_folder
+from rtnmf.live.tap import Tap
+from rtnmf.live.training import Training
 
 __all__ = ["Supervision"]
 
@@ -42,6 +44,8 @@ class Supervision:
         To record to.
     adapts : bool
         Whether to learn the rest from what comes in.
+    tap : Tap, optional
+        To give what comes in to.
 
     Attributes
     ----------
@@ -61,10 +65,13 @@ class Supervision:
         folder: str | os.PathLike[str] | None,
         *,
         adapts: bool = False,
+        tap: Tap | None = None,
     ) -> None:
         self.adaptation = Adaptation(settings.n_channels) if adapts else None
         if self.adaptation is not None:
             self.adaptation.learn_beside(settings.dictionary)
+        self._tap = tap
+        self._training: Training | None = None
         self._settings = settings
         self._parameters = parameters
         self._folder = folder
@@ -138,13 +145,40 @@ class Supervision:
     def swap(self, dictionary: Dictionary, parameters: NDArray[Any]) -> None:
         """Give the process, and those after it, another dictionary, with other parameters.
 
-        It takes over soon, the last one of several.
+        It takes over soon, the last one of several; that of a training that goes on is no longer wanted.
         """
         with self._lock:
+            self._end_training()
             self._settings = self._settings._replace(dictionary=dictionary)
             self._parameters, self._is_swap_due = parameters, True
             if self.adaptation is not None:
                 self.adaptation.learn_beside(dictionary)
+
+    def train(self) -> None:
+        """Train the dictionary, and let the result take over, unless another one is set before.
+
+        Raises
+        ------
+        ValueError
+            If it does not sound, or no process can be started.
+        """
+        with self._lock:
+            if self._watch.ident is None or self._closing.is_set():
+                raise ValueError("a dictionary is trained while it sounds: call train() within the context")
+            self._end_training()
+            try:
+                self._training = Training(self._settings.dictionary)
+            except OSError as error:
+                raise ValueError(f"no process could be started to train the dictionary ({error})") from error
+            if self.adaptation is not None:
+                self.adaptation.is_held = True
+
+    def _end_training(self) -> None:
+        if self._training is not None:
+            self._training.close()
+            self._training = None
+        if self.adaptation is not None:
+            self.adaptation.is_held = False
 
     @property
     def dictionary(self) -> Dictionary:
@@ -155,6 +189,7 @@ class Supervision:
         """Return what is going on now."""
         with self._lock:
             child, facts, before, n_restarts = self._child, self.facts, dict(self._before), self._n_restarts
+            training = self._training
             telemetry = None if child is None else child.telemetry()
             if child is not None and telemetry is not None and telemetry["n_swaps"]:
                 facts = facts | {"labels": child.dictionary(int(telemetry["n_swaps"])).labels}
@@ -169,6 +204,7 @@ class Supervision:
             reason=str(message.get("reason", self._reason)),
             warning=str(message.get("warning", "")) or self._swap_failure,
             error=str(message.get("error", "")),
+            training="" if training is None else training.text,
             rest=rest.text,
             rest_s=rest.seconds,
             n_rest_rounds=rest.n_rounds,
@@ -188,6 +224,8 @@ class Supervision:
     def _opened(self, facts: dict[str, Any]) -> None:
         """Keep the facts; whoever named a device, by part of its name or by its number, keeps this very one."""
         self.facts = facts
+        if self._tap is not None:
+            self._tap.open(facts["input"], facts["sample_rate"])
         named: dict[str, Any] = {
             kind: f"{facts[kind]}, {facts['host']}"
             for kind in ("input", "output")
@@ -225,8 +263,13 @@ class Supervision:
             self._closing.set()
             if self._child is not None:
                 self._child.end()
+            with self._lock:
+                if self._training is not None:
+                    self._training.close()
             if self.adaptation is not None:
                 self.adaptation.close()
+            if self._tap is not None:
+                self._tap.end()
             self.closed.set()
 
     def _follow(self, child: SoundProcess, silent_since: float | None) -> tuple[bool, str]:
@@ -239,6 +282,9 @@ class Supervision:
                 self._began(child, message, 0.0 if silent_since is None else time.monotonic() - silent_since)
             if was_open:
                 self._note_swaps(child)
+                if self._tap is not None:
+                    self._tap.drain(child.ring, recordable)
+                self._take_trained()
                 self._adapt(child, recordable)
                 self._swap_when_due(child)
                 if self.recorder is not None:
@@ -259,6 +305,22 @@ class Supervision:
             self.recorder.note_dictionary(child.dictionary(0), 0, begins_anew=True)
         if self.adaptation is not None:
             self.adaptation.begin(facts["sample_rate"])
+        if self._tap is not None:
+            self._tap.begin()
+
+    def _take_trained(self) -> None:
+        """Take the dictionary that was trained."""
+        with self._lock:
+            if self._training is None or self._training.is_over:
+                return
+            found = self._training.look()
+            if found is not None:
+                self._settings = self._settings._replace(dictionary=found.select(*self._settings.dictionary.sources))
+                self._is_swap_due = True
+            if self._training.is_over and self.adaptation is not None:
+                if found is not None:
+                    self.adaptation.learn_beside(self._settings.dictionary)
+                self.adaptation.is_held = False
 
     def _adapt(self, child: SoundProcess, n_heard: int) -> None:
         """Learn from what was heard, and take the dictionary that was found."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 import time
@@ -16,22 +15,19 @@ from numpy.typing import NDArray
 from rtnmf.dictionary import Dictionary
 from rtnmf.learning.listening import Listening
 from rtnmf.live.adaptation import Learned
+from rtnmf.live.link.child import in_background
 from rtnmf.progress import Progress
 
 __all__ = ["Worker", "main", "unhurried"]
 
 Array = NDArray[np.float32]
 
-_LOWEST_PRIORITY = 19
 _SHARE = 0.5  # of a core, once something was learned
 
 
 def main() -> None:
     """Do what the messages on standard input ask for."""
-    if hasattr(os, "nice"):
-        os.nice(_LOWEST_PRIORITY)
-    said = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is not for the parent
+    said = in_background()
 
     def say(learned: Learned) -> None:
         pickle.dump(learned, said)

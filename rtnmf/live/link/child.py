@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import IO
+from typing import IO, BinaryIO
 
-__all__ = ["environment", "last_line", "obituary", "python"]
+__all__ = ["environment", "in_background", "last_line", "obituary", "python"]
+
+_LOWEST_PRIORITY = 19
 
 
 def python(code: str) -> list[str]:
@@ -32,3 +34,12 @@ def obituary(code: int, stderr: IO[bytes]) -> str:
         return f"was killed by signal {-code}"
     stderr.seek(0)
     return f"ended with code {code}: {last_line(stderr.read())}"
+
+
+def in_background() -> BinaryIO:
+    """Take the lowest priority, and return standard output, to which nothing else is written from now on."""
+    if hasattr(os, "nice"):
+        os.nice(_LOWEST_PRIORITY)
+    said = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is not for the parent
+    return said

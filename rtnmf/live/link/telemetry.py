@@ -190,6 +190,8 @@ class Stats:
     """Times that the dictionary was replaced while it sounded."""
     swapped_at: int = field(metadata=_meter("swapped at", "samples", cells={"swapped_at": "u8"}, read=_swapped_at))
     """The sample, of all that were processed, from which on the last of these separates; 0 when there was none."""
+    training: str = field(metadata=_meter("training"))
+    """How the training of the dictionary that sounds goes, such as `training 40 %`, then `trained`; empty without."""
     rest: str = field(metadata=_meter("rest"))
     """How learning the rest goes, such as `learned from 8 s, 2 rounds`; empty when it is not learned."""
     rest_s: float = field(metadata=_meter("rest learned from", "s"))

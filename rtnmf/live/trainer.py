@@ -1,0 +1,44 @@
+"""What runs in the process that trains a dictionary while it sounds plain: it says how far it is, then the result."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+import time
+from typing import Any
+
+from rtnmf.learning.joining import joined
+from rtnmf.live.link.child import in_background
+
+__all__ = ["main"]
+
+_SAY_S = 0.2
+
+
+def main() -> None:
+    """Train the dictionary on standard input, and end at once when that is closed."""
+    said = in_background()
+
+    def say(what: Any) -> None:
+        pickle.dump(what, said)
+        said.flush()
+
+    last_s = -_SAY_S
+
+    def progress(_: str, n_done: int, n_steps: int) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= _SAY_S:
+            last_s = time.monotonic()
+            say(n_done / n_steps)
+
+    dictionary = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the parent
+    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    say(joined(dictionary, progress=progress))
+
+
+def _end_with(pipe: Any) -> None:
+    """End this process when its parent is gone."""
+    pipe.read()
+    os._exit(0)
