@@ -15,6 +15,9 @@ KNOWN = {
     "error": "",
     "n_restarts": 0,
     "n_unrecorded": 0,
+    "rest": "",
+    "rest_s": 0.0,
+    "n_rest_rounds": 0,
 }
 FACTS = {"sample_rate": 16000, "latency": 160, "resampling_delay": 48, "device_rate": 48000, "labels": ["a", "b", "b"]}
 
