@@ -1,9 +1,13 @@
 """Recordings of a running stream."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
+from conftest import random_dictionary
 
+from rtnmf import STFT, Dictionary
 from rtnmf.audio import files
 from rtnmf.live import recorder
 from rtnmf.live.link.memory import Ring
@@ -107,6 +111,38 @@ def test_a_new_rate_and_a_full_file_go_on_in_new_files(tmp_path, monkeypatch):
     ring.write(0, stream(400))
     made.drain(ring, 400)
     assert soundfile.info(tmp_path / "a.part3.wav").samplerate == 48000
+
+
+def test_dictionaries_are_kept_with_the_samples_from_which_they_separate(tmp_path, monkeypatch):
+    """Samples count through all parts of a recording and its outages; one that goes on is kept once."""
+    monkeypatch.setattr(recorder, "_LARGEST_FILE", 4 * 1000)
+    one, other = (random_dictionary(STFT(64, 16), n_each=n) for n in (1, 2))
+    made, ring = Recorder(tmp_path, ("a", "b"), 1), ring_of(2000)
+    made.begin(16000, LATENCY)
+    made.note_dictionary(one, 0, begins_anew=True)
+    ring.write(0, stream(1500))
+    for stop in (700, 1400, 1500):
+        made.drain(ring, stop)
+    made.note_dictionary(other, 1200)
+    made.end(is_flushed=False)
+    made.begin(16000, LATENCY, outage_s=0.01)
+    made.note_dictionary(other, 0, begins_anew=True)
+    made.note_dictionary(one, 70)
+    uses = json.loads((tmp_path / "dictionaries.json").read_text())
+    assert [use["sample"] for use in uses] == [0, 1200, 1660, 1730]
+    assert [use["begins_anew"] for use in uses] == [True, False, True, False]
+    names = [use["file"] for use in uses]
+    assert names == [f"dictionary-{n}.safetensors" for n in (1, 2, 2, 3)]
+    assert [Dictionary.load(tmp_path / name) for name in names] == [one, other, other, one]
+    assert "input.part2.wav" in {path.name for path in made.paths}
+
+
+def test_a_dictionary_that_cannot_be_kept_ends_the_recording(tmp_path):
+    """When a dictionary cannot be written, the recording stops and says why, and nothing is raised."""
+    made = Recorder(tmp_path / "gone", ("a", "b"), 1)
+    made.begin(16000, LATENCY)
+    made.note_dictionary(random_dictionary(STFT(64, 16)), 0)
+    assert "stopped, the disk may be full" in made.failure
 
 
 def test_failure_ends_the_recording_not_the_sound(tmp_path):
