@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf import nmf
-from rtnmf.checks import check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
 from rtnmf.learning.clips import Recording
@@ -34,7 +33,6 @@ FEWEST = 24
 """Frames that can be trusted, from which anything is learned."""
 
 _N_STEPS = 600
-_N_ROUNDS = 2
 _N_COMPONENTS = 24  # learned from a mixture
 _MOST_FRAMES = 2048  # of a long mixture that are learned from
 _POOL = 0.1  # of the frames that the rest is trained with
@@ -75,15 +73,14 @@ def adapted(
     dictionary: Dictionary,
     mixture: Recording,
     *,
-    n_rounds: int = _N_ROUNDS,
     seed: int = 0,
     progress: Progress | None = None,
     strict: bool = False,
 ) -> Dictionary:
     """Return a dictionary whose rest was learned from a mixture, too.
 
-    Each round takes the frames in which what was taught has the smallest share, learns components from them, and trains
-    all columns again. Where that does not tell the taught sounds apart better, on frames that are held back, or where
+    Components are learned from the frames in which next to nothing was taught (see `trusting.trusted`), and all columns
+    are trained again. Where that does not tell the taught sounds apart better, on frames that are held back, or where
     hardly a frame is without them, the dictionary stays as it is.
 
     Parameters
@@ -92,8 +89,6 @@ def adapted(
         With a rest, and with frames of every source.
     mixture : array, path, AudioReader, Clip or Together
         An array is at the sample rate of the dictionary, shape (n_samples,) or (n_samples, n_channels).
-    n_rounds : int
-        From the second on, frames are chosen with what the one before has learned.
     seed : int
     progress : Progress, optional
         Its stage is the name of the rest.
@@ -106,20 +101,9 @@ def adapted(
         If the dictionary has no rest or lacks frames, or the mixture cannot be read.
     """
     check_adaptable(dictionary)
-    check_whole("n_rounds", n_rounds, 1)
     V = magnitudes(mixture, dictionary.sample_rate, dictionary.stft, dictionary.model.audible_hz, strict=strict)
-    last = dictionary
-    for done in range(n_rounds):
-        step = None if progress is None else _in_round(progress, dictionary.rest, done, n_rounds)
-        found = finding(dictionary, last, V, seed=seed, progress=step)
-        if found.dictionary is None:
-            break
-        last = found.dictionary
-    return last
-
-
-def _in_round(progress: Progress, stage: str, done: int, n_rounds: int) -> Progress:
-    return lambda _, step, n_steps: progress(stage, done * n_steps + step, n_rounds * n_steps)
+    step = None if progress is None else lambda _, done, total: progress(dictionary.rest, done, total)
+    return finding(dictionary, dictionary, V, seed=seed, progress=step).dictionary or dictionary
 
 
 def finding(
@@ -130,15 +114,15 @@ def finding(
     Parameters
     ----------
     dictionary : Dictionary
-        The one to learn beside.
+        The one to learn beside, which chooses the frames.
     last : Dictionary
-        The one to choose the frames with, and to be better than: the same, or what was found before.
+        The one to be better than: the same, or what was found before.
     V : array, shape (n_bins, n_frames)
         Magnitudes of frames that follow each other, summed over the channels.
     seed : int
     progress : Progress, optional
     """
-    places = trusted(last, V)
+    places = trusted(dictionary, V, seed)
     if len(places) < FEWEST:
         return Finding(None, len(places), 0.0)
     kept, judged = (V[:, some] for some in _held_back(places[spread(len(places), _MOST_FRAMES)]))
@@ -178,9 +162,9 @@ def _needed(found: Array, learned: Array, before: Array) -> Array:
 
 
 def _held_back(places: Places) -> tuple[Places, Places]:
-    """Return the frames to learn from and those to judge by, in runs."""
+    """Return the frames to learn from and those to judge by, in runs; all for both where they are few."""
     is_judged = np.arange(len(places)) // _RUN % _HELD_BACK == _HELD_BACK - 1
-    return places[~is_judged], places[is_judged]
+    return (places[~is_judged], places[is_judged]) if is_judged.any() else (places, places)
 
 
 def _drawn(V: Array, n_frames: int, seed: int) -> Array:

@@ -15,7 +15,7 @@ from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, with_rest
-from rtnmf.learning.training import N_STEPS, trained
+from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -75,7 +75,8 @@ def learn(
         Iterations of the factorisation; None means 40, which keeps the components from fitting these very
         recordings, and when learned blind at most 100, fewer when it converged.
     n_steps : int, optional
-        Steps of the discriminative training of two or more sources; None means 900, 0 leaves it out.
+        Steps of the discriminative training of two or more sources; None means 900, and 450 for one source and a rest
+        of backgrounds; 0 leaves it out.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
@@ -100,7 +101,7 @@ def learn(
     backgrounds = checked_rest(rest, {**given, **known}, rest_known)
     names = list(recordings) if isinstance(recordings, Mapping) else [""]
     names += [REST] if backgrounds and REST not in names else []
-    n_steps = _steps(n_steps, len(names))
+    n_steps = _steps(n_steps, len(names), has_backgrounds=bool(backgrounds))
     facts: dict[str, Any] = {"model": model, "description": description}
     facts["licence"] = sources.licences_of(licence, known)
     facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
@@ -147,12 +148,13 @@ def _check_types(model: object, progress: object, *, stft: object, **latencies: 
         )
 
 
-def _steps(n_steps: int | None, n_sources: int) -> int:
+def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int:
     """Return the steps of the training; where there is nothing to tell apart, refuse a number that would be ignored."""
     if n_steps is not None:
         check_whole("n_steps", n_steps, 0)
     if n_sources > 1:
-        return N_STEPS if n_steps is None else n_steps
+        usual = N_STEPS_AGAINST_REST if has_backgrounds and n_sources == 2 else N_STEPS
+        return usual if n_steps is None else n_steps
     if n_steps:
         raise ValueError(
             f"n_steps is {n_steps}, but the training needs two sources to tell apart: leave it out, or give another"

@@ -13,10 +13,12 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.learning import discriminative
 from rtnmf.progress import Progress
 
-__all__ = ["N_STEPS", "trained"]
+__all__ = ["N_STEPS", "N_STEPS_AGAINST_REST", "trained"]
 
 N_STEPS = 900
 """Steps of the discriminative training."""
+N_STEPS_AGAINST_REST = 450
+"""Steps where one sound is trained against the backgrounds of a pool: more would fit these very backgrounds."""
 
 _ABSENT = 0.5  # how probably the rest is silent in a mixture of several sounds, of which it is to take nothing
 

@@ -8,15 +8,20 @@ from numpy.typing import NDArray
 from rtnmf import nmf
 from rtnmf.dictionary import Dictionary
 from rtnmf.frames.masks import agreed_masks, soft_masks
+from rtnmf.learning.columns import columns
 
-__all__ = ["masks", "taught_shares", "trusted"]
+__all__ = ["candidates", "masks", "taught_shares", "trusted"]
 
 Array = NDArray[np.float32]
+Places = NDArray[np.intp]
 
 _PART = 0.35  # of the frames, at most
 _MOST_TAUGHT = 0.5
 _SILENCE_DB = -60.0
 _AROUND = 9  # frames, a tenth of a second, that are to be without what was taught as well
+_RUN, _FOLDS = 24, 4  # frames of a run, and groups of runs that are compared with the others
+_N_COMPONENTS, _N_ITER, _N_UPDATES = 16, 20, 20  # of the comparison
+_MOST_UNLIKE = 0.5
 
 
 def masks(dictionary: Dictionary, V: Array, *, memory: bool = True) -> Array:
@@ -55,8 +60,40 @@ def taught_shares(dictionary: Dictionary, V: Array) -> Array:
     return 1 - np.einsum("bt,bt->t", rest, V) / np.maximum(levels, 1e-30)
 
 
-def trusted(dictionary: Dictionary, V: Array) -> NDArray[np.intp]:
-    """Return the numbers of the frames to learn the rest from, in their order.
+def trusted(dictionary: Dictionary, V: Array, seed: int = 0) -> Places:
+    """Return the numbers of the frames to learn the rest from, in their order: candidates that bear each other out.
+
+    A frame is left out where components of the other runs of candidates, and of what was taught, explain it rather as
+    something that was taught. So a single word that was taken for the rest does not count, while what is heard again
+    and again does.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+        With a rest.
+    V : array, shape (n_bins, n_frames)
+        Magnitudes of frames that follow each other, summed over the channels.
+    seed : int
+    """
+    places = candidates(dictionary, V)
+    fold = places // _RUN % _FOLDS
+    kept = [_borne_out(dictionary, V, places[fold == i], places[fold != i], seed) for i in range(_FOLDS)]
+    return np.sort(np.concatenate(kept))
+
+
+def _borne_out(dictionary: Dictionary, V: Array, places: Places, others: Places, seed: int) -> Places:
+    """Return those of the frames that components of the others explain better than what was taught."""
+    if not len(places) or len(others) < _N_COMPONENTS:
+        return places
+    learned = columns(V[:, others] / V[:, others].sum(axis=0).mean(), "", _N_COMPONENTS, _N_ITER, seed, None).W
+    taught = dictionary.components[:, np.array(dictionary.labels) != dictionary.rest]
+    H = nmf.activations(V[:, places], np.hstack([taught, learned]), n_iter=_N_UPDATES, memory=0.0)
+    shares = H[: taught.shape[1]].sum(axis=0) / np.maximum(H.sum(axis=0), 1e-30)
+    return places[shares < _MOST_UNLIKE]
+
+
+def candidates(dictionary: Dictionary, V: Array) -> Places:
+    """Return the numbers of the frames that may hold next to nothing that was taught, in their order.
 
     Those are the third with the smallest share of what was taught, among those that sound, of which the rest has the
     larger part. The share of a frame is that of the frames around it where that is larger: a single frame without a
@@ -67,7 +104,7 @@ def trusted(dictionary: Dictionary, V: Array) -> NDArray[np.intp]:
     dictionary : Dictionary
         With a rest.
     V : array, shape (n_bins, n_frames)
-        Magnitudes of frames that follow each other, summed over the channels.
+        As for `trusted`.
     """
     if not V.shape[1]:
         return np.zeros(0, np.intp)

@@ -69,7 +69,7 @@ def test_the_same_mixture_teaches_the_same(voice, adapted_voice, signals, tmp_pa
 def test_progress_reaches_its_end_and_can_stop(voice, signals):
     """The stage is the rest; returning False ends the training early."""
     calls = []
-    adapted(voice, signals[1], n_rounds=1, progress=lambda *call: calls.append(call) or len(calls) < 3)
+    adapted(voice, signals[1], progress=lambda *call: calls.append(call) or len(calls) < 3)
     assert [stage for stage, _, _ in calls] == ["rest"] * 3
 
 
@@ -109,7 +109,7 @@ def test_a_taught_sound_that_never_pauses_stays_whole(hiss):
 def test_a_tone_at_full_scale_does_no_harm(voice, level):
     """Even far above it, a constant tone leaves everything finite."""
     tone = level * np.sin(2 * np.pi * 1000 * np.arange(3 * RATE) / RATE)
-    stems = separate(tone, adapted(voice, tone, n_rounds=1))
+    stems = separate(tone, adapted(voice, tone))
     assert np.isfinite(stems).all()
     np.testing.assert_allclose(stems.sum(axis=0), tone, atol=1e-5 * level)
 
@@ -118,8 +118,6 @@ def test_what_cannot_be_adapted_is_refused(voice):
     """Without a rest, or without frames, the error says what to do."""
     with pytest.raises(ValueError, match="has no rest to be learned from a mixture: learn it with rest=True"):
         adapted(voice.select("voice"), np.zeros(RATE))
-    with pytest.raises(ValueError, match="n_rounds is 0"):
-        adapted(voice, np.zeros(RATE), n_rounds=0)
     bare = type(voice)(voice.components, voice.labels, voice.stft, RATE, rest="rest")
     with pytest.raises(ValueError, match="holds no frames of voice, rest"):
         adapted(bare, np.zeros(RATE))
