@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "learn nothing, use these for the cases whose sources they have"
     parser.add_argument("--dictionary", metavar="DICT[+DICT...]", help=text)
     text = "teach this source only; all else is the rest, learned from the pool and from each mixture"
-    option(parser, "--only", "only", str, "SOURCE", text)
+    parser.add_argument("--only", metavar="SOURCE", help=text)
     arguments.add_learning(parser)
     arguments.add_rest(parser)
     text = "upper limit on the latency to learn for (default: the window); `low`: a sixteenth of it"

@@ -47,16 +47,19 @@ def learn(
     components start as averages of random frames; after the fit, each is blended half and half with the source's mean
     spectrum. Two sources or more then get a second set of columns, by discriminative training on mixtures of the
     recordings. A single recording is learned blind: each component becomes a source, `component-1`, `component-2`, ...
+    Where one source is taught, a second one, `rest`, stands for all that was not: it is learned from the backgrounds of
+    a pool, and may later be learned from a mixture, too (`adapted`). Frames of all sources travel with the dictionary.
     Several recordings of a source are one sound where their mean spectra overlap by 70 % or more, like takes of a
     voice; different sounds, like the stems of a song, are also mixed with each other in the training.
     Of long recordings, frames are left out evenly, so that the spectrogram does not grow with their length.
 
     Parameters
     ----------
-    recordings : {source name: recording or list of recordings}, or a recording
+    recordings : {source name: recording, list of recordings, or Dictionary}, or a recording
         A recording is an array, shape (n_samples,) or (n_samples, n_channels), the path of an audio file, an
         `AudioReader`, stretches of a file, `Clip("episode.m4a", (12.5, 15.5), (20, None))`, or the sum of sounds that
-        sound together, `Together("bass.wav", "keys.wav")`.
+        sound together, `Together("bass.wav", "keys.wav")`. A dictionary with one sound that was taught, such as a
+        preset, takes the place of the recordings that it was learned from.
     sample_rate : int, optional
         Rate of the arrays and of the dictionary in Hz. Needed with arrays; files are converted to it, and
         without it to the highest rate among them.
@@ -77,6 +80,9 @@ def learn(
     n_steps : int, optional
         Steps of the discriminative training of two or more sources; None means 900, and 450 for one source and a rest
         of backgrounds; 0 leaves it out.
+    rest : bool or sequence of Background, optional
+        Add a source `rest`, learned from the pool (`pool()`) or from these backgrounds, such as those of a folder,
+        `backgrounds.own(folder)`. None means where one source is taught. Recordings of a source of that name join them.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str

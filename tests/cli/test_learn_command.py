@@ -10,7 +10,7 @@ import soundfile
 from command_line import assert_refused, run, sound
 from conftest import DEMO
 
-from rtnmf import STFT, Dictionary
+from rtnmf import STFT, Dictionary, pool
 
 QUICK = ("--components", 2, "--iterations", 2)
 
@@ -74,14 +74,42 @@ def test_seed_description_and_licence_are_passed_on(tmp_path):
     assert (learned[0].description, learned[0].licence) == ("x", "CC0")
 
 
-def test_one_source_says_what_is_missing(tmp_path, capsys, monkeypatch):
-    """After learning one source the next command works as it is printed, but for the recording to separate."""
+@pytest.mark.parametrize(("flag", "sources"), [("--rest", {"voice", "rest"}), ("--no-rest", {"voice", "rest"})])
+def test_one_source_says_what_comes_next(tmp_path, capsys, monkeypatch, flag, sources):
+    """After learning one source, with and without the rest, the next command works as it is printed."""
     out = tmp_path / "d.safetensors"
-    assert run("learn", f"voice={sound(tmp_path / 'n.wav')}", "-o", out, *QUICK) == 0
-    line = re.search(r"^next: rtnmf (.*)$", capsys.readouterr().out, re.MULTILINE)[1]
+    steps = ["--steps", 2] if flag == "--rest" else []
+    settings = ["--components", 2, "--iterations", 2, *steps]
+    assert run("learn", f"voice={sound(tmp_path / 'n.wav')}", "-o", out, flag, *settings) == 0
+    line = re.search(r"^next: rtnmf (.*?)( or: .*)?$", capsys.readouterr().out, re.MULTILINE)[1]
     monkeypatch.chdir(tmp_path)
-    assert run(*line.replace("MIX", "n.wav").split()) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"voice.wav", "hiss.wav"}
+    assert run(*line.replace("MIX", "n.wav").split(), "--rest", "pool") == 0
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == sources
+
+
+def test_backgrounds_of_ones_own_join_the_pool(tmp_path, capsys):
+    """--pool adds a folder; without a rest it is refused."""
+    (tmp_path / "own").mkdir()
+    sound(tmp_path / "own" / "hum.wav")
+    clip = sound(tmp_path / "n.wav")
+    out = tmp_path / "d.safetensors"
+    words = ("learn", f"voice={clip}", "-o", out, "--pool", tmp_path / "own", "--components", 2, "--iterations", 2)
+    assert run(*words, "--steps", 2) == 0
+    assert Dictionary.load(out).learned_from[-1] == f"{len(pool()) + 1} backgrounds"
+    assert_refused([*words, "--overwrite", "--no-rest"], "--pool: there are no backgrounds to learn", capsys)
+
+
+def test_a_preset_or_a_dictionary_takes_the_place_of_recordings(tmp_path):
+    """NAME=PRESET and NAME=FILE.safetensors are learned with, without any recording of them."""
+    out = tmp_path / "d.safetensors"
+    clip = sound(tmp_path / "n.wav")
+    settings = ("--components", 2, "--iterations", 2, "--steps", 2)
+    assert run("learn", f"a={clip}", "typing=keyboard", "-o", out, *settings) == 0
+    assert Dictionary.load(out).sources == ("a", "typing")
+    again = tmp_path / "e.safetensors"
+    Dictionary.load(out).select("typing").save(tmp_path / "k.safetensors")
+    assert run("learn", f"b={clip}", f"k={tmp_path / 'k.safetensors'}", "-o", again, *settings) == 0
+    assert Dictionary.load(again).sources == ("b", "k")
 
 
 def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
@@ -99,7 +127,7 @@ def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
         "voice=short.wav": "short.wav has 1 sample, expected at least 512",
         "voice=text.wav": "text.wav: not an audio file",
         "voice=mix.wav --latency-ms 0.1": "--latency-ms is 0.1, expected at least two samples, 0.125 ms",
-        "voice=mix.wav --steps 5": f"--steps is 5, {trained}",
+        "voice=mix.wav --no-rest --steps 5": f"--steps is 5, {trained}",
         "mix.wav --steps 5": f"--steps is 5, {trained}",
         "a=mic b=mic:3": "write mic:10 for ten seconds",
         "a=mix.wav --input USB": "--input: no recording is mic:SECONDS, leave it out",

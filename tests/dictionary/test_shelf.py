@@ -107,14 +107,23 @@ def test_dictionaries_are_merged_at_a_rate_that_is_given():
         assert load("desk.safetensors", 16000).sample_rate == 16000
 
 
-def test_a_trained_dictionary_that_is_merged_says_that_it_loses_its_training():
-    """Training is kept in a dictionary that is loaded alone, and its loss in a merged one is a warning."""
+def test_training_is_kept_alone_and_void_among_others():
+    """A dictionary that is loaded alone keeps its training; a merged one has none."""
     trained().save("trained.safetensors")
     assert load("trained.safetensors").is_trained
-    with pytest.warns(UserWarning, match="^trained.* is used without its discriminative training, which was") as caught:
-        merged = load("desk.safetensors+trained.safetensors")
-    assert not merged.is_trained
-    assert caught[0].filename == __file__
+    assert not load("desk.safetensors+trained.safetensors").is_trained
+
+
+def test_there_is_one_rest_at_most():
+    """That of a second dictionary is left out, with a warning; a dictionary that is only that is refused."""
+    small(labels=tuple("aabb"), rest="b").save("first.safetensors")
+    small(labels=tuple("ccdd"), rest="d").save("second.safetensors")
+    with pytest.warns(UserWarning, match="the rest of second.safetensors is left out"):
+        merged = load("first.safetensors+second.safetensors")
+    assert (merged.sources, merged.rest) == (("a", "b", "c"), "b")
+    small(labels=tuple("dddd"), rest="d").save("only.safetensors")
+    with pytest.raises(ValueError, match=r"only.safetensors is a rest, and there is one already"):
+        load("first.safetensors+only.safetensors")
 
 
 def test_another_model_is_replaced_by_that_of_the_first():
@@ -166,7 +175,6 @@ def test_the_data_of_presets_leave_the_function_alone():
     with contextlib.suppress(ModuleNotFoundError):  # it is there when installed
         assert importlib.resources.files("rtnmf.preset_data").joinpath("speech.safetensors").is_file()
     assert "speech" in rtnmf.presets()
-    assert rtnmf.load is load
 
 
 def test_presets_are_found_beside_the_package_where_they_are_installed(folder, monkeypatch):
