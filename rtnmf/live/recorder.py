@@ -23,7 +23,7 @@ __all__ = ["Recorder", "new_folder"]
 
 Array = NDArray[np.float32]
 
-_DICTIONARY, _USES = "dictionary-{}.safetensors", "dictionaries.json"
+_DICTIONARY, _USES, _UPDATES = "dictionary-{}.safetensors", "dictionaries.json", "updates.json"
 _LARGEST_FILE = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
 
 
@@ -36,7 +36,8 @@ class Recorder:
 
     Every dictionary is kept beside them, and `dictionaries.json` says which one separates from which sample on: of the
     recording, all its parts one after another. Where it `begins_anew` the separation has just begun, elsewhere the
-    dictionary was set in `Separator.dictionary`.
+    dictionary was set in `Separator.dictionary`. `updates.json` says the same of the updates per frame, `n_iter`: there
+    are fewer when time is short. With both, a replay gives the same stems, to the bit.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ class Recorder:
         self._dictionary: Dictionary | None = None
         self._n_dictionaries = 0
         self._uses: list[dict[str, Any]] = []
+        self._turns: list[dict[str, Any]] = []
         self._position = self._skipped = 0
         self._waiting = np.empty((0, n_channels), np.float32)
         self.paths: list[Path] = []
@@ -90,12 +92,24 @@ class Recorder:
                 dictionary.save(self._folder / _DICTIONARY.format(self._n_dictionaries))
                 self._dictionary = dictionary
             file = _DICTIONARY.format(self._n_dictionaries)
-            use = {"file": file, "sample": self._first_sample + position, "begins_anew": begins_anew}
-            self._uses.append(use)
-            with replacing(self._folder / _USES) as path:
-                path.write_text(json.dumps(self._uses, indent=1) + "\n", encoding="utf-8")
+            self._uses.append({"file": file, "sample": self._first_sample + position, "begins_anew": begins_anew})
+            self._write_list(_USES, self._uses)
         except (OSError, ValueError) as error:
             self._fail(error)
+
+    def note_updates(self, turns: list[tuple[int, int]]) -> None:
+        """Keep from which samples of this ring's stream on each frame gets how many updates."""
+        if self.failure or not turns:
+            return
+        self._turns += [{"n_iter": n_iter, "sample": self._first_sample + position} for position, n_iter in turns]
+        try:
+            self._write_list(_UPDATES, self._turns)
+        except (OSError, ValueError) as error:
+            self._fail(error)
+
+    def _write_list(self, name: str, entries: list[dict[str, Any]]) -> None:
+        with replacing(self._folder / name) as path:
+            path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
 
     def drain(self, ring: Ring, n_recorded: int) -> None:
         """Write the new ones of the first `n_recorded` samples of the ring's stream."""

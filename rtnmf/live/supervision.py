@@ -78,7 +78,7 @@ class Supervision:
         self._lock = threading.Lock()
         self._child: SoundProcess | None = None
         self._before = dict.fromkeys(COUNTERS, 0)
-        self._n_restarts = self._n_noted = 0
+        self._n_restarts = self._n_noted = self._n_turns = 0
         self._reason = self._swap_failure = ""
         self._is_swap_due = False
         self._closing, self.closed = threading.Event(), threading.Event()
@@ -299,7 +299,7 @@ class Supervision:
         """Begin to record and to learn from a stream that was opened, after an outage."""
         self._opened(facts)
         _log.info("%s to %s opened at %d Hz", facts["input"], facts["output"], facts["device_rate"])
-        self._n_noted = 0
+        self._n_noted = self._n_turns = 0
         if self.recorder is not None:
             self.recorder.begin(facts["sample_rate"], facts["latency"], outage_s)
             self.recorder.note_dictionary(child.dictionary(0), 0, begins_anew=True)
@@ -335,11 +335,19 @@ class Supervision:
                 self._is_swap_due = True
 
     def _note_swaps(self, child: SoundProcess) -> None:
-        """Record which dictionary has taken over, and where; no other does before this was seen."""
+        """Record which dictionary has taken over, and where, and how many updates each frame gets.
+
+        No other dictionary takes over before this was seen.
+        """
         number, sample = child.taken_over()
-        if number > self._n_noted and self.recorder is not None:
-            self.recorder.note_dictionary(child.dictionary(number), sample)
-        self._n_noted = number
+        n_turns, turns = child.turns(self._n_turns)
+        if self.recorder is not None:
+            if number > self._n_noted:
+                self.recorder.note_dictionary(child.dictionary(number), sample)
+            self.recorder.note_updates(turns)
+            if n_turns > self._n_turns + len(turns):
+                _log.warning("the updates per frame changed too fast to be recorded: a replay differs")
+        self._n_noted, self._n_turns = number, n_turns
 
     def _swap_when_due(self, child: SoundProcess) -> None:
         """Hand over the newest dictionary, unless the one before is still about to take over."""

@@ -128,6 +128,9 @@ def test_dictionaries_are_kept_with_the_samples_from_which_they_separate(tmp_pat
     made.begin(16000, LATENCY, outage_s=0.01)
     made.note_dictionary(other, 0, begins_anew=True)
     made.note_dictionary(one, 70)
+    made.note_updates([(0, 5), (80, 3)])
+    turns = json.loads((tmp_path / "updates.json").read_text())
+    assert turns == [{"n_iter": 5, "sample": 1660}, {"n_iter": 3, "sample": 1740}]
     uses = json.loads((tmp_path / "dictionaries.json").read_text())
     assert [use["sample"] for use in uses] == [0, 1200, 1660, 1730]
     assert [use["begins_anew"] for use in uses] == [True, False, True, False]

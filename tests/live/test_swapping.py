@@ -1,6 +1,7 @@
 """Dictionaries that are replaced while they sound, on a real audio server."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -25,16 +26,16 @@ SMALL = random_dictionary(STFT(1024, 256), SOURCES[::-1], 1, sample_rate=48000)
 def assert_replayed(live, folder):
     """Assert that the recorded input and dictionaries give the recorded stems, to the bit, and return the uses."""
     got = recorded(live)
-    uses = json.loads((folder / "dictionaries.json").read_text())
-    separator, stems = None, []
-    for use, stop in zip(uses, [*(use["sample"] for use in uses[1:]), len(got["input"])], strict=True):
-        dictionary = Dictionary.load(folder / use["file"])
-        if use["begins_anew"]:
-            assert separator is None
-            separator = Separator(dictionary)
-        else:
-            separator.dictionary = dictionary
-        stems.append(separator.process(got["input"][use["sample"] : stop]))
+    uses, turns = (json.loads((folder / f"{name}.json").read_text()) for name in ("dictionaries", "updates"))
+    edges = sorted({change["sample"] for change in uses + turns} | {len(got["input"])})
+    separator, stems = Separator(Dictionary.load(folder / uses[0]["file"])), []
+    for start, stop in itertools.pairwise(edges):
+        for use in (use for use in uses[1:] if use["sample"] == start):
+            assert not use["begins_anew"]
+            separator.dictionary = Dictionary.load(folder / use["file"])
+        for turn in (turn for turn in turns if turn["sample"] == start):
+            separator.n_iter = turn["n_iter"]
+        stems.append(separator.process(got["input"][start:stop]))
     whole = np.concatenate([*stems, separator.flush()], axis=1)[:, separator.latency :]
     np.testing.assert_array_equal(whole, [got[name] for name in live.sources])
     return uses
@@ -70,6 +71,23 @@ def test_every_swap_is_recorded_and_a_replay_gives_the_same_to_the_bit(server, o
     assert stats.swapped_at == uses[-1]["sample"]
     got = recorded(live)
     np.testing.assert_allclose(sum(got[name] for name in live.sources), got["input"], atol=1e-6)
+
+
+def test_a_replay_is_the_same_when_updates_were_left_out(peer, tmp_path):
+    """Where time was short for all updates, it is recorded how many were done from which sample on."""
+    stft = STFT(2048, 512)
+    one, other = (random_dictionary(stft, SOURCES, n_each, sample_rate=48000) for n_each in (200, 256))
+    with Live(one, input="peer", output="peer", n_iter=60, record=tmp_path / "take") as live:
+        peer.play(noise(8))
+        for n_iter, dictionary in ((90, one), (150, other), (2, one), (60, other)):
+            live.n_iter, live.dictionary = n_iter, dictionary
+            live.wait(1.5)
+        stats = live.stats
+    assert (stats.n_errors, stats.n_restarts) == (0, 0)
+    if not stats.n_unseparated:  # else there was no time for the separation at all
+        assert_replayed(live, tmp_path / "take")
+    turns = json.loads((tmp_path / "take" / "updates.json").read_text())
+    assert len({turn["n_iter"] for turn in turns}) > 3
 
 
 def test_what_is_reported_follows_the_dictionary(peer):

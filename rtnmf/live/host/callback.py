@@ -14,7 +14,7 @@ from rtnmf.live.host.engine import Engine, Heard
 from rtnmf.live.host.pacing import Deadline, LostBlocks
 from rtnmf.live.host.resampling import Resampling
 from rtnmf.live.link.protocol import Shared
-from rtnmf.live.link.telemetry import N_TIMES
+from rtnmf.live.link.telemetry import N_TIMES, N_TURNS
 
 __all__ = ["Callback"]
 
@@ -48,6 +48,7 @@ class Callback:
         self._deadline = deadline
         self._lost = LostBlocks()
         self._n_failed, self._error = 0, ""
+        self._n_iter = 0
         self._published_s = 0.0
 
     def __call__(self, indata: Array, outdata: Array, n_samples: int, time_info: Any, status: Any) -> None:
@@ -98,7 +99,7 @@ class Callback:
 
     def _heard(self, samples: Array) -> Array:
         is_fading = self.engine.separator.is_fading
-        self.engine.separator.n_iter = self._deadline.n_iter_of_two if is_fading else self._deadline.n_iter
+        self._turn_to(self._deadline.n_iter_of_two if is_fading else self._deadline.n_iter)
         heard = self.engine.process(samples, separate=not self._deadline.is_resting)
         state = self._state
         state["n_unseparated"] += not heard.is_separated
@@ -108,6 +109,15 @@ class Callback:
         if self._is_recorded:
             self._record(heard)
         return heard.output
+
+    def _turn_to(self, n_iter: int) -> None:
+        """Set the updates per frame, and keep since which sample they are these."""
+        state = self._state
+        if n_iter != self._n_iter:
+            self._n_iter = self.engine.separator.n_iter = n_iter
+            place = int(state["n_turns"]) % N_TURNS
+            state["turned_at"][place], state["turned_to"][place] = state["n_samples"], n_iter
+            state["n_turns"] += 1
 
     def _meter(self, heard: Heard) -> None:
         """Update the levels, which rise at once and fall slowly."""

@@ -23,6 +23,7 @@ from rtnmf.live.link.device import Device
 from rtnmf.live.link.memory import share, take_room
 from rtnmf.live.link.plans import most_bytes
 from rtnmf.live.link.protocol import Layout, Settings
+from rtnmf.live.link.telemetry import N_TURNS
 
 __all__ = ["SoundProcess"]
 
@@ -111,6 +112,18 @@ class SoundProcess:
         """Return how many times a dictionary was replaced, and the sample of the stream since which it is."""
         state = self.telemetry()
         return (0, 0) if state is None else (int(state["n_swaps"]), int(state["swapped_at"]))
+
+    def turns(self, n_seen: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return how often the updates per frame have changed, and since which sample they are how many.
+
+        Without the first `n_seen` changes, and without those that came too fast to be kept.
+        """
+        state = self.telemetry()
+        if state is None:
+            return 0, []
+        n_turns = int(state["n_turns"])
+        places = [turn % N_TURNS for turn in range(max(n_seen, n_turns - N_TURNS), n_turns)]
+        return n_turns, [(int(state["turned_at"][place]), int(state["turned_to"][place])) for place in places]
 
     def dictionary(self, number: int) -> Dictionary:
         """Return what it separates with after so many swaps, as it is used there; only the last two are known.

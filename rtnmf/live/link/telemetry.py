@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COUNTERS", "METERS", "N_TIMES", "Meter", "Stats", "cells", "reported", "shown_texts"]
+__all__ = ["COUNTERS", "METERS", "N_TIMES", "N_TURNS", "Meter", "Stats", "cells", "reported", "shown_texts"]
 
 N_TIMES = 1024
 """Blocks whose times are kept for the percentiles."""
@@ -22,9 +22,20 @@ N_TIMES = 1024
 ALWAYS, NONZERO, ELSEWHERE = "always", "when not 0", "elsewhere"
 """Where a display shows a meter: in its line of meters, there when it is not 0, or in a place of its own."""
 
-_PRIVATE = {"n_recorded": "u8", "n_flushed": "u8", "n_faded": "u8", "silent_s": "f8"}  # for the parent, not shown
+N_TURNS = 256
+"""Changes of the updates per frame that are kept until the parent has seen them."""
 
 _Size = str | tuple[str, str]
+
+_PRIVATE: dict[str, _Size] = {  # for the parent, not shown
+    "n_recorded": "u8",
+    "n_flushed": "u8",
+    "n_faded": "u8",
+    "silent_s": "f8",
+    "n_turns": "u8",
+    "turned_at": ("u8", "n_turns_kept"),
+    "turned_to": ("u8", "n_turns_kept"),
+}
 
 
 class Meter(NamedTuple):
@@ -215,7 +226,7 @@ COUNTERS = tuple(name for name, meter in METERS.items() if meter.is_counted)
 
 def cells(n_sources: int, n_components: int) -> np.dtype[Any]:
     """Return the dtype of the shared memory that the sounding process reports in."""
-    lengths = {"n_sources": n_sources, "n_components": n_components, "n_times": N_TIMES}
+    lengths = {"n_sources": n_sources, "n_components": n_components, "n_times": N_TIMES, "n_turns_kept": N_TURNS}
     declared: dict[str, _Size] = {**_PRIVATE, **dict.fromkeys(COUNTERS, "u8")}
     for meter in METERS.values():
         declared |= meter.cells
