@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rtnmf import nmf
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
+from rtnmf.dictionary.parts import TRAINED
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.columns import columns
 from rtnmf.learning.recordings import magnitudes
@@ -32,7 +33,8 @@ Places = NDArray[np.intp]
 FEWEST = 24
 """Frames that can be trusted, from which anything is learned."""
 
-_N_STEPS = 600
+_N_STEPS = 300
+_RATE = 0.3  # higher than from scratch: most columns are trained already, and the new ones have far to go
 _N_COMPONENTS = 24  # learned from a mixture
 _MOST_FRAMES = 2048  # of a long mixture that are learned from
 _POOL = 0.1  # of the frames that the rest is trained with
@@ -137,28 +139,31 @@ def _learned(
     dictionary: Dictionary, examples: Mapping[str, Array], found: Array, seed: int, progress: Progress | None
 ) -> Dictionary:
     """Return a dictionary with components of found frames beside those of the rest, trained with both."""
-    rest, labels = dictionary.rest, np.array(dictionary.labels)
-    parts = {source: dictionary.components[:, labels == source] for source in dictionary.sources}
-    components = columns(found, rest, min(_N_COMPONENTS, found.shape[1]), None, seed, None).W
-    parts[rest] = np.hstack([components, _needed(found, components, parts[rest])])
+    rest = dictionary.rest
+    n_pool, n_examples = round(found.shape[1] * _POOL / (1 - _POOL)), dictionary.frames[rest].shape[1] // 2
+    kept = [_drawn(examples[rest], n_examples, seed), found[:, spread(found.shape[1], n_examples)]]
+    grown = replace(_grown(dictionary, found, seed), frames={**dictionary.frames, rest: coded(np.hstack(kept))})
     heard = {source: V[:, _held_back(np.arange(V.shape[1]))[0]] for source, V in examples.items()}
-    heard[rest] = np.hstack([found, _drawn(examples[rest], int(found.shape[1] * _POOL / (1 - _POOL)), seed)])
-    half = dictionary.frames[rest].shape[1] // 2
-    kept = coded(np.hstack([_drawn(examples[rest], half, seed), found[:, spread(found.shape[1], half)]]))
-    untrained = replace(
-        dictionary.untrained(),
-        components=np.hstack(list(parts.values())),
-        labels=tuple(source for source, part in parts.items() for _ in range(part.shape[1])),
-        frames={**dictionary.frames, rest: kept},
-    )
+    heard[rest] = np.hstack([found, _drawn(examples[rest], n_pool, seed)])
     frames = {source: [np.ascontiguousarray(V.T)] for source, V in heard.items()}
-    return trained(untrained, frames, n_steps=_N_STEPS, seed=seed, progress=progress)
+    return trained(grown, frames, n_steps=_N_STEPS, rate=_RATE, seed=seed, progress=progress)
 
 
-def _needed(found: Array, learned: Array, before: Array) -> Array:
-    """Return those of the components before that found frames need most beside those learned from them."""
-    H = nmf.activations(found, np.hstack([learned, before]), n_iter=_N_ITER, memory=0.0)[learned.shape[1] :]
-    return before[:, np.sort(np.argsort(-H.sum(axis=1), kind="stable")[:_N_KEPT])]
+def _grown(dictionary: Dictionary, found: Array, seed: int) -> Dictionary:
+    """Return a dictionary with components of found frames in its rest, beside those that these need most."""
+    labels = np.array(dictionary.labels)
+    taught, rest = np.flatnonzero(labels != dictionary.rest), np.flatnonzero(labels == dictionary.rest)
+    new = columns(found, dictionary.rest, min(_N_COMPONENTS, found.shape[1]), None, seed, None).W
+    W = np.hstack([new, dictionary.components[:, rest]])
+    needs = nmf.activations(found, W, n_iter=_N_ITER, memory=0.0)[new.shape[1] :].sum(axis=1)
+    kept = rest[np.sort(np.argsort(-needs, kind="stable")[:_N_KEPT])]
+    sets: dict[str, Any] = {
+        name: np.hstack([old[:, taught], new, old[:, kept]])
+        for name in ("components", *TRAINED)
+        if (old := getattr(dictionary, name)) is not None
+    }
+    names = (*(dictionary.labels[k] for k in taught), *[dictionary.rest] * (new.shape[1] + len(kept)))
+    return replace(dictionary, **sets, labels=names).select(*dictionary.sources)
 
 
 def _held_back(places: Places) -> tuple[Places, Places]:

@@ -28,6 +28,7 @@ def trained(
     frames: Mapping[str, Sequence[NDArray[Any]]],
     *,
     n_steps: int,
+    rate: float = discriminative.RATE,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dictionary:
@@ -36,12 +37,15 @@ def trained(
     Parameters
     ----------
     dictionary : Dictionary
-        Its labels grouped by source.
+        Its labels grouped by source. Where it is trained already, the training goes on from there.
     frames : {source: list of arrays, shape (n_frames, n_bins)}
         Of each different sound of each source: spectra or magnitudes, see `discriminative.trained`.
-    n_steps, seed, progress
+    n_steps, rate, seed, progress
         As in `discriminative.trained`.
     """
+    start = None
+    if dictionary.update_components is not None and dictionary.mask_components is not None:
+        start = dictionary.update_components.T, dictionary.mask_components.T
     counts = [dictionary.labels.count(source) for source in dictionary.sources]
     W, M = discriminative.trained(
         dictionary.components.T,
@@ -50,6 +54,8 @@ def trained(
         model=dictionary.model,
         n_steps=n_steps,
         seed=seed,
+        start=start,
+        rate=rate,
         absent=_absences(dictionary),
         progress=progress,
     )
