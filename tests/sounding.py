@@ -27,6 +27,11 @@ def learning_processes():
     return [number for number, _ in _processes(b"rtnmf.live.worker") if _parent(number) == os.getpid()]
 
 
+def training_processes():
+    """Return the process numbers of the processes of these tests that train a dictionary."""
+    return [number for number, _ in _processes(b"rtnmf.live.trainer")]
+
+
 def _parent(number):
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[1])

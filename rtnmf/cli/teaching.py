@@ -100,7 +100,17 @@ def _learned_before(name: str, given: Any, rate: int) -> Dictionary | None:
         return given
     takes = _takes(given)
     files = [word for word in given if word not in takes]
+    for word in files:
+        _check_there(name, word)
     return _plain({name: files}, rate) if files else None
+
+
+def _check_there(name: str, word: Any) -> None:
+    """Raise ValueError where a word without a dot is neither a file nor, as it must have been meant, a preset."""
+    from rtnmf.dictionary import presets
+
+    if isinstance(word, str) and not Path(word).exists() and "." not in word:
+        raise ValueError(f"{name}={word}: it is neither a file nor a preset: the presets are {', '.join(presets())}")
 
 
 def _plain(recordings: dict[str, Any], rate: int) -> Dictionary:

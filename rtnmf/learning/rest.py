@@ -33,7 +33,7 @@ def checked_rest(rest: WithRest, sources: Mapping[str, object], known: str = "")
         already.
     """
     if known and rest:
-        raise ValueError(f"rest is {rest!r:.80}, but {known!r} is given as a rest already: leave one of them out")
+        raise ValueError(f"rest is {rest!r:.80}, but {known!r} is given as one already: leave one of them out")
     if rest is False or (rest is None and (len(sources) > 1 or set(sources) & {"", REST})):
         return ()
     if "" in sources:

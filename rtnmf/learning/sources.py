@@ -75,7 +75,7 @@ def rest_among(known: Mapping[str, Dictionary]) -> str:
     found = [name for name, dictionary in known.items() if dictionary.rest]
     if len(found) > 1:
         raise ValueError(
-            f"{' and '.join(found)} are each given as a rest, which stands for all that was not taught: leave one out"
+            f"{' and '.join(map(repr, found))} are each given as what stands for all that was not taught: leave one out"
         )
     return "".join(found)
 

@@ -198,7 +198,7 @@ def test_gains_and_sources_to_hear_do_not_eat_the_dictionary(words, heard):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     options = parser.parse_args(words.split())
-    assert command._dictionary_name(options) == "desk.safetensors"
+    assert command._words(options) == ["desk.safetensors"]
     assert command._mixer(options, ("voice", "fan")).heard == heard
 
 

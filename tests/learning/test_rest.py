@@ -152,7 +152,7 @@ def test_a_rest_that_was_learned_before_is_the_rest_again(voice):
 def test_a_second_rest_is_refused(voice, rest):
     """There is one rest at most: two that were learned before, or one beside that of the pool, are an error."""
     before = voice.select("rest")
-    with pytest.raises(ValueError, match="'world' is given as a rest already: leave one of them out"):
+    with pytest.raises(ValueError, match="'world' is given as one already: leave one of them out"):
         learn({"me": voice, "world": before}, rest=rest)
-    with pytest.raises(ValueError, match="a and b are each given as a rest"):
+    with pytest.raises(ValueError, match="'a' and 'b' are each given as what stands for all"):
         learn({"a": before, "b": before})
