@@ -4,8 +4,11 @@ import contextlib
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from bands import mixture, voice_and_rest
 from conftest import random_dictionary
 from jack_server import ENVIRONMENT, Peer
 from rich.console import Console
-from sounding import eventually, noise
+from sounding import eventually, noise, training_processes
 
 from rtnmf import STFT
 from rtnmf.control import terminal
@@ -128,3 +131,25 @@ def test_panel_and_lines_tell_how_the_rest_is_learned(server, on_server, tmp_pat
         assert "f freeze" in shown(live)
         terminal.lines(live, 2.2)
     assert re.search(r"late \d+  lost \d+ .*rest: heard \d s, frozen\n", capsys.readouterr().out)
+
+
+@pytest.mark.timeout(60)
+def test_panel_and_lines_tell_how_the_training_goes(server, on_server, tmp_path, monkeypatch, capsys):
+    """While a dictionary is trained, the panel and the lines say how far it is; then, once, that it is trained."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with contextlib.closing(Peer(tmp_path)), Live(voice_and_rest(), input="peer", output="peer") as live:
+        live.train()
+        eventually(training_processes)
+        os.kill(training_processes()[0], signal.SIGSTOP)
+        assert re.search(r"^training \d+ %", shown(live), re.MULTILINE)
+        threading.Timer(2.5, lambda: os.kill(training_processes()[0], signal.SIGCONT)).start()
+        terminal.lines(live, 2.3)
+        assert re.search(r"lost \d+ .*training \d+ %  rest: heard 0 s\n", capsys.readouterr().out)
+        threading.Thread(
+            target=lambda: (eventually(lambda: live.stats.n_swaps, 40), time.sleep(2.5), live.close())
+        ).start()
+        terminal.lines(live, None)
+        assert re.search(r"^trained", shown(live), re.MULTILINE)
+    said = capsys.readouterr().out
+    assert said.count("trained\n") == 1
+    assert said.rpartition("trained\n")[2].count("training") == 0
