@@ -15,6 +15,7 @@ KNOWN = {
     "error": "",
     "n_restarts": 0,
     "n_unrecorded": 0,
+    "training": "",
     "rest": "",
     "rest_s": 0.0,
     "n_rest_rounds": 0,
