@@ -34,7 +34,6 @@ FEWEST = 24
 """Frames that can be trusted, from which anything is learned."""
 
 _N_STEPS = 300
-_RATE = 0.3  # higher than from scratch: most columns are trained already, and the new ones have far to go
 _N_COMPONENTS = 24  # learned from a mixture
 _MOST_FRAMES = 2048  # of a long mixture that are learned from
 _POOL = 0.1  # of the frames that the rest is trained with
@@ -146,7 +145,7 @@ def _learned(
     heard = {source: V[:, _held_back(np.arange(V.shape[1]))[0]] for source, V in examples.items()}
     heard[rest] = np.hstack([found, _drawn(examples[rest], n_pool, seed)])
     frames = {source: [np.ascontiguousarray(V.T)] for source, V in heard.items()}
-    return trained(grown, frames, n_steps=_N_STEPS, rate=_RATE, seed=seed, progress=progress)
+    return trained(grown, frames, n_steps=_N_STEPS, seed=seed, progress=progress)
 
 
 def _grown(dictionary: Dictionary, found: Array, seed: int) -> Dictionary:

@@ -19,11 +19,11 @@ __all__ = ["Listening"]
 
 Array = NDArray[np.float32]
 
-_ROUNDS_S = (5.0, 10.0, 20.0)
+_ROUNDS_S = (3.5, 7.0, 12.0, 20.0)
 """Seconds of sound after which the rest is learned, while the room stays as it is."""
 _KEPT_S = 20.0
 _LOOK_S = 5.0  # between two looks at whether the room has changed, and of sound looked at
-_CHANGED = 1.5  # times the divergence of what was learned from
+_CHANGED = 1.25  # times the divergence of what was learned from
 _SILENCE = 1e-4  # sum of the magnitudes of a frame, as a fraction of n_fft, below which nothing sounds: -100 dB
 _NO_GAIN = "what was heard tells nothing new"
 _NOT_ALONE = "what was taught is in nearly all that was heard"
@@ -32,8 +32,8 @@ _NOT_ALONE = "what was taught is in nearly all that was heard"
 class Listening:
     """Hear a mixture, and learn its rest from the last 20 s of it.
 
-    Learning is due after 5, 10 and 20 s of sound, and again when the room has changed: when the dictionary explains the
-    last 5 s worse than those that it was learned from.
+    Learning is due after 3.5, 7, 12 and 20 s of sound, and again when the room has changed: when the dictionary
+    explains the last 5 s worse than those that it was learned from.
 
     State
         Frames of the last seconds that sounded, and the dictionary learned last.

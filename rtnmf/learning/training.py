@@ -28,7 +28,6 @@ def trained(
     frames: Mapping[str, Sequence[NDArray[Any]]],
     *,
     n_steps: int,
-    rate: float = discriminative.RATE,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dictionary:
@@ -40,7 +39,7 @@ def trained(
         Its labels grouped by source. Where it is trained already, the training goes on from there.
     frames : {source: list of arrays, shape (n_frames, n_bins)}
         Of each different sound of each source: spectra or magnitudes, see `discriminative.trained`.
-    n_steps, rate, seed, progress
+    n_steps, seed, progress
         As in `discriminative.trained`.
     """
     start = None
@@ -55,7 +54,6 @@ def trained(
         n_steps=n_steps,
         seed=seed,
         start=start,
-        rate=rate,
         absent=_absences(dictionary),
         progress=progress,
     )

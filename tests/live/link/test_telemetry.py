@@ -19,7 +19,6 @@ KNOWN = {
     "rest": "",
     "rest_s": 0.0,
     "n_rest_rounds": 0,
-    "training": "",
 }
 FACTS = {"sample_rate": 16000, "latency": 160, "resampling_delay": 48, "device_rate": 48000, "labels": ["a", "b", "b"]}
 
