@@ -43,8 +43,7 @@ class Dictionary:
     model : Model
         How a frame is explained: what these components were learned for, and are streamed with.
     rest : str, optional
-        The source that stands for all that was not taught, and is learned from a mixture while it is separated; empty
-        if there is none.
+        The source that stands for all that was not taught; empty if there is none.
     frames : {source: array of uint8, shape (n_bins, n_frames)}, optional
         Frames of the recordings, as `examples.coded` makes them, for training the columns again. Copied, read-only.
     description, licence : str, optional
