@@ -19,7 +19,7 @@ __all__ = ["Listening"]
 
 Array = NDArray[np.float32]
 
-_ROUNDS_S = (3.5, 7.0, 12.0, 20.0)
+_ROUNDS_S = (3.0, 5.0, 7.0, 10.0, 14.0, 20.0)
 """Seconds of sound after which the rest is learned, while the room stays as it is."""
 _KEPT_S = 20.0
 _LOOK_S = 5.0  # between two looks at whether the room has changed, and of sound looked at
@@ -32,7 +32,7 @@ _NOT_ALONE = "what was taught is in nearly all that was heard"
 class Listening:
     """Hear a mixture, and learn its rest from the last 20 s of it.
 
-    Learning is due after 3.5, 7, 12 and 20 s of sound, and again when the room has changed: when the dictionary
+    Learning is due after 3, 5, 7, 10, 14 and 20 s of sound, and again when the room has changed: when the dictionary
     explains the last 5 s worse than those that it was learned from.
 
     State

@@ -30,7 +30,7 @@ Array = NDArray[np.float32]
 
 FIRST_S = 7.0
 """Seconds at the start of a mixture that are measured apart, in which the rest is hardly learned yet."""
-LEARNING_S = 2.0
+LEARNING_S = 1.7
 """Seconds from when learning is due to when its dictionary takes over, as the worker of `live` needs them."""
 
 _BLOCK_S = 0.05
