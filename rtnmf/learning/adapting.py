@@ -139,7 +139,7 @@ def _learned(
 ) -> Dictionary:
     """Return a dictionary with components of found frames beside those of the rest, trained with both."""
     rest = dictionary.rest
-    n_pool, n_examples = round(found.shape[1] * _POOL / (1 - _POOL)), dictionary.frames[rest].shape[1] // 2
+    n_pool, n_examples = round(found.shape[1] * _POOL / (1 - _POOL)), max(1, dictionary.frames[rest].shape[1] // 2)
     kept = [_drawn(examples[rest], n_examples, seed), found[:, spread(found.shape[1], n_examples)]]
     grown = replace(_grown(dictionary, found, seed), frames={**dictionary.frames, rest: coded(np.hstack(kept))})
     heard = {source: V[:, _held_back(np.arange(V.shape[1]))[0]] for source, V in examples.items()}

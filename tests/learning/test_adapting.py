@@ -1,5 +1,7 @@
 """The rest, learned from a mixture: offline, and while it sounds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import DEMO, random_dictionary
@@ -112,6 +114,13 @@ def test_a_tone_at_full_scale_does_no_harm(voice, level):
     stems = separate(tone, adapted(voice, tone))
     assert np.isfinite(stems).all()
     np.testing.assert_allclose(stems.sum(axis=0), tone, atol=1e-5 * level)
+
+
+def test_a_rest_of_a_single_frame_is_enough(voice, signals):
+    """A dictionary learned from next to nothing is adapted like any other."""
+    few = replace(voice, frames={source: codes[:, -1:] for source, codes in voice.frames.items()})
+    learned = adapted(few, signals[1])
+    assert learned.labels.count("rest") > voice.labels.count("rest")
 
 
 def test_what_cannot_be_adapted_is_refused(voice):
