@@ -85,10 +85,16 @@ def joined(dictionary: Dictionary, *, progress: Progress | None = None) -> Dicti
 
 
 def known(dictionary: Dictionary) -> Dictionary | None:
-    """Return a merged dictionary as it was trained before; None if it was not, or is no longer in the cache."""
-    with contextlib.suppress(ValueError):  # not there, or damaged
-        return Dictionary.load(_place(dictionary))
+    """Return a merged dictionary as it was trained before; None where the cache holds none, or one of other sources."""
+    with contextlib.suppress(ValueError, OSError):  # not there, damaged, or gone meanwhile
+        found = Dictionary.load(_place(dictionary))
+        if found.is_trained and _facts(found) == _facts(dictionary.select(*dictionary.sources)):
+            return found
     return None
+
+
+def _facts(dictionary: Dictionary) -> tuple[object, ...]:
+    return dictionary.labels, dictionary.stft, dictionary.sample_rate, dictionary.model, dictionary.rest
 
 
 def _place(dictionary: Dictionary) -> Path:
@@ -96,6 +102,5 @@ def _place(dictionary: Dictionary) -> Path:
     content = hashlib.sha256(dictionary.components.tobytes())
     for source, codes in dictionary.frames.items():
         content.update(source.encode() + codes.tobytes())
-    facts = dictionary.labels, dictionary.stft, dictionary.sample_rate, dictionary.model, dictionary.rest
-    content.update(repr((facts, dictionary.description, dictionary.licence, N_STEPS, version())).encode())
+    content.update(repr((_facts(dictionary), dictionary.description, dictionary.licence, N_STEPS, version())).encode())
     return user_cache_path("rtnmf") / "joined" / f"{content.hexdigest()}.safetensors"

@@ -62,6 +62,16 @@ def test_a_damaged_cache_and_one_that_cannot_be_written_do_no_harm(small, cache)
     assert load(NAME) == first
 
 
+def test_another_dictionary_in_the_cache_is_not_taken(small, cache):
+    """A file of other sources, or of an untrained dictionary, is replaced."""
+    first = load(NAME)
+    (kept,) = cache.iterdir()
+    for other in (load("keyboard.safetensors+voice.safetensors"), first.rename({"voice": "me"}), first.untrained()):
+        other.save(kept)
+        assert load(NAME) == first
+        assert Dictionary.load(kept) == first
+
+
 def test_the_cache_does_not_grow_for_ever(small, cache, monkeypatch):
     """The oldest are dropped."""
     monkeypatch.setattr(joining, "_MOST_KEPT", 2)
