@@ -99,7 +99,8 @@ def add_rest(parser: argparse.ArgumentParser) -> None:
     text = "add a source for all that is not taught, learned from the pool (default: where one sound is taught)"
     group.add_argument("--rest", dest="rest", action="store_const", const=True, help=text)
     group.add_argument("--no-rest", dest="rest", action="store_const", const=False, help="leave that source out")
-    _note_flag(parser, "rest", "--rest")
+    _note_flag(parser, "rest=True", "--rest")  # `rest` alone is a source
+    _note_flag(parser, "rest is True", "--rest is given")
 
 
 def add_separation(parser: argparse.ArgumentParser) -> None:

@@ -63,7 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "accept loudspeakers that the microphone may hear"
     arguments.switch(parser, "--allow-feedback", "allow_feedback", text)
     arguments.add_rest(parser)
-    parser.get_default("flags").pop("rest")  # here it is the name of a source, too, and never that of a parameter
     text = "leave the rest as it is until f is pressed (default: learn it from what comes in)"
     arguments.switch(parser, "--freeze", "freeze", text)
     text = "write the dictionary with the rest that was learned to this .safetensors file in the end"

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "write the stem of this source to standard output, as WAV (or `remix`, with --gain)"
     parser.add_argument("--stdout", metavar="NAME", help=text)
     text = "learn the rest of the world from each recording first (mixture, the default), or leave it as it is (pool)"
-    option(parser, "--rest", "rest", str, "WHAT", text)
+    parser.add_argument("--rest", choices=["mixture", "pool"], help=text)  # `rest` in a message is a source
     arguments.add_separation(parser)
     arguments.add_strict(parser)
     parser.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")

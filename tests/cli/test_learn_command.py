@@ -87,6 +87,15 @@ def test_one_source_says_what_comes_next(tmp_path, capsys, monkeypatch, flag, so
     assert {path.stem for path in (tmp_path / "out").iterdir()} == sources
 
 
+def test_the_source_rest_is_not_taken_for_the_flag(tmp_path, capsys):
+    """Notes name it as it is, and errors name the flag where that is meant."""
+    clip, short = sound(tmp_path / "n.wav"), sound(tmp_path / "short.wav", 2500)
+    words = ["learn", f"voice={clip}", "-o", tmp_path / "d.safetensors", "--steps", 2, "--iterations", 2]
+    assert run(*words, f"rest={short}") == 0
+    assert "note: rest has 13 frames" in capsys.readouterr().err
+    assert_refused([*words, "all=rest", "--rest", "--overwrite"], "rtnmf: --rest is given, but 'all'", capsys)
+
+
 def test_backgrounds_of_ones_own_join_the_pool(tmp_path, capsys):
     """--pool adds a folder; without a rest it is refused."""
     (tmp_path / "own").mkdir()

@@ -166,6 +166,13 @@ def test_report_shows_what_was_found(tmp_path, desk, capsys):
     assert "2, learned for 5" in text
 
 
+def test_the_source_rest_is_not_taken_for_the_flag(tmp_path, desk, capsys):
+    """A message names it as it is."""
+    Dictionary.load(desk).rename({"fan": "rest"}).save(desk)
+    mix = sound(tmp_path / "mix.wav")
+    assert_refused(["separate", mix, desk, "--gain", "kazoo=3"], "with one of voice, rest", capsys)
+
+
 def test_bad_requests_are_one_line(tmp_path, desk, capsys, monkeypatch):
     """What cannot be separated is one line that names a file, a dictionary, a source or a flag."""
     monkeypatch.chdir(tmp_path)
