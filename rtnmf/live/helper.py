@@ -87,7 +87,7 @@ class Helper:
         try:
             while True:
                 keep(pickle.load(pipe))  # noqa: S301  # from our own child
-        except (EOFError, OSError):
+        except (EOFError, OSError, pickle.UnpicklingError):  # truncated where the process was killed
             pass
         finally:
             self._process.kill()  # one that cannot be understood is of no use
