@@ -91,7 +91,8 @@ class Adaptation:
             self._base += 1
             self._dictionary = dictionary if is_adaptable(dictionary) else None
             self._found, self._is_new_base = None, self._dictionary is not None
-            self._said = Learned(self._base, "heard 0 s" if self._is_new_base else "")
+            heard = "heard 0 s" if self._is_new_base else ""
+            self._said = Learned(self._base, self._said.text if self._is_over else heard)
             self._changed.notify_all()
 
     def begin(self, sample_rate: int) -> None:

@@ -155,6 +155,8 @@ def test_a_worker_that_dies_is_replaced_once(adaptation, caplog):
     assert not learning_processes()
     adaptation.drain(ring, len(x))
     assert not adaptation._waiting
+    adaptation.learn_beside(voice_and_rest())
+    assert (adaptation.said.text, adaptation.said.n_rounds) == (dead, 0)
 
 
 @pytest.mark.parametrize(
