@@ -20,7 +20,7 @@ N_STEPS = 900
 N_STEPS_AGAINST_REST = 450
 """Steps where one sound is trained against the backgrounds of a pool: more would fit these very backgrounds."""
 
-_ABSENT = 0.5  # how probably the rest is silent in a mixture of several sounds, of which it is to take nothing
+_ABSENT = 0.8  # how probably the rest is silent in a mixture of several sounds, of which it is to take nothing
 
 
 def trained(
