@@ -102,8 +102,8 @@ def separate_file(
     with contextlib.ExitStack() as stack:
         mix = stack.enter_context(files.opened(path, strict=strict))
         wish = mix.path.with_name(f"{mix.path.stem}-stems") if folder is None else Path(folder)
-        separator = separators(mix, progress)
         place = stack.enter_context(outputs.made_folder(wish, is_new=folder is None and not overwrite))
+        separator = separators(mix, progress)  # which may take a while
         return _written(mix, separator, place, gains is not None, format, subtype, overwrite, progress)
 
 
@@ -175,8 +175,8 @@ def _all_separated(
             with contextlib.ExitStack() as stack:
                 mix = stack.enter_context(files.AudioReader(path, strict=strict))
                 wish = _folder(mix.path, folder, taken)
-                separator = separators(mix, advance)
                 place = stack.enter_context(outputs.made_folder(wish, is_new=not overwrite))
+                separator = separators(mix, advance)  # which may take a while
                 written = _written(mix, separator, place, gains is not None, format, subtype, overwrite, advance)
         except ValueError as error:
             failures.append(str(error))

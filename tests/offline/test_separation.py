@@ -5,9 +5,10 @@ import os
 import numpy as np
 import pytest
 import soundfile
+from bands import mixture, voice_and_rest
 from conftest import random_dictionary
 
-from rtnmf import STFT, Mixer, Separator, files, separate, separate_file
+from rtnmf import STFT, Mixer, Separator, files, separate, separate_file, separate_files
 from rtnmf.engine.streaming import aligned
 
 DICTIONARY = random_dictionary(STFT(512, 128), ("a", "b/c"), trained=True)
@@ -84,6 +85,19 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(mix, tmp_path):
     with pytest.raises(ValueError, match=r"a.wav: is the mixture itself: choose another folder"):
         separate_file(tmp_path / "a.wav", DICTIONARY, tmp_path, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_rest_is_learned(tmp_path):
+    """Nothing is done before, whether there is one mixture or several."""
+    dictionary, mix = voice_and_rest(), tmp_path / "mix.wav"
+    files.write(mix, mixture(2, dictionary.sample_rate), dictionary.sample_rate)
+    stages = []
+    settings = {"progress": lambda stage, *_: stages.append(stage)}
+    with pytest.raises(ValueError, match="cannot make this folder"):
+        separate_file(mix, dictionary, mix / "out", **settings)
+    with pytest.warns(UserWarning, match="not separated"), pytest.raises(ValueError, match="cannot make this folder"):
+        list(separate_files([mix], dictionary, mix, **settings))
+    assert not stages
 
 
 def test_a_mixture_whose_remix_would_have_too_long_a_name_is_refused_by_name(tmp_path, speech):
