@@ -20,6 +20,7 @@ __all__ = [
     "add_learning",
     "add_overwrite",
     "add_rest",
+    "add_rest_from",
     "add_separation",
     "add_strict",
     "check_sources",
@@ -101,6 +102,12 @@ def add_rest(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-rest", dest="rest", action="store_const", const=False, help="leave that source out")
     _note_flag(parser, "rest=True", "--rest")  # `rest` alone is a source
     _note_flag(parser, "rest is True", "--rest is given")
+
+
+def add_rest_from(parser: argparse.ArgumentParser) -> None:
+    """Add the option of where the rest of a dictionary is learned from, before a recording is separated."""
+    text = "learn the rest of the world from each recording first (mixture, the default), or leave it as it is (pool)"
+    parser.add_argument("--rest", choices=["mixture", "pool"], help=text)
 
 
 def add_separation(parser: argparse.ArgumentParser) -> None:
@@ -372,4 +379,4 @@ def _names_dictionary(word: str) -> bool:
 def check_sources(name: str, dictionary: Dictionary) -> None:
     """Raise ValueError if a dictionary has nothing to separate its only source from."""
     if len(dictionary.sources) == 1:
-        raise ValueError(f"{name} has one source only: add what it is to be separated from, as in speech+keyboard")
+        raise ValueError(f"{name} has one source only: add what it is to be separated from, as in {name}+rest")

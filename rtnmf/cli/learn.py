@@ -89,7 +89,7 @@ def _rest(options: argparse.Namespace) -> Any:
     from rtnmf.learning.backgrounds import own, pool
 
     if options.rest is False:
-        raise ValueError("--pool: there are no backgrounds to learn without a rest, leave it out, or --no-rest")
+        raise ValueError("--pool: there are no backgrounds to learn with --no-rest, leave one of them out")
     return (*pool(), *(background for folder in options.pool for background in own(folder)))
 
 

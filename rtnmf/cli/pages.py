@@ -55,14 +55,23 @@ def write_page(path: str, page: str, *, overwrite: bool = False) -> None:
 
 
 def mix(
-    path: str | AudioReader, name: str, seconds: float = SHOWN_S, start_s: float = 0.0, *, strict: bool = False
+    path: str | AudioReader,
+    name: str,
+    seconds: float = SHOWN_S,
+    start_s: float = 0.0,
+    *,
+    rest: str | None = None,
+    strict: bool = False,
 ) -> tuple[Dictionary, Any, dict[str, str]]:
-    """Return a dictionary at the sample rate of a mixture, and what `shown` gives of this."""
+    """Return the dictionary that separates a mixture, as `separate` does, and what `shown` gives of this."""
     from rtnmf.audio import files
     from rtnmf.learning.joining import load
+    from rtnmf.offline.separation import heard
 
-    with files.opened(path, strict=strict) as reader:
-        dictionary = load(name, reader.sample_rate)
+    with files.opened(path, strict=strict) as reader, progress_bar("learning") as progress:
+        dictionary = load(name, reader.sample_rate, progress=progress)
+        if dictionary.rest and rest != "pool":
+            dictionary = heard(dictionary, reader, progress)
         return dictionary, *shown(reader, dictionary.sample_rate, seconds, start_s)
 
 

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "page to write (default: report.html, or report-2.html and so on if there is one)"
     parser.add_argument("-o", "--output", metavar="FILE", help=text)
     arguments.add_overwrite(parser)
+    arguments.add_rest_from(parser)
     arguments.add_strict(parser)
     option(parser, "--components", "n_components", whole(1), "N", "components to learn, blind (default: 3)")
     text = "iterations of the factorisation (default: until it converges, at most 100)"
@@ -75,7 +76,7 @@ def _is_dictionary(name: str) -> bool:
 
 def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
     arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
-    dictionary, x, facts = pages.mix(mix, name, *_part(options), strict=options.strict)
+    dictionary, x, facts = pages.mix(mix, name, *_part(options), rest=options.rest, strict=options.strict)
     truth = _truth(options.truth or [], dictionary, x, options.start_s or 0.0)
     _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))
 
@@ -84,13 +85,13 @@ def _report_dictionary(options: argparse.Namespace, name: str) -> None:
     from rtnmf.learning.joining import load
 
     arguments.refuse(
-        options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "start_s", "truth"
+        options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "start_s", "truth", "rest"
     )
     _write(options, name, load(name))
 
 
 def _report_clip(options: argparse.Namespace, clip: str) -> None:
-    arguments.refuse(options, "needs a mix and a dictionary", "truth")
+    arguments.refuse(options, "needs a mix and a dictionary", "truth", "rest")
     _check_start(options, clip)
     began = time.perf_counter()
     dictionary = _learned(options, clip)

@@ -109,7 +109,7 @@ def _write_stem(options: argparse.Namespace, mixes: list[str], name: str, settin
 def _write_report(options: argparse.Namespace, mix: AudioReader, name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each came when the mixture was separated
-        dictionary, x, facts = pages.mix(mix, name)
+        dictionary, x, facts = pages.mix(mix, name, rest=options.rest)
     settings = arguments.given(options, *arguments.SEPARATION)
     pages.write_report(options.report, mix.path.name, dictionary, x, facts, overwrite=options.overwrite, **settings)
 

@@ -14,7 +14,7 @@ from rtnmf.learning import sources
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
-from rtnmf.learning.rest import REST, WithRest, checked_rest, with_rest
+from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
 from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
 from rtnmf.progress import Progress
 from rtnmf.version import version
@@ -86,7 +86,7 @@ def learn(
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
-        Kept in the dictionary, the licence with those of the dictionaries that are given.
+        Kept in the dictionary, the licence with those of the dictionaries that are given and of the backgrounds.
     progress : Progress, optional
         Its stages are the names of the sources ("components" when learned blind), then "training".
     strict : bool
@@ -109,7 +109,7 @@ def learn(
     names += [REST] if backgrounds and REST not in names else []
     n_steps = _steps(n_steps, len(names), has_backgrounds=bool(backgrounds))
     facts: dict[str, Any] = {"model": model, "description": description}
-    facts["licence"] = sources.licences_of(licence, known)
+    facts["licence"] = "; ".join(filter(None, [sources.licences_of(licence, known), licences(backgrounds)]))
     facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
     facts["rest"] = REST if backgrounds else rest_known
     settings = {"n_components": n_components, "n_iter": n_iter, "seed": seed, "progress": progress}

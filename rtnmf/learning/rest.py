@@ -7,7 +7,7 @@ from typing import Any
 
 from rtnmf.learning.backgrounds import Background, pool
 
-__all__ = ["REST", "WithRest", "checked_rest", "with_rest"]
+__all__ = ["REST", "WithRest", "checked_rest", "licences", "with_rest"]
 
 REST = "rest"
 """The name of the source that stands for all that was not taught."""
@@ -54,3 +54,9 @@ def with_rest(sources: Mapping[str, Sequence[Any]], backgrounds: Sequence[Backgr
     if backgrounds:
         joined.setdefault(REST, []).extend(background.path for background in backgrounds)
     return joined
+
+
+def licences(backgrounds: Sequence[Background]) -> str:
+    """Return what is to be said of the licences of backgrounds: each once; empty where none is known."""
+    names = sorted({background.licence for background in backgrounds if background.licence})
+    return f"backgrounds: {', '.join(names)}" if names else ""

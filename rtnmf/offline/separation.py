@@ -23,7 +23,7 @@ from rtnmf.learning.adapting import adapted, check_adaptable
 from rtnmf.learning.joining import load
 from rtnmf.progress import Progress
 
-__all__ = ["REST", "separate_file", "separate_files", "separate_to"]
+__all__ = ["REST", "heard", "separate_file", "separate_files", "separate_to"]
 
 Array = NDArray[np.float32]
 AnyPath = str | os.PathLike[str]
@@ -98,7 +98,7 @@ def separate_file(
         If the mixture cannot be read, an output cannot be written, or the dictionary has one source only.
     """
     outputs.check_kind(format, subtype)
-    separators = _separators(dictionary, gains, rest, separator_options)
+    separators = _separators(dictionary, gains, rest, separator_options, progress)
     with contextlib.ExitStack() as stack:
         mix = stack.enter_context(files.opened(path, strict=strict))
         wish = mix.path.with_name(f"{mix.path.stem}-stems") if folder is None else Path(folder)
@@ -168,7 +168,7 @@ def _all_separated(
     **separator_options: Any,
 ) -> Iterator[tuple[Path, dict[str, Path]]]:
     outputs.check_kind(format, subtype)
-    separators = _separators(dictionary, gains, rest, separator_options)
+    separators = _separators(dictionary, gains, rest, separator_options, progress)
     failures, taken = [], set[str]()
     for path, advance in zip(mixes, _shares(mixes, progress), strict=True):
         try:
@@ -217,7 +217,7 @@ def separate_to(
         If the mixture cannot be read, or there is no such source.
     """
     outputs.check_kind("wav", subtype)
-    separators = _separators(dictionary, gains, rest, separator_options)
+    separators = _separators(dictionary, gains, rest, separator_options, progress)
     with files.opened(path, strict=strict) as mix:
         separator = separators(mix, progress)
         sources = separator.sources if gains is None else ("remix",)
@@ -232,7 +232,11 @@ def separate_to(
 
 
 def _separators(
-    dictionary: Dictionary | AnyPath, gains: Mapping[str, float] | None, rest: str, options: Mapping[str, Any]
+    dictionary: Dictionary | AnyPath,
+    gains: Mapping[str, float] | None,
+    rest: str,
+    options: Mapping[str, Any],
+    progress: Progress | None,
 ) -> Callable[[files.AudioReader, Progress | None], Separator]:
     """Return the function that gives the separator for a mixture; it makes one for each rate and number of channels.
 
@@ -248,7 +252,7 @@ def _separators(
 
     @functools.cache
     def made(sample_rate: int | None, n_channels: int) -> tuple[Separator, Dictionary]:
-        ready = dictionary if isinstance(dictionary, Dictionary) else load(dictionary, sample_rate)
+        ready = dictionary if isinstance(dictionary, Dictionary) else load(dictionary, sample_rate, progress=progress)
         _check_sources(ready, dictionary)
         mixer = None if gains is None else Mixer(ready.sources, gains)
         separator = Separator(ready, sample_rate=sample_rate, n_channels=n_channels, gains=mixer, **options)
@@ -256,7 +260,7 @@ def _separators(
 
     def separator(mix: files.AudioReader, progress: Progress | None) -> Separator:
         ready, learned = made(mix.sample_rate, mix.n_channels)
-        ready.dictionary = _heard(learned, mix, progress) if rest == "mixture" and learned.rest else learned
+        ready.dictionary = heard(learned, mix, progress) if rest == "mixture" and learned.rest else learned
         return ready
 
     with warnings.catch_warnings():
@@ -265,7 +269,7 @@ def _separators(
     return separator
 
 
-def _heard(dictionary: Dictionary, mix: files.AudioReader, progress: Progress | None) -> Dictionary:
+def heard(dictionary: Dictionary, mix: files.AudioReader, progress: Progress | None = None) -> Dictionary:
     """Return the dictionary with the rest of a mixture learned, or as it is, with a warning, where that cannot be."""
     try:
         check_adaptable(dictionary)
@@ -279,7 +283,7 @@ def _check_sources(dictionary: Dictionary, name: Dictionary | AnyPath) -> None:
     if len(dictionary.sources) > 1:
         return
     of = "the dictionary" if isinstance(name, Dictionary) else printable(name)
-    example = "dictionary + rtnmf.load('keyboard')" if isinstance(name, Dictionary) else "speech+keyboard"
+    example = "dictionary + rtnmf.load('rest')" if isinstance(name, Dictionary) else f"{of}+rest"
     raise ValueError(f"{of} has one source only: add what it is to be separated from, as in {example}")
 
 

@@ -35,6 +35,7 @@ def test_one_sound_is_taught_and_the_rest_is_there(voice):
     assert voice.is_trained
     assert voice.learned_from == ("voice-train.flac", f"{len(pool())} backgrounds")
     assert set(voice.frames) == {"voice", "rest"}
+    assert all(background.licence in voice.licence for background in pool())
     assert voice.frames.n_bytes <= 2**21
 
 
