@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import files
 from rtnmf.checks import check_source_name, whole_hz
+from rtnmf.engine.separator import usable
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import clips
 from rtnmf.learning.clips import Clip, Recording, Together
@@ -158,7 +159,8 @@ def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: f
     Returns
     -------
     array, shape (n_bins, n_frames)
-        Magnitudes, summed over the channels; none where it is shorter than a frame.
+        Magnitudes, summed over the channels; none where it is shorter than a frame. What is not finite is silence, as
+        in a stream.
 
     Raises
     ------
@@ -167,7 +169,7 @@ def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: f
     """
     with clips.opened(recording, sample_rate, strict=strict) as sound:
         trend = stft.trend(sample_rate, audible_hz)
-        blocks = clips.usable(clips.description("the mixture", recording), sound.blocks)
+        blocks = map(usable, sound.blocks)
         kept, _ = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, _MOST_FRAMES)
     return np.ascontiguousarray(np.abs(kept).sum(axis=0).T)
 

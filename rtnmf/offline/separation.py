@@ -19,8 +19,6 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.engine.mixer import Mixer
 from rtnmf.engine.separator import Separator
 from rtnmf.engine.streaming import aligned
-from rtnmf.learning.adapting import adapted, check_adaptable
-from rtnmf.learning.joining import load
 from rtnmf.progress import Progress
 
 __all__ = ["REST", "heard", "separate_file", "separate_files", "separate_to"]
@@ -252,7 +250,7 @@ def _separators(
 
     @functools.cache
     def made(sample_rate: int | None, n_channels: int) -> tuple[Separator, Dictionary]:
-        ready = dictionary if isinstance(dictionary, Dictionary) else load(dictionary, sample_rate, progress=progress)
+        ready = dictionary if isinstance(dictionary, Dictionary) else _loaded(dictionary, sample_rate, progress)
         _check_sources(ready, dictionary)
         mixer = None if gains is None else Mixer(ready.sources, gains)
         separator = Separator(ready, sample_rate=sample_rate, n_channels=n_channels, gains=mixer, **options)
@@ -269,8 +267,16 @@ def _separators(
     return separator
 
 
+def _loaded(name: AnyPath, sample_rate: int | None, progress: Progress | None) -> Dictionary:
+    from rtnmf.learning.joining import load  # only where it is needed: what learns takes memory
+
+    return load(name, sample_rate, progress=progress)
+
+
 def heard(dictionary: Dictionary, mix: files.AudioReader, progress: Progress | None = None) -> Dictionary:
     """Return the dictionary with the rest of a mixture learned, or as it is, with a warning, where that cannot be."""
+    from rtnmf.learning.adapting import adapted, check_adaptable
+
     try:
         check_adaptable(dictionary)
     except ValueError as error:

@@ -17,7 +17,10 @@ path, folder = sys.argv[1:]
 print([int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")][0])
 """
 LEARN = "rtnmf.learn({'a': path, 'b': folder + '/short.flac'}, n_components=4, n_iter=2, n_steps=2)"
-SEPARATE = "rtnmf.separate_file(path, rtnmf.load('speech+keyboard').at_rate(44100), folder + '/stems', n_iter=1)"
+SEPARATE = """
+both = rtnmf.load_preset('speech').merge(rtnmf.load_preset('keyboard')).at_rate(44100)
+rtnmf.separate_file(path, both, folder + '/stems', n_iter=1)
+"""
 
 
 @pytest.fixture(scope="module")

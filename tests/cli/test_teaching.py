@@ -14,7 +14,7 @@ from jack_desk import peer, server  # noqa: F401
 from sounding import eventually, sounding_processes, speech_at, training_processes
 from test_live_command import RTNMF
 
-from rtnmf import Dictionary, load_preset
+from rtnmf import Dictionary, load_preset, presets
 from rtnmf.audio import files
 from rtnmf.cli import microphone_takes, teaching
 from rtnmf.dictionary import merged
@@ -84,6 +84,7 @@ def test_a_take_is_taught_and_sounds_plain_then_trained(peer, tmp_path):  # noqa
 
 
 @pytest.mark.usefixtures("at_once")
+@pytest.mark.long
 def test_nothing_is_heard_before_all_is_taught(peer, tmp_path, capfd):  # noqa: F811
     """During the takes nothing goes out, whatever is to be heard; then it does."""
     line = ["a=mic:1.5", "b=mic:1.5", "--no-rest", "--outputs", "mono-stems", *PEER, "--for", 2, "--record", "take"]
@@ -99,6 +100,7 @@ def test_nothing_is_heard_before_all_is_taught(peer, tmp_path, capfd):  # noqa: 
 
 
 @pytest.mark.usefixtures("at_once")
+@pytest.mark.long
 def test_files_presets_and_takes_are_taught_together(peer, tmp_path, capfd):  # noqa: F811
     """A source may have files and takes, and another be a preset; each word of the line may stand anywhere."""
     files.write("me.wav", mixture(2), 48000)
@@ -125,7 +127,7 @@ def test_what_was_trained_before_sounds_at_once(peer, tmp_path, capfd):  # noqa:
 @pytest.mark.parametrize("waits_for", ["in 2 ...", "training"])
 def test_ctrl_c_ends_takes_and_training(peer, tmp_path, waits_for):  # noqa: F811
     """Ctrl-C ends a take, with no half file, and the training, quickly and with no process left."""
-    words = ["voice=mic:5"] if waits_for == "in 2 ..." else ["speech+keyboard"]
+    words = ["voice=mic:5"] if waits_for == "in 2 ..." else ["+".join(presets()[:10])]
     command = started(*words)
     read_until(command, waits_for)
     command.send_signal(signal.SIGINT)

@@ -76,21 +76,13 @@ def test_progress_reaches_its_end_and_can_stop(voice, signals):
 
 
 @pytest.mark.parametrize(
-    ("x", "why"),
-    [
-        (np.zeros(RATE * 3), "silence"),
-        (np.zeros(0), "nothing"),
-        (np.zeros(100), "less than a frame"),
-        (np.full(RATE * 3, np.nan), "no sound"),
-    ],
+    "x",
+    [np.zeros(RATE * 3), np.zeros(0), np.zeros(100), np.full(RATE * 3, np.nan), np.full(RATE * 3, 1e30)],
+    ids=["silence", "nothing", "less than a frame", "NaN", "too loud"],
 )
-def test_nothing_is_learned_from_nothing(voice, x, why):
-    """Silence, and less than a frame, leave the dictionary as it is."""
-    if why == "no sound":
-        with pytest.raises(ValueError, match="NaN or infinite"):
-            adapted(voice, x)
-    else:
-        assert adapted(voice, x) is voice
+def test_nothing_is_learned_from_nothing(voice, x):
+    """What a stream takes for silence, and less than a frame, leave the dictionary as it is."""
+    assert adapted(voice, x) is voice
 
 
 @pytest.fixture(scope="module")

@@ -56,10 +56,10 @@ def test_long_sound_loses_no_block_and_takes_no_memory(server, on_server, tmp_pa
     assert max(grown) < 5e6
     paths = {Path(path).stem: path for path in live.recordings}
     assert_separated(paths, dictionary)
-    start = found_at(files.read(paths["input"])[0][: minutes * 30 * RATE, 0], minute)
+    start = found_at(files.read(paths["input"])[0][:, 0], minute)
     stem = files.read(paths["speech"])[0][start : start + 60 * minutes * RATE, 0]
     assert len(stem) == 60 * minutes * RATE
-    delay = found_at(heard[: 60 * RATE], stem[20000:30000]) - 20000
+    delay = found_at(heard, stem[20000:30000]) - 20000
     assert np.array_equal(heard[delay : delay + len(stem)], stem)
 
 
