@@ -16,14 +16,7 @@ __all__ = ["load_preset", "merged", "preset_folder", "presets"]
 
 
 def merged(name: str | os.PathLike[str], sample_rate: int | None = None) -> Dictionary:
-    r"""Return the dictionary of a name: a preset, a file, or several of either joined with `+`.
-
-    `speech` is a preset, `desk.safetensors` a file, and `desk.safetensors+speech` a merged, untrained dictionary of
-    both. A file of a preset's name is preferred to the preset, a folder of that name is ignored. Where the name or a
-    part of it that contains `+` is that of a file, it stands for that file; `\+` is a `+` within a name.
-
-    Dictionaries are merged at one sample rate and with one STFT and model, those of the first; `sample_rate` overrides
-    the rate. There is one rest at most, the first. A warning reports whatever is converted or left out.
+    """Return the dictionary of a name, untrained where it joins several; see `learning.joining.load`, which trains it.
 
     Parameters
     ----------

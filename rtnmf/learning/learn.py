@@ -118,14 +118,14 @@ def learn(
         rate = checked_rate(given, sample_rate, [dictionary.sample_rate for dictionary in known.values()])
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
-        parts = {
-            name: sources.from_dictionary(known[name].at_rate(rate, stft))
-            if name in known
-            else sources.from_frames(
-                name, frames(name, heard[name], rate, stft, model.audible_hz, strict=strict), len(names), **settings
-            )
-            for name in names
-        }
+
+        def part(name: str) -> sources.Part:
+            if name in known:
+                return sources.from_dictionary(known[name].at_rate(rate, stft))
+            read = frames(name, heard[name], rate, stft, model.audible_hz, strict=strict)
+            return sources.from_frames(name, read, len(names), **settings)
+
+        parts = {name: part(name) for name in names}
     dictionary = sources.dictionary_of(parts, stft, rate, **facts)
     if not n_steps:
         return dictionary
