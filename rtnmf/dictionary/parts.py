@@ -15,6 +15,7 @@ __all__ = [
     "TRAINED",
     "Curve",
     "Divergences",
+    "check_adaptable",
     "check_fits",
     "checked_groups",
     "frozen_columns",
@@ -187,4 +188,19 @@ def check_fits(first: Any, second: Any) -> None:
         raise ValueError(
             "both dictionaries have a rest, the source of all that was not taught: leave that of the second out, with"
             f" .select of {', '.join(source for source in second.sources if source != second.rest)}"
+        )
+
+
+def check_adaptable(dictionary: Any) -> None:
+    """Raise ValueError if a dictionary has no rest to be learned from a mixture, or no frames to train it with."""
+    if not dictionary.rest:
+        raise ValueError(
+            f"dictionary of {', '.join(dictionary.sources)} has no rest to be learned from a mixture: learn it with"
+            " rest=True"
+        )
+    missing = [source for source in dictionary.sources if source not in dictionary.frames]
+    if missing or len(dictionary.sources) < 2:
+        raise ValueError(
+            f"dictionary holds no frames of {', '.join(missing) or 'another source'}, which the training needs: learn"
+            " it again with this version"
         )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rtnmf import nmf
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
-from rtnmf.dictionary.parts import TRAINED
+from rtnmf.dictionary.parts import TRAINED, check_adaptable
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.columns import columns
 from rtnmf.learning.recordings import magnitudes
@@ -24,7 +24,7 @@ from rtnmf.learning.training import trained
 from rtnmf.learning.trusting import masks, trusted
 from rtnmf.progress import Progress
 
-__all__ = ["FEWEST", "Finding", "adapted", "check_adaptable", "finding"]
+__all__ = ["FEWEST", "Finding", "adapted", "finding"]
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
@@ -53,21 +53,6 @@ class Finding(NamedTuple):
     """That were trusted."""
     gained_db: float
     """Over the dictionary before, on mixtures of frames that were held back."""
-
-
-def check_adaptable(dictionary: Dictionary) -> None:
-    """Raise ValueError if a dictionary has no rest to be learned from a mixture, or no frames to train it with."""
-    if not dictionary.rest:
-        raise ValueError(
-            f"dictionary of {', '.join(dictionary.sources)} has no rest to be learned from a mixture: learn it with"
-            " rest=True"
-        )
-    missing = [source for source in dictionary.sources if source not in dictionary.frames]
-    if missing or len(dictionary.sources) < 2:
-        raise ValueError(
-            f"dictionary holds no frames of {', '.join(missing) or 'another source'}, which the training needs: learn"
-            " it again with this version"
-        )
 
 
 def adapted(

@@ -102,5 +102,6 @@ def _place(dictionary: Dictionary) -> Path:
     content = hashlib.sha256(dictionary.components.tobytes())
     for source, codes in dictionary.frames.items():
         content.update(source.encode() + codes.tobytes())
-    content.update(repr((_facts(dictionary), dictionary.description, dictionary.licence, N_STEPS, version())).encode())
+    texts = dictionary.description, dictionary.licence, dictionary.learned_from
+    content.update(repr((_facts(dictionary), texts, N_STEPS, version())).encode())
     return user_cache_path("rtnmf") / "joined" / f"{content.hexdigest()}.safetensors"

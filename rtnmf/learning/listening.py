@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from rtnmf import nmf
 from rtnmf.checks import check_channels
 from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.separator import usable
-from rtnmf.learning.adapting import FEWEST, check_adaptable, finding
+from rtnmf.learning.adapting import FEWEST, finding
 from rtnmf.progress import Progress
 
 __all__ = ["Listening"]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.live.helper import Helper
 from rtnmf.live.link.memory import Ring
 
@@ -28,7 +29,11 @@ _log = logging.getLogger(__name__)
 
 def is_adaptable(dictionary: Dictionary) -> bool:
     """Return whether a dictionary has a rest, and the frames that it takes to learn it from a mixture."""
-    return bool(dictionary.rest) and len(dictionary.sources) > 1 and set(dictionary.sources) <= set(dictionary.frames)
+    try:
+        check_adaptable(dictionary)
+    except ValueError:
+        return False
+    return True
 
 
 class Learned(NamedTuple):

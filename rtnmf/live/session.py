@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rtnmf.checks import check_channels, check_whole, whole_hz
 from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mixer import Mixer
 from rtnmf.frames.masks import MASK_POWER
@@ -136,7 +137,7 @@ class Live:
         _check(self._settings, record)
         adapts = is_adaptable(dictionary) if adapt is None else adapt
         if adapts:
-            _check_adaptable(dictionary)
+            check_adaptable(dictionary)
             self._settings = self._settings._replace(is_recorded=True)
         used = dictionary.model.used_updates(n_iter, is_trained=dictionary.is_trained)
         self._wished_n_iter = n_iter
@@ -359,13 +360,6 @@ class Live:
         parameters = np.zeros((), Layout(self._settings).parameters)
         parameters["weights"], parameters["n_iter"] = self._mixer.weights, self._n_iter
         return parameters
-
-
-def _check_adaptable(dictionary: Dictionary) -> None:
-    if not is_adaptable(dictionary):
-        from rtnmf.learning.adapting import check_adaptable  # here, as it loads all that learns
-
-        check_adaptable(dictionary)
 
 
 def _check(settings: Settings, record: object) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rtnmf.audio import files, outputs
 from rtnmf.audio.names import printable
 from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.mixer import Mixer
 from rtnmf.engine.separator import Separator
 from rtnmf.engine.streaming import aligned
@@ -275,7 +276,7 @@ def _loaded(name: AnyPath, sample_rate: int | None, progress: Progress | None) -
 
 def heard(dictionary: Dictionary, mix: files.AudioReader, progress: Progress | None = None) -> Dictionary:
     """Return the dictionary with the rest of a mixture learned, or as it is, with a warning, where that cannot be."""
-    from rtnmf.learning.adapting import adapted, check_adaptable
+    from rtnmf.learning.adapting import adapted
 
     try:
         check_adaptable(dictionary)
