@@ -43,6 +43,7 @@ def _facts(dictionary: Dictionary) -> dict[str, str]:
         "STFT": f"window {stft.n_fft}, hop {stft.hop_length}, {stft.n_bins} bins",
         "latency": f"{stft.latency} samples, {1000 * stft.latency / dictionary.sample_rate:.1f} ms",
         "separation": f"{updates} per frame, {f'trained for {updates}' if dictionary.is_trained else 'untrained'}",
+        "voices": ", ".join(dictionary.voices),
         "rest": dictionary.rest and f"{dictionary.rest}, for all that was not taught",
         "frames": frames and f"{frames}; {n_bytes / 2**20:.1f} MiB, to train it again",
         "learned from": ", ".join(dictionary.learned_from),

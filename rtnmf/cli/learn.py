@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_overwrite(parser)
     arguments.add_learning(parser)
     arguments.add_rest(parser)
+    text = "this source is a person who speaks (default: one named voice or speech); may be repeated"
+    parser.add_argument("--voice", dest="voices", action="append", metavar="NAME", help=text)
     text = "folder of your own backgrounds to learn the rest from, beside the pool (rtnmf pool); may be repeated"
     parser.add_argument("--pool", action="append", metavar="DIR", help=text)
     text = "iterations of the factorisation (default: 40; blind: until it converges, at most 100)"
@@ -97,7 +99,7 @@ def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
     from rtnmf.learning.learn import learn
 
     settings = arguments.given(
-        options, *arguments.LEARNING, "rest", "n_iter", "sample_rate", "description", "licence", "strict"
+        options, *arguments.LEARNING, "rest", "voices", "n_iter", "sample_rate", "description", "licence", "strict"
     )
     latency = {"latency" if options.latency_ms == "low" else "latency_ms": options.latency_ms}
     with progress_bar("learning") as progress:

@@ -25,7 +25,7 @@ from rtnmf.frames.stft import STFT
 
 __all__ = ["is_file", "parts_of", "read", "refusing", "write"]
 
-_FORMAT = "3"
+_FORMAT = "4"
 _LARGEST_FILE = 512 * 2**20
 _MOST_FRAMES = 10**7
 _TEXTS = ("description", "licence", "rtnmf_version")
@@ -33,6 +33,7 @@ _STFT = ("n_fft", "hop_length", "latency")
 _KEYS = {"1": {"format", "labels", "learned_from", "divergences", "sample_rate", *_STFT, *_TEXTS}}
 _KEYS["2"] = _KEYS["1"] | {"model"}
 _KEYS["3"] = _KEYS["2"] | {"rest", "frames"}
+_KEYS["4"] = _KEYS["3"] | {"voices"}
 _COLUMNS = ("components", *TRAINED)
 _DTYPES: dict[str, Any] = {**dict.fromkeys(_COLUMNS, np.float32), "frames": np.uint8}
 
@@ -54,6 +55,7 @@ def write(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
         "divergences": json.dumps(dict(parts["divergences"])),
         "model": json.dumps(asdict(parts["model"])),
         "rest": parts["rest"],
+        "voices": json.dumps(parts["voices"]),
         "frames": json.dumps({source: frames.shape[1] for source, frames in parts["frames"].items()}),
         "sample_rate": str(parts["sample_rate"]),
         **{name: str(getattr(parts["stft"], name)) for name in _STFT},
@@ -108,6 +110,7 @@ def parts_of(metadata: Mapping[str, str], tensors: Tensors) -> dict[str, Any]:
     return {
         **{name: array for name, array in tensors.items() if name != "frames"},
         "rest": metadata.get("rest", ""),
+        "voices": strings("voices", json.loads(metadata["voices"])) if "voices" in metadata else None,
         "frames": _frames(metadata, tensors.get("frames")),
         "labels": strings("labels", json.loads(metadata["labels"])),
         "stft": STFT(n_fft, hop_length, latency=latency),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -17,15 +18,20 @@ __all__ = [
     "Divergences",
     "check_adaptable",
     "check_fits",
+    "check_known",
     "checked_groups",
     "frozen_columns",
     "frozen_divergences",
     "frozen_labels",
+    "frozen_voices",
+    "says_voice",
     "strings",
 ]
 
 TRAINED = ("update_components", "mask_components")
 """The fields that hold the columns of discriminative training."""
+
+_VOICES = {"voice", "voices", "speech", "speaker", "speakers", "talker"}
 
 Curve = tuple[tuple[int, float], ...]
 """Iterations and the divergence that each reached."""
@@ -103,6 +109,35 @@ def frozen_labels(labels: object, n_components: int) -> tuple[str, ...]:
     return checked
 
 
+def frozen_voices(voices: object, sources: tuple[str, ...], rest: str) -> tuple[str, ...]:
+    """Return the sources that are voices, in the order of the sources; None stands for those that are named like one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is not the name of a source, or is that of the rest.
+    """
+    if voices is None:
+        return tuple(source for source in sources if source != rest and says_voice(source))
+    named = strings("voices", voices)
+    check_known(named, sources)
+    if rest and rest in named:
+        raise ValueError(f"voices are {', '.join(named)}, but {rest} stands for all that was not taught: leave it out")
+    return tuple(source for source in sources if source in named)
+
+
+def says_voice(name: str) -> bool:
+    """Return whether the name of a source says that it is a person who speaks."""
+    return not _VOICES.isdisjoint(re.findall(r"[^\W\d_]+", name.lower()))
+
+
+def check_known(sources: Iterable[str], known: tuple[str, ...]) -> None:
+    """Raise ValueError if one of the sources is not among those of a dictionary."""
+    for source in sources:
+        if source not in known:
+            raise ValueError(f"there is no source {source!r}: choose from {', '.join(known)}")
+
+
 def checked_groups(groups: object, sources: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Return {name: sources} if each group has known sources that are in no other one.
 
@@ -115,9 +150,8 @@ def checked_groups(groups: object, sources: tuple[str, ...]) -> dict[str, tuple[
         raise TypeError(f"groups are {groups!r:.80}, expected {{name: [source, ...]}}")
     members = {name: tuple(group) for name, group in groups.items()}
     grouped = [source for group in members.values() for source in group]
+    check_known(grouped, sources)
     for source in grouped:
-        if source not in sources:
-            raise ValueError(f"there is no source {source!r}: choose from {', '.join(sources)}")
         if grouped.count(source) > 1:
             raise ValueError(f"source {source!r} is given {grouped.count(source)} times: put it into one group")
     for name, group in members.items():

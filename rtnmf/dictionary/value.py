@@ -44,14 +44,14 @@ class Dictionary:
         How a frame is explained: what these components were learned for, and are streamed with.
     rest : str, optional
         The source that stands for all that was not taught; empty if there is none.
+    voices : sequence of str, optional
+        The sources that are people who speak; None means those that are named so, such as voice or speech.
     frames : {source: array of uint8, shape (n_bins, n_frames)}, optional
         Frames of the recordings, as `examples.coded` makes them, for training the columns again. Copied, read-only.
-    description, licence : str, optional
-        What the dictionary is, and the licence of the recordings.
+    description, licence, rtnmf_version : str, optional
+        What the dictionary is, the licence of the recordings, and the version of rtnmf that learned it.
     learned_from : sequence of str, optional
         The recordings that it was learned from.
-    rtnmf_version : str, optional
-        The version of rtnmf that learned it.
     divergences : {source: sequence of (iteration, divergence)}, optional
         How learning went: the KL divergence divided by the sum of V. The empty name stands for all sources when they
         were learned blind, from one recording.
@@ -71,6 +71,7 @@ class Dictionary:
     mask_components: NDArray[np.float32] | None = None
     model: Model = field(default_factory=Model)
     rest: str = ""
+    voices: tuple[str, ...] = None  # type: ignore[assignment]  # None becomes names below, so readers see a tuple
     frames: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     description: str = ""
     licence: str = ""
@@ -101,6 +102,7 @@ class Dictionary:
         frozen["frames"] = examples.frozen_examples(self.frames, sources, self.stft.n_bins)
         if self.rest not in ("", *sources):
             raise ValueError(f"rest is {self.rest!r:.80}, expected one of {', '.join(sources)}, or nothing")
+        frozen["voices"] = parts.frozen_voices(self.voices, sources, self.rest)
         for name in ("description", "licence", "rtnmf_version"):
             check_text(name, getattr(self, name))
         for text in frozen["learned_from"]:
@@ -160,7 +162,7 @@ class Dictionary:
             raise TypeError(f"sources to select are {sources!r:.80}, expected names, as in select('voice', 'fan')")
         if not sources or len(set(sources)) != len(sources):
             raise ValueError(f"sources to select are {list(sources)}, expected one or more different names")
-        self._check_known(sources)
+        parts.check_known(sources, self.sources)
         order = {source: i for i, source in enumerate(sources)}
         chosen = [k for k, label in enumerate(self.labels) if label in order]
         chosen.sort(key=lambda k: order[self.labels[k]])
@@ -170,6 +172,7 @@ class Dictionary:
             **{name: getattr(kept, name)[:, chosen] for name in kept._columns},
             labels=tuple(self.labels[k] for k in chosen),
             rest=self.rest if self.rest in order else "",
+            voices=tuple(voice for voice in self.voices if voice in order),
             frames={name: frames for name, frames in self.frames.items() if name in order},
             divergences={name: curve for name, curve in self.divergences.items() if not name or name in order},
         )
@@ -189,7 +192,7 @@ class Dictionary:
         """
         if not isinstance(names, Mapping):
             raise TypeError(f"names are {names!r:.80}, expected {{source: new name}}")
-        self._check_known(names)
+        parts.check_known(names, self.sources)
         renamed = {source: names.get(source, source) for source in self.sources}
         labels = parts.frozen_labels([renamed[label] for label in self.labels], self.n_components)
         for name, n_same in Counter(renamed.values()).items():
@@ -198,8 +201,8 @@ class Dictionary:
                 raise ValueError(f"sources {' and '.join(same)} would both be named {name!r}: give each its own name")
         curves = {renamed.get(source, source): curve for source, curve in self.divergences.items()}
         frames = {renamed[source]: frames for source, frames in self.frames.items()}
-        rest = renamed.get(self.rest, "")
-        return replace(self, labels=labels, rest=rest, frames=frames, divergences=curves)
+        kinds: Any = {"rest": renamed.get(self.rest, ""), "voices": tuple(map(renamed.__getitem__, self.voices))}
+        return replace(self, labels=labels, **kinds, frames=frames, divergences=curves)
 
     def regroup(self, groups: Mapping[str, Iterable[str]]) -> Dictionary:
         """Return the dictionary with several of its sources as one, under a new name; no component changes.
@@ -208,7 +211,7 @@ class Dictionary:
         ----------
         groups : {name: sources}
             The sources that get each name. These come first, in this order; others follow, and keep their names. The
-            group that holds the rest becomes the rest.
+            group that holds the rest becomes the rest, one of voices only a voice.
 
         Raises
         ------
@@ -223,8 +226,10 @@ class Dictionary:
         kept = alone | {source: source for source in ("", *others)}
         curves = {kept[source]: curve for source, curve in self.divergences.items() if source in kept}
         frames = examples.joined(self.frames, names)
-        rest = names.get(self.rest, self.rest)
-        return replace(self, labels=labels, rest=rest, frames=frames, divergences=curves).select(*members, *others)
+        voices = tuple(source for source in others if source in self.voices)
+        voices += tuple(name for name, group in members.items() if set(group) <= set(self.voices))
+        kinds: Any = {"rest": names.get(self.rest, self.rest), "voices": voices}
+        return replace(self, labels=labels, **kinds, frames=frames, divergences=curves).select(*members, *others)
 
     def merge(self, *others: Dictionary) -> Dictionary:
         """Return an untrained dictionary of the sources of this one and of others; `a + b` does the same.
@@ -252,6 +257,7 @@ class Dictionary:
             components=np.hstack([part.components for part in merged]),
             labels=tuple(label for part in merged for label in part.labels),
             rest="".join(part.rest for part in merged),
+            voices=tuple(voice for part in merged for voice in part.voices),
             frames={source: frames for part in merged for source, frames in part.frames.items()},
             description=_joined(part.description for part in merged),
             licence=_joined(part.licence for part in merged),
@@ -383,12 +389,6 @@ class Dictionary:
         blind = self.divergences.get("")
         curves = {source: self.divergences.get(source, blind) for source in self.sources}
         return {source: curve for source, curve in curves.items() if curve is not None}
-
-    def _check_known(self, sources: Iterable[str]) -> None:
-        known = set(self.sources)
-        for source in sources:
-            if source not in known:
-                raise ValueError(f"there is no source {source!r}: choose from {', '.join(self.sources)}")
 
 
 def _made(held: dict[str, Any]) -> Dictionary:

@@ -34,6 +34,7 @@ def learn(
     n_iter: int | None = None,
     n_steps: int | None = None,
     rest: WithRest = None,
+    voices: Sequence[str] | None = None,
     seed: int = 0,
     description: str = "",
     licence: str = "",
@@ -83,6 +84,9 @@ def learn(
     rest : bool or sequence of Background, optional
         Add a source `rest`, learned from the pool (`pool()`) or from these backgrounds, such as those of a folder,
         `backgrounds.own(folder)`. None means where one source is taught. Recordings of a source of that name join them.
+    voices : sequence of str, optional
+        The sources that are people who speak: an expert will help to separate them (`Separator`). None means those
+        that are named so, such as voice or speech, or are in the dictionary that is given for them.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
@@ -112,6 +116,7 @@ def learn(
     facts["licence"] = "; ".join(filter(None, [sources.licences_of(licence, known), licences(backgrounds)]))
     facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
     facts["rest"] = REST if backgrounds else rest_known
+    facts["voices"] = sources.voices_among(voices, names, known)
     settings = {"n_components": n_components, "n_iter": n_iter, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)

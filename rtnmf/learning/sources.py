@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 from rtnmf.checks import check_source_name
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
+from rtnmf.dictionary.parts import check_known, says_voice
 from rtnmf.learning.columns import Columns, blind_columns, columns
 from rtnmf.learning.recordings import Frames
 
-__all__ = ["Part", "dictionary_of", "from_dictionary", "from_frames", "licences_of", "rest_among", "split"]
+__all__ = [
+    "Part",
+    "dictionary_of",
+    "from_dictionary",
+    "from_frames",
+    "licences_of",
+    "rest_among",
+    "split",
+    "voices_among",
+]
 
 _MOST_EXAMPLES = 512  # frames of a source that travel with a dictionary
 _MOST_BYTES = 2**21  # of the frames of all sources together
@@ -109,6 +119,22 @@ def from_frames(name: str, read: Frames, n_sources: int, **settings: Any) -> Par
     learned = columns(V, name, **settings) if name else blind_columns(V, **settings)
     most = max(1, min(_MOST_EXAMPLES, _MOST_BYTES // (len(V) * n_sources)))
     return Part(learned, read.spectra, coded(V[:, spread(V.shape[1], most)]))
+
+
+def voices_among(
+    voices: Sequence[str] | None, names: Sequence[str], known: Mapping[str, Dictionary]
+) -> tuple[str, ...]:
+    """Return the sources that are voices: those that are given, or else those that are named so or known as such.
+
+    Raises
+    ------
+    ValueError
+        If one that is given is no source.
+    """
+    if voices is not None:
+        check_known(voices, tuple(names))
+        return tuple(voices)
+    return tuple(name for name in names if says_voice(name) or (name in known and known[name].voices))
 
 
 def dictionary_of(parts: Mapping[str, Part], stft: Any, sample_rate: int, **facts: Any) -> Dictionary:

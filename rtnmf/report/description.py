@@ -235,7 +235,7 @@ def _single(dictionary: Dictionary) -> Dictionary:
         labels.append(f"{label[:56]} {counts[label]}")
     if len(set(labels)) < len(labels):  # names that differ only where they were cut, or in a number at their end
         labels = [f"component-{k + 1}" for k in range(len(labels))]
-    return replace(dictionary.untrained(), labels=tuple(labels), divergences={}, rest="", frames={})
+    return replace(dictionary.untrained(), labels=tuple(labels), divergences={}, rest="", voices=(), frames={})
 
 
 def _parts(dictionary: Dictionary, sources: Sequence[str], x: Array | None, options: Mapping[str, Any]) -> list[_Part]:

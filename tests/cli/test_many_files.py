@@ -170,5 +170,5 @@ def test_an_unreadable_dictionary_is_named_in_its_own_words(folder, capsys):
     made = Dictionary.load("desk.safetensors")
     made.save("new.safetensors")
     content = (folder / "new.safetensors").read_bytes()
-    (folder / "new.safetensors").write_bytes(content.replace(b'"format":"3"', b'"format":"4"'))
-    assert_refused(["separate", "a.wav", "new.safetensors"], "'format' is '4'", capsys)
+    (folder / "new.safetensors").write_bytes(content.replace(b'"format":"4"', b'"format":"9"'))
+    assert_refused(["separate", "a.wav", "new.safetensors"], "'format' is '9'", capsys)

@@ -25,6 +25,7 @@ def complete():
     """Return one in which no part has its default value."""
     return trained(
         rest="b",
+        voices=("a",),
         frames={"a": FRAMES},
         model=Model(8, 1.5, 0.5, 1e-3, (0.5, 0.75)),
         description="d",

@@ -70,7 +70,7 @@ def test_other_readers_understand_the_file(tmp_path):
         metadata = opened.metadata()
         for name in ("components", "update_components", "mask_components"):
             np.testing.assert_array_equal(opened.get_tensor(name), getattr(made, name))
-    assert metadata["format"] == "3"
+    assert metadata["format"] == "4"
     assert json.loads(metadata["labels"]) == ["a", "a", "b", "b"]
     assert json.loads(metadata["model"])["n_iter"] == 8
 
@@ -93,16 +93,23 @@ def written(tmp_path, tensors=None, **changes):
 
 def test_a_file_of_format_1_has_the_default_model(tmp_path):
     """Files from before the model was kept are still read."""
-    loaded = Dictionary.load(written(tmp_path, format="1", model=None, rest=None, frames=None))
+    loaded = Dictionary.load(written(tmp_path, format="1", model=None, rest=None, voices=None, frames=None))
     assert loaded == small(components=np.ones((33, 4)))
     assert loaded.model == Model()
 
 
 def test_a_file_of_format_2_has_no_rest_and_no_frames(tmp_path):
     """Files from before the rest was known are still read."""
-    loaded = Dictionary.load(written(tmp_path, format="2", rest=None, frames=None))
+    loaded = Dictionary.load(written(tmp_path, format="2", rest=None, voices=None, frames=None))
     assert loaded == small(components=np.ones((33, 4)))
     assert (loaded.rest, len(loaded.frames)) == ("", 0)
+
+
+def test_a_file_of_format_3_has_the_voices_that_are_named_so(tmp_path):
+    """Files from before voices were known have those that their names tell."""
+    labels = json.dumps(["My voice", "fan"] * 2)
+    loaded = Dictionary.load(written(tmp_path, format="3", labels=labels, voices=None, frames="{}"))
+    assert loaded.voices == ("My voice",)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +149,7 @@ def model(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "4"}, "'format' is '4', expected '1' or '2' or '3': a newer rtnmf may know it"),
+        ({"format": "4"}, "'format' is '9', expected '1' or '2' or '3' or '4': a newer rtnmf may know it"),
         ({"format": None}, "'format' is None"),
         ({"format": "1"}, "missing or unknown entries: 'frames', 'model', 'rest'"),
         ({"rest": None}, "missing or unknown entries: 'rest'"),
