@@ -14,7 +14,8 @@ def test_facts_are_shown_one_per_line(tmp_path, capsys):
         "sample rate  16000 Hz\n"
         "STFT         window 1024, hop 256, 513 bins\n"
         "latency      1024 samples, 64.0 ms\n"
-        "separation   5 updates per frame, untrained\n",
+        "separation   5 updates per frame, untrained\n"
+        "voices       voice\n",
         "",
     )
 

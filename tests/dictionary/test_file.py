@@ -149,9 +149,9 @@ def model(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "4"}, "'format' is '9', expected '1' or '2' or '3' or '4': a newer rtnmf may know it"),
+        ({"format": "9"}, "'format' is '9', expected '1' or '2' or '3' or '4': a newer rtnmf may know it"),
         ({"format": None}, "'format' is None"),
-        ({"format": "1"}, "missing or unknown entries: 'frames', 'model', 'rest'"),
+        ({"format": "1"}, "missing or unknown entries: 'frames', 'model', 'rest', 'voices'"),
         ({"rest": None}, "missing or unknown entries: 'rest'"),
         ({"rest": "c"}, "rest is 'c', expected one of a, b, or nothing"),
         ({"frames": '{"a": 2}'}, "missing or unknown entries: 'frames'"),
