@@ -12,6 +12,7 @@ FLOORS = [
     {"checks", "progress", "version"},
     {"audio", "frames"},
     {"dictionary", "kernels"},
+    {"experts"},
     {"engine", "nmf"},
     {"learning"},
     {"live", "measure", "offline", "report"},

@@ -72,14 +72,14 @@ class Fading:
         self._before, self._left = None, 0
         hop.reset(self._stream)
 
-    def process(self, samples: Array, n_iter: int) -> Array:
+    def process(self, samples: Array, n_iter: int, advice: hop.Advice = hop.NO_ADVICE) -> Array:
         """Return the stems of a block, shape (n_samples, n_channels), as (n_sources, n_samples, n_channels)."""
         if self._wanted is not self._plan:
             self._begin(self._wanted)
-        stems = self._separated(self._plan, self._stream, samples, n_iter)
+        stems = _separated(self._plan, self._stream, samples, n_iter, advice)
         if self._before is not None:
             n_faded = min(self._left, len(samples))
-            old = self._separated(*self._before, samples[:n_faded], n_iter)
+            old = _separated(*self._before, samples[:n_faded], n_iter, advice)
             self._fade(stems[:, :n_faded], old)
             self._left -= n_faded
             if not self._left:
@@ -107,7 +107,8 @@ class Fading:
         left = np.float32(self._left - 1) - np.arange(stems.shape[1], dtype=np.float32)
         stems += (left / np.float32(self._length))[:, None] * (old - stems)
 
-    def _separated(self, plan: hop.Plan, stream: hop.Stream, samples: Array, n_iter: int) -> Array:
-        stems = np.empty((stream.overlap.shape[0], *samples.shape), np.float32)
-        hop.process(plan, stream, samples, stems, n_iter)
-        return stems
+
+def _separated(plan: hop.Plan, stream: hop.Stream, samples: Array, n_iter: int, advice: hop.Advice) -> Array:
+    stems = np.empty((stream.overlap.shape[0], *samples.shape), np.float32)
+    hop.process(plan, stream, samples, stems, n_iter, advice)
+    return stems

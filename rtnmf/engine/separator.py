@@ -6,6 +6,7 @@ Nothing here reads files, learns, or knows about sound cards.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mix import Mix
 from rtnmf.engine.mixer import Mixer
 from rtnmf.engine.planning import planned
+from rtnmf.experts.named import panel
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES
 from rtnmf.kernels import hop
@@ -35,12 +37,13 @@ class Separator:
     Each frame of the STFT is explained by the components with a few updates of their activations, starting from those
     of the frame before; each source gets the share of each bin that its components explain. A trained dictionary
     explains the frame a second time, with its trained columns and from a uniform start, and the masks are the product
-    of both, see `frames.masks.agreed_masks`. All channels of a frame share one set of activations and masks, so a
+    of both, see `frames.masks.agreed_masks`. Where there are voices, experts that know voices in general are asked,
+    too, and their word multiplies the masks. All channels of a frame share one set of activations and masks, so a
     source stays where it is in the image.
 
     State
-        The last frame of input, the overlap-add of the stems, the activations, and the gains and the dictionary on
-        their way to new ones. `reset` clears all of it.
+        The last frame of input, the overlap-add of the stems, the activations, that of the experts, and the gains and
+        the dictionary on their way to new ones. `reset` clears all of it.
     Latency
         `latency` samples, exactly, for any blocks. The same samples cut into other blocks give bit-identical stems.
     Thread safety
@@ -62,6 +65,16 @@ class Separator:
     gains : array, shape (n_outputs, n_sources), or Mixer, optional
         Weight of each source in each output, linear; or a `Mixer` for the one output that it describes. None gives
         one output per source.
+    experts : sequence of str, optional
+        Which experts to ask about the voices of the dictionary, of `experts.named.NAMES`; none where it is empty. None
+        means the usual ones, where there are voices and other sources.
+
+    Attributes
+    ----------
+    experts : tuple of str
+        Those that are asked.
+    asks : bool
+        Whether they are asked, or rest; they begin anew after a rest. May be set between two blocks.
 
     Raises
     ------
@@ -78,6 +91,7 @@ class Separator:
         n_iter: int | None = None,
         mask_power: float = MASK_POWER,
         gains: ArrayLike | Mixer | None = None,
+        experts: Sequence[str] | None = None,
     ) -> None:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
@@ -92,6 +106,9 @@ class Separator:
         if gains is None and len(self.sources) == 1:
             gains = [[1]]  # a mixer may be set later, and will need the input from before
         self._mix = None if gains is None else self._mixing(self._weights(gains))
+        found = self._dictionary
+        self.experts, self._panel = panel(experts, self.sources, found.voices, found.stft, found.sample_rate)
+        self.asks = True
         self._fading = Fading(planned(self._dictionary, mask_power), self.n_channels, self.sample_rate)
         self.process(np.zeros((0, n_channels), np.float32))  # compiles, so that no later block is late
         self._flat = n_channels == 1
@@ -183,6 +200,8 @@ class Separator:
     def reset(self) -> None:
         """Reset the stream state."""
         self._fading.reset()
+        if self._panel is not None:
+            self._panel.reset()
         if self._mix is not None:
             self._mix.reset()
 
@@ -216,7 +235,8 @@ class Separator:
         self._flat = flat
         with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
             samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
-        outputs = self._mixed(self._fading.process(samples, self._n_iter), samples)
+        advice = hop.NO_ADVICE if self._panel is None else self._panel.process(usable(samples), asks=self.asks)
+        outputs = self._mixed(self._fading.process(samples, self._n_iter, advice), samples)
         return outputs[:, :, 0] if flat else outputs
 
     def flush(self) -> Array:
@@ -255,7 +275,7 @@ def separate(x: ArrayLike, dictionary: Dictionary, **separator_options: Any) -> 
         The mixture; not changed.
     dictionary : Dictionary
     **separator_options
-        `sample_rate`, `n_iter`, `mask_power` and `gains`, as for `Separator`.
+        `sample_rate`, `n_iter`, `mask_power`, `gains` and `experts`, as for `Separator`.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from rocket_fft import c2r, r2c
 from rtnmf.kernels.compiling import compiled, power, zeros
 from rtnmf.kernels.updates import TILE, add_model, follow, normalise
 
-__all__ = ["LOUDEST", "Plan", "Stream", "process", "reset", "started"]
+__all__ = ["LOUDEST", "NO_ADVICE", "Advice", "Plan", "Stream", "process", "reset", "started"]
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
@@ -59,6 +59,18 @@ class Plan(NamedTuple):
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
+
+
+class Advice(NamedTuple):
+    """What experts say of the hops that end in a block."""
+
+    odds: Array
+    """By what each multiplies the shares of its sources, in each bin, shape (n_experts, n_hops, n_tiles * TILE)."""
+    speaks: NDArray[np.bool_]
+    """Whether each speaks for each source, shape (n_experts, n_sources)."""
+
+
+NO_ADVICE = Advice(zeros(0, 0, 0), np.zeros((0, 0), np.bool_))
 
 
 class Stream(NamedTuple):
@@ -191,6 +203,24 @@ def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: 
 
 
 @compiled(inline=True)
+def advise(advice: Advice, k: int, begin: int, exponent: np.float32, shares: Array, total: Array) -> None:
+    """Multiply the shares of the sources by the odds that experts give them, and normalise.
+
+    What is shared without experts is not touched, and so the same to the bit as it would be without this function.
+    """
+    total[:] = 0
+    for s in range(shares.shape[0]):
+        for p in range(advice.odds.shape[0]):
+            if advice.speaks[p, s]:
+                multiply(shares[s], advice.odds[p, k, begin:], exponent)
+        for i in range(_TILE):
+            total[i] += shares[s, i]
+    for s in range(shares.shape[0]):
+        for i in range(_TILE):
+            shares[s, i] /= total[i]
+
+
+@compiled(inline=True)
 def multiply(x: Array, y: Array, exponent: np.float32) -> None:
     """Multiply x by a power of y."""
     if exponent == 1:
@@ -243,13 +273,13 @@ def synthesise(plan: Plan, stream: Stream) -> None:
 
 
 @compiled(inline=True)
-def hop(plan: Plan, stream: Stream, n_iter: int) -> None:
+def hop(plan: Plan, stream: Stream, n_iter: int, advice: Advice, k: int) -> None:
     """Separate the frame that is complete, and make room for the next hop."""
     advance(stream.overlap, plan.hop_length)
     analyse(plan, stream)
     if stream.level[0] > 0:
         explain(plan, stream, n_iter)
-        mask(plan, stream)
+        mask(plan, stream, advice, k)
         synthesise(plan, stream)
     else:
         stream.h[:] = 0
@@ -260,12 +290,14 @@ def hop(plan: Plan, stream: Stream, n_iter: int) -> None:
 
 
 @compiled(inline=True)
-def mask(plan: Plan, stream: Stream) -> None:
-    """Set the spectra of the stems, tile by tile."""
+def mask(plan: Plan, stream: Stream, advice: Advice, k: int) -> None:
+    """Set the spectra of the stems, tile by tile, with what experts say of hop k of a block."""
     tile_values = np.uintp(plan.W.shape[2]) * _TILE
     first = _0
     for t in range(plan.W.shape[1]):
         share(plan, stream.h, stream.spectrum.shape[1], first, stream.shares, stream.r)
+        if advice.odds.shape[0]:
+            advise(advice, k, t * TILE, plan.mask_power, stream.shares, stream.r)
         weigh(stream.shares, t * TILE, stream.spectrum, stream.separated)
         first += tile_values
 
@@ -282,11 +314,14 @@ def advance(x: Array, n: int) -> None:
 
 
 @compiled(fastmath=False)
-def process(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int) -> None:
-    """Take a block, shape (n_samples, n_channels), and fill the stems, shape (n_sources, n_samples, n_channels)."""
+def process(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int, advice: Advice) -> None:
+    """Take a block, shape (n_samples, n_channels), and fill the stems, shape (n_sources, n_samples, n_channels).
+
+    The advice is for all hops that end in the block, or for none.
+    """
     n_samples, hop_length = block.shape[0], plan.hop_length
     start = stream.history.shape[1] - hop_length
-    done, position = 0, stream.position[0]
+    done, position, n_hops = 0, stream.position[0], 0
     while done < n_samples:
         n = min(hop_length - position, n_samples - done)
         for c in range(block.shape[1]):
@@ -298,8 +333,9 @@ def process(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int)
         done += n
         position += n
         if position == hop_length:
-            hop(plan, stream, n_iter)
+            hop(plan, stream, n_iter, advice, n_hops)
             position = 0
+            n_hops += 1
     stream.position[0] = position
 
 

@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 
 
 @compiled()
-def repeat(part: int, plan: hop.Plan, stream: hop.Stream, n_iter: int, n: int) -> None:
+def repeat(part: int, plan: hop.Plan, stream: hop.Stream, n_iter: int, advice: hop.Advice, n: int) -> None:
     """Do one part of a hop again and again, to time it: analysis, updates, masks or synthesis."""
     for _ in range(n):
         if part == 0:
@@ -22,7 +22,7 @@ def repeat(part: int, plan: hop.Plan, stream: hop.Stream, n_iter: int, n: int) -
         elif part == 1:
             hop.explain(plan, stream, n_iter)
         elif part == 2:
-            hop.mask(plan, stream)
+            hop.mask(plan, stream, advice, 0)
         else:
             hop.synthesise(plan, stream)
 

@@ -1,0 +1,1 @@
+"""Experts: what is known of voices in general, beside what was taught."""

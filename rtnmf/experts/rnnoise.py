@@ -1,0 +1,90 @@
+"""RNNoise, by way of the library that the package `pyrnnoise` brings."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtnmf.experts.denoiser import FRAME
+
+__all__ = ["RNNoise", "is_installed"]
+
+Array = NDArray[np.float32]
+
+_LIBRARIES = {"darwin": "librnnoise.dylib", "win32": "rnnoise.dll"}
+_FULL_SCALE = np.float32(32768)
+
+
+class RNNoise:
+    """A recurrent network that frees speech from noise, trained on many voices.
+
+    State
+        That of the network.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+
+    References
+    ----------
+    J.-M. Valin, "A hybrid DSP/deep learning approach to real-time full-band speech enhancement", MMSP 2018.
+    """
+
+    delay = 2 * FRAME
+
+    def __init__(self) -> None:
+        self._library = _library()
+        self._state: int | None = None
+        self.reset()
+
+    def __del__(self) -> None:
+        if getattr(self, "_state", None):
+            self._library.rnnoise_destroy(self._state)
+
+    def reset(self) -> None:
+        """Forget all that was heard."""
+        if self._state:
+            self._library.rnnoise_destroy(self._state)
+        self._state = self._library.rnnoise_create(None)
+
+    def denoise(self, frame: Array) -> Array:
+        """Take `FRAME` samples, full scale 1, and return as many."""
+        samples = np.clip(frame, -1, 1) * _FULL_SCALE
+        denoised = np.empty_like(samples)
+        self._library.rnnoise_process_frame(self._state, denoised, samples)
+        denoised /= _FULL_SCALE
+        return denoised
+
+
+def is_installed() -> bool:
+    """Return whether the library of RNNoise is there."""
+    path = _path()
+    return path is not None and path.is_file()
+
+
+def _path() -> Path | None:
+    """Return where the library is to be found; the package itself is not imported, as that takes a second."""
+    found = importlib.util.find_spec("pyrnnoise")
+    folders = None if found is None else found.submodule_search_locations
+    return Path(folders[0]) / _LIBRARIES.get(sys.platform, "librnnoise.so") if folders else None
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    path = _path()
+    if path is None or not path.is_file():
+        raise ValueError("expert is 'rnnoise', which is not installed: pip install 'rtnmf[expert]'")
+    library = ctypes.CDLL(str(path))
+    samples = np.ctypeslib.ndpointer(np.float32, ndim=1, shape=(FRAME,), flags="C_CONTIGUOUS")
+    library.rnnoise_create.argtypes, library.rnnoise_create.restype = [ctypes.c_void_p], ctypes.c_void_p
+    library.rnnoise_destroy.argtypes = [ctypes.c_void_p]
+    library.rnnoise_process_frame.argtypes = [ctypes.c_void_p, samples, samples]
+    library.rnnoise_process_frame.restype = ctypes.c_float
+    return library
