@@ -72,7 +72,7 @@ class Fading:
         self._before, self._left = None, 0
         hop.reset(self._stream)
 
-    def process(self, samples: Array, n_iter: int, advice: hop.Advice = hop.NO_ADVICE) -> Array:
+    def process(self, samples: Array, n_iter: int, advice: hop.Advice | None = None) -> Array:
         """Return the stems of a block, shape (n_samples, n_channels), as (n_sources, n_samples, n_channels)."""
         if self._wanted is not self._plan:
             self._begin(self._wanted)
@@ -91,7 +91,7 @@ class Fading:
         if self._left < self._length or self._before is None:
             self._before, self._left = (self._plan, self._joined()), self._length
         stream, (_, old) = hop.started(plan, self._n_channels), self._before
-        for name in ("position", "history", "overlap"):
+        for name in hop.INDEPENDENT:
             getattr(stream, name)[:] = getattr(old, name)
         self._plan, self._stream = plan, stream
 
@@ -108,7 +108,10 @@ class Fading:
         stems += (left / np.float32(self._length))[:, None] * (old - stems)
 
 
-def _separated(plan: hop.Plan, stream: hop.Stream, samples: Array, n_iter: int, advice: hop.Advice) -> Array:
+def _separated(plan: hop.Plan, stream: hop.Stream, samples: Array, n_iter: int, advice: hop.Advice | None) -> Array:
     stems = np.empty((stream.overlap.shape[0], *samples.shape), np.float32)
-    hop.process(plan, stream, samples, stems, n_iter, advice)
+    if advice is None:
+        hop.process(plan, stream, samples, stems, n_iter)
+    else:
+        hop.process_advised(plan, stream, samples, stems, n_iter, advice)
     return stems

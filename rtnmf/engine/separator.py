@@ -235,7 +235,7 @@ class Separator:
         self._flat = flat
         with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
             samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
-        advice = hop.NO_ADVICE if self._panel is None else self._panel.process(usable(samples), asks=self.asks)
+        advice = None if self._panel is None else self._panel.process(usable(samples), asks=self.asks)
         outputs = self._mixed(self._fading.process(samples, self._n_iter, advice), samples)
         return outputs[:, :, 0] if flat else outputs
 

@@ -13,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from rtnmf.frames.stft import STFT
+from rtnmf.kernels.hop import N_AGES
 
 __all__ = ["FRAME", "RATE", "Denoiser", "Network"]
 
@@ -47,7 +48,8 @@ class Denoiser:
 
     The shares that it implies are averaged over those of its last frames that lie under the windows of the frame that
     is due, each weighed by how much it counts there. The newest are missing, `network.delay` and up to a frame of the
-    denoiser's: at windows of 43 ms and more, little of the weight; at 3 ms its word is that of an earlier moment.
+    denoiser's: with windows of 43 ms and more, little of the weight when a frame comes, and hardly any a hop later;
+    with those of 3 ms, its word is that of an earlier moment.
 
     State
         The denoiser's, the resampler's, and the powers of its last frames.
@@ -100,7 +102,7 @@ class Denoiser:
         self._n_frames = self._n_hops = 0
 
     def hop(self, samples: Array) -> Array:
-        """Take the samples of a hop, shape (hop_length,), and return the odds of the voices, shape (n_bins,)."""
+        """Take the samples of a hop, and return the odds of the voices, as `panel.Expert` has it."""
         new = samples if self._resampler is None else self._resampler.resample_chunk(samples)
         queue = np.concatenate([self._queue, new])
         n_whole = len(queue) // FRAME * FRAME
@@ -108,7 +110,7 @@ class Denoiser:
             self._frame(queue[start : start + FRAME])
         self._queue = queue[n_whole:]
         self._n_hops += 1
-        return self._odds()
+        return np.stack([self._odds(age * self._hop) for age in range(N_AGES)])
 
     def _frame(self, frame: Array) -> None:
         """Compare a frame that the denoiser makes with what it was made of."""
@@ -121,10 +123,11 @@ class Denoiser:
             power[place] = spectrum[self._places] * (1 - self._parts) + spectrum[self._places + 1] * self._parts
         self._centres[place] = (self._n_frames - 1) * FRAME - self._network.delay
 
-    def _odds(self) -> Array:
-        before = self._n_hops * self._hop - self._centres  # the end of the frame that is due
+    def _odds(self, ago: float) -> Array:
+        """Return the odds for the frame that ended so long ago, shape (n_bins,)."""
+        before = self._n_hops * self._hop - ago - self._centres
         positions = (1 - before / self._length) * len(self._weight)
-        weights = np.interp(positions, np.arange(len(self._weight)), self._weight, left=0)
+        weights = np.interp(positions, np.arange(len(self._weight)), self._weight, left=0, right=0)
         weights[self._n_frames % len(weights)] += _OLDEST_WEIGHT
         heard, made = weights.astype(np.float32) @ self._powers
         share = np.sqrt((made + _LEAST / 4) / (heard + _LEAST))

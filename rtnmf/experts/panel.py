@@ -21,9 +21,10 @@ class Expert(Protocol):
     """What knows of voices in general."""
 
     def hop(self, samples: Array) -> Array:
-        """Take the samples of a hop, shape (hop_length,), and return odds for the frame that ends with it.
+        """Take the samples of a hop, shape (hop_length,), and return odds, shape (N_AGES, n_bins).
 
-        The odds, shape (n_bins,), are what to multiply the share of each voice by, in each bin; 1 says nothing.
+        They are what to multiply the share of each voice by, in each bin: of the frame that ends with the hop, and of
+        the frame that ended with the one before. 1 says nothing.
         """
 
     def reset(self) -> None:
@@ -70,12 +71,12 @@ class Panel:
         self._rested = not asks
         mono = samples.mean(axis=1, dtype=np.float32)
         n_hops = (self._position + len(mono)) // len(self._hop)
-        odds = np.ones((len(self._experts), n_hops, self._n_filled), np.float32)
+        odds = np.ones((len(self._experts), n_hops, hop.N_AGES, self._n_filled), np.float32)
         done = 0
         for k in range(n_hops):
             done = self._take(mono, done)
             for said, expert in zip(odds, self._experts if asks else (), strict=asks):
-                said[k, : self._n_bins] = expert.hop(self._hop)
+                said[k, :, : self._n_bins] = expert.hop(self._hop)
             self._position = 0
         self._take(mono, done)
         return hop.Advice(odds, self._speaks)

@@ -1,7 +1,9 @@
 """One hop of a stream, compiled: window, FFT, magnitudes, updates, masks, inverse FFTs, overlap-add.
 
 A frame is explained by the components, and once more by trained columns where there are some; the masks are those
-that both explanations agree on. Nothing here checks, allocates or waits, and the interpreter lock is released. Who
+that both explanations agree on. Where experts are asked, each frame gets masks twice: when it comes, for the samples
+that go out at once, and a hop later, when the experts have heard more, for all others. So their delay costs no latency.
+Nothing here checks, allocates or waits, and the interpreter lock is released. Who
 calls it owns all arrays, float32 and C-contiguous but for the spectra. W and M lie in tiles, see `updates`.
 """
 
@@ -16,7 +18,18 @@ from rocket_fft import c2r, r2c
 from rtnmf.kernels.compiling import compiled, power, zeros
 from rtnmf.kernels.updates import TILE, add_model, follow, normalise
 
-__all__ = ["LOUDEST", "NO_ADVICE", "Advice", "Plan", "Stream", "process", "reset", "started"]
+__all__ = [
+    "INDEPENDENT",
+    "LOUDEST",
+    "N_AGES",
+    "Advice",
+    "Plan",
+    "Stream",
+    "process",
+    "process_advised",
+    "reset",
+    "started",
+]
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
@@ -29,7 +42,7 @@ _0 = np.uintp(0)
 _QUIETEST = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
 _FAINTEST = np.float32(1e-37)
 _ALONG = np.array([1])
-_N_REMEMBERED = 5
+_N_REMEMBERED = 8
 
 
 class Plan(NamedTuple):
@@ -65,16 +78,20 @@ class Advice(NamedTuple):
     """What experts say of the hops that end in a block."""
 
     odds: Array
-    """By what each multiplies the shares of its sources, in each bin, shape (n_experts, n_hops, n_tiles * TILE)."""
+    """By what each multiplies the shares of its sources, shape (n_experts, n_hops, N_AGES, n_tiles * TILE).
+
+    In each bin of the frame that ends with a hop, and of the frame before, of which it knows more by then.
+    """
     speaks: NDArray[np.bool_]
     """Whether each speaks for each source, shape (n_experts, n_sources)."""
 
 
-NO_ADVICE = Advice(zeros(0, 0, 0), np.zeros((0, 0), np.bool_))
+N_AGES = 2
+"""How many times the masks of a frame are made where experts are asked."""
 
 
 class Stream(NamedTuple):
-    """What a stream remembers (the first five), and room to work in."""
+    """What a stream remembers (the first eight), and room to work in."""
 
     position: NDArray[np.int64]
     """Samples of the current hop so far, shape (1,)."""
@@ -86,6 +103,12 @@ class Stream(NamedTuple):
     """The activations of the last frame as parts of 1, shape (n_explanations, n_components)."""
     level: Array
     """The sum of the magnitudes of the last frame, shape (1,)."""
+    last_spectrum: Spectra
+    """Of the last frame, where experts are asked, shape (n_channels, n_bins)."""
+    last_shares: Array
+    """What the explanations say of it, shape (n_tiles, n_sources, TILE)."""
+    last_trends: Array
+    """What was inaudibly low in it, shape (n_channels, n_fft)."""
     frames: Array
     """Shape (n_channels, n_fft)."""
     trends: Array
@@ -106,6 +129,10 @@ class Stream(NamedTuple):
     """Shape (n_sources * n_channels, n_fft)."""
 
 
+INDEPENDENT = ("position", "history", "overlap", "last_spectrum", "last_shares", "last_trends")
+"""What a stream remembers that another plan of the same sources goes on with."""
+
+
 def started(plan: Plan, n_channels: int) -> Stream:
     """Return a stream that has heard nothing."""
     n_fft, n_bins = len(plan.analysis_window), len(plan.analysis_window) // 2 + 1
@@ -118,6 +145,9 @@ def started(plan: Plan, n_channels: int) -> Stream:
         overlap=zeros(n_sources, n_channels, len(plan.synthesis_window)),
         h=zeros(n_explanations, n_components),
         level=zeros(1),
+        last_spectrum=zeros(n_channels, 2 * n_bins).view(np.complex64),
+        last_shares=zeros(n_tiles, n_sources, TILE),
+        last_trends=zeros(n_channels, n_fft),
         frames=zeros(n_channels, n_fft),
         trends=zeros(n_channels, n_fft),
         spectrum=zeros(n_channels, 2 * n_bins).view(np.complex64),
@@ -203,17 +233,15 @@ def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: 
 
 
 @compiled(inline=True)
-def advise(advice: Advice, k: int, begin: int, exponent: np.float32, shares: Array, total: Array) -> None:
-    """Multiply the shares of the sources by the odds that experts give them, and normalise.
-
-    What is shared without experts is not touched, and so the same to the bit as it would be without this function.
-    """
+def advise(advice: Advice, k: int, age: int, begin: int, exponent: np.float32, shares: Array, total: Array) -> None:
+    """Multiply the shares of the sources by the odds that experts give them, and normalise."""
     total[:] = 0
     for s in range(shares.shape[0]):
         for p in range(advice.odds.shape[0]):
             if advice.speaks[p, s]:
-                multiply(shares[s], advice.odds[p, k, begin:], exponent)
+                multiply(shares[s], advice.odds[p, k, age, begin:], exponent)
         for i in range(_TILE):
+            shares[s, i] += _FAINTEST
             total[i] += shares[s, i]
     for s in range(shares.shape[0]):
         for i in range(_TILE):
@@ -256,10 +284,11 @@ def weigh(shares: Array, begin: int, spectrum: Spectra, separated: Spectra) -> N
 
 
 @compiled(inline=True)
-def synthesise(plan: Plan, stream: Stream) -> None:
-    """Transform the stems back, and add the last `latency` samples of each to what is to go out.
+def synthesise(plan: Plan, stream: Stream, trends: Array, begin: int, end: int, ago: int) -> None:
+    """Transform the stems back, and add samples `begin` to `end` of the last `latency` of each to what is to go out.
 
-    What is inaudibly low has constant shares: any that changed from frame to frame would be heard.
+    The frame ended a number of samples ago. What is inaudibly low has constant shares: any that changed from frame to
+    frame would be heard.
     """
     n_sources, n_channels, latency = stream.overlap.shape
     n_fft = stream.tails.shape[1]
@@ -267,39 +296,69 @@ def synthesise(plan: Plan, stream: Stream) -> None:
     for s in range(n_sources):
         for c in range(n_channels):
             overlap, tail = stream.overlap[s, c], stream.tails[s * n_channels + c, n_fft - latency :]
-            trend = stream.trends[c, n_fft - latency :]
-            for i in range(latency):
-                overlap[i] += (tail[i] + plan.low_shares[s] * trend[i]) * plan.synthesis_window[i]
+            trend = trends[c, n_fft - latency :]
+            for i in range(begin, end):
+                overlap[i - ago] += (tail[i] + plan.low_shares[s] * trend[i]) * plan.synthesis_window[i]
 
 
 @compiled(inline=True)
-def hop(plan: Plan, stream: Stream, n_iter: int, advice: Advice, k: int) -> None:
+def hop(plan: Plan, stream: Stream, n_iter: int) -> None:
     """Separate the frame that is complete, and make room for the next hop."""
     advance(stream.overlap, plan.hop_length)
     analyse(plan, stream)
     if stream.level[0] > 0:
         explain(plan, stream, n_iter)
-        mask(plan, stream, advice, k)
-        synthesise(plan, stream)
+        mask(plan, stream)
+        synthesise(plan, stream, stream.trends, 0, stream.overlap.shape[2], 0)
     else:
         stream.h[:] = 0
         if stream.trends.any():
             stream.separated[:] = 0
-            synthesise(plan, stream)
+            synthesise(plan, stream, stream.trends, 0, stream.overlap.shape[2], 0)
     advance(stream.history, plan.hop_length)
 
 
 @compiled(inline=True)
-def mask(plan: Plan, stream: Stream, advice: Advice, k: int) -> None:
-    """Set the spectra of the stems, tile by tile, with what experts say of hop k of a block."""
+def mask(plan: Plan, stream: Stream) -> None:
+    """Set the spectra of the stems, tile by tile."""
     tile_values = np.uintp(plan.W.shape[2]) * _TILE
     first = _0
     for t in range(plan.W.shape[1]):
         share(plan, stream.h, stream.spectrum.shape[1], first, stream.shares, stream.r)
-        if advice.odds.shape[0]:
-            advise(advice, k, t * TILE, plan.mask_power, stream.shares, stream.r)
         weigh(stream.shares, t * TILE, stream.spectrum, stream.separated)
         first += tile_values
+
+
+@compiled(inline=True)
+def hop_advised(plan: Plan, stream: Stream, n_iter: int, advice: Advice, k: int) -> None:
+    """Add what goes out of the last frame from now on, and what goes out of the new one until the next hop."""
+    hop_length, latency = plan.hop_length, stream.overlap.shape[2]
+    advance(stream.overlap, hop_length)
+    analyse(plan, stream)
+    mask_with(plan, stream, stream.last_spectrum, advice, k, 1)
+    synthesise(plan, stream, stream.last_trends, hop_length, latency, hop_length)
+    if stream.level[0] > 0:
+        explain(plan, stream, n_iter)
+        tile_values, first = np.uintp(plan.W.shape[2]) * _TILE, _0
+        for t in range(plan.W.shape[1]):
+            share(plan, stream.h, stream.spectrum.shape[1], first, stream.last_shares[t], stream.r)
+            first += tile_values
+    else:
+        stream.h[:] = 0
+    mask_with(plan, stream, stream.spectrum, advice, k, 0)
+    synthesise(plan, stream, stream.trends, 0, hop_length, 0)
+    stream.last_spectrum[:] = stream.spectrum
+    stream.last_trends[:] = stream.trends
+    advance(stream.history, hop_length)
+
+
+@compiled(inline=True)
+def mask_with(plan: Plan, stream: Stream, spectrum: Spectra, advice: Advice, k: int, age: int) -> None:
+    """Set the spectra of the stems of a frame, tile by tile, from its shares and what experts say of it."""
+    for t in range(stream.last_shares.shape[0]):
+        stream.shares[:] = stream.last_shares[t]
+        advise(advice, k, age, t * TILE, plan.mask_power, stream.shares, stream.r)
+        weigh(stream.shares, t * TILE, spectrum, stream.separated)
 
 
 @compiled(inline=True)
@@ -314,29 +373,44 @@ def advance(x: Array, n: int) -> None:
 
 
 @compiled(fastmath=False)
-def process(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int, advice: Advice) -> None:
-    """Take a block, shape (n_samples, n_channels), and fill the stems, shape (n_sources, n_samples, n_channels).
-
-    The advice is for all hops that end in the block, or for none.
-    """
-    n_samples, hop_length = block.shape[0], plan.hop_length
-    start = stream.history.shape[1] - hop_length
-    done, position, n_hops = 0, stream.position[0], 0
+def process(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int) -> None:
+    """Take a block, shape (n_samples, n_channels), and fill the stems, shape (n_sources, n_samples, n_channels)."""
+    done, n_samples = 0, block.shape[0]
     while done < n_samples:
-        n = min(hop_length - position, n_samples - done)
-        for c in range(block.shape[1]):
+        done = pass_on(plan, stream, block, stems, done)
+        if stream.position[0] == plan.hop_length:
+            hop(plan, stream, n_iter)
+            stream.position[0] = 0
+
+
+@compiled(fastmath=False)
+def process_advised(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int, advice: Advice) -> None:
+    """Take a block as `process` does, with what experts say of the hops that end in it.
+
+    That the two are compiled apart keeps what is separated without experts the same to the bit.
+    """
+    done, n_samples, k = 0, block.shape[0], 0
+    while done < n_samples:
+        done = pass_on(plan, stream, block, stems, done)
+        if stream.position[0] == plan.hop_length:
+            hop_advised(plan, stream, n_iter, advice, k)
+            stream.position[0] = 0
+            k += 1
+
+
+@compiled(fastmath=False, inline=True)
+def pass_on(plan: Plan, stream: Stream, block: Array, stems: Array, done: int) -> int:
+    """Take the samples of a block from `done` on, as many as the hop lacks, and let as many out; return where it is."""
+    start, position = stream.history.shape[1] - plan.hop_length, stream.position[0]
+    n = min(plan.hop_length - position, block.shape[0] - done)
+    for c in range(block.shape[1]):
+        for i in range(n):
+            stream.history[c, start + position + i] = usable(block[done + i, c])
+        for s in range(stems.shape[0]):
             for i in range(n):
-                stream.history[c, start + position + i] = usable(block[done + i, c])
-            for s in range(stems.shape[0]):
-                for i in range(n):
-                    stems[s, done + i, c] = stream.overlap[s, c, position + i]
-        done += n
-        position += n
-        if position == hop_length:
-            hop(plan, stream, n_iter, advice, n_hops)
-            position = 0
-            n_hops += 1
-    stream.position[0] = position
+                stems[s, done + i, c] = stream.overlap[s, c, position + i]
+    stream.position[0] = position + n
+    return done + n
 
 
 @compiled(fastmath=False, inline=True)

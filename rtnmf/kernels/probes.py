@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 
 
 @compiled()
-def repeat(part: int, plan: hop.Plan, stream: hop.Stream, n_iter: int, advice: hop.Advice, n: int) -> None:
+def repeat(part: int, plan: hop.Plan, stream: hop.Stream, n_iter: int, n: int) -> None:
     """Do one part of a hop again and again, to time it: analysis, updates, masks or synthesis."""
     for _ in range(n):
         if part == 0:
@@ -22,9 +22,9 @@ def repeat(part: int, plan: hop.Plan, stream: hop.Stream, n_iter: int, advice: h
         elif part == 1:
             hop.explain(plan, stream, n_iter)
         elif part == 2:
-            hop.mask(plan, stream, advice, 0)
+            hop.mask(plan, stream)
         else:
-            hop.synthesise(plan, stream)
+            hop.synthesise(plan, stream, stream.trends, 0, stream.overlap.shape[2], 0)
 
 
 @compiled()

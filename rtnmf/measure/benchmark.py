@@ -178,10 +178,10 @@ def _part_s(separator: Separator, x: Array) -> dict[str, float]:
     plan = separator.plan
     state = hop.started(plan, separator.n_channels)
     stems = np.empty((len(separator.sources), *x.shape), np.float32)
-    hop.process(plan, state, x, stems, separator.n_iter, hop.NO_ADVICE)
+    hop.process(plan, state, x, stems, separator.n_iter)
 
     def repeated(i: int) -> Callable[[int], object]:
-        return lambda n: probes.repeat(i, plan, state, separator.n_iter, hop.NO_ADVICE, n)
+        return lambda n: probes.repeat(i, plan, state, separator.n_iter, n)
 
     return {part: _median_s(repeated(i)) for i, part in enumerate(PARTS)}
 
