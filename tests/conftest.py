@@ -67,8 +67,8 @@ def on_server(monkeypatch):
 
 @pytest.fixture
 def peer(server, on_server, tmp_path):
-    """Run a peer, a microphone and two loudspeakers, on the audio server."""
-    with contextlib.closing(Peer(tmp_path)) as peer:
+    """Run a peer, a microphone and two loudspeakers, on the audio server; it plays nothing yet."""
+    with Peer.lent(tmp_path) as peer:
         yield peer
 
 

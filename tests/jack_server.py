@@ -66,6 +66,7 @@ class Server:
 
     def stop(self):
         """Kill it, as a crash would."""
+        Peer.dismiss()
         self.process.kill()
         self.process.wait(10)
 
@@ -87,7 +88,10 @@ def sweep(*, thoroughly=False):
 class Peer:
     """The other end of the wire: what it plays is the microphone, what it hears comes from the loudspeakers."""
 
+    idle = None
+
     def __init__(self, folder, name="peer", n_microphones=1, n_loudspeakers=2):
+        Peer.dismiss()  # whose name this one may have
         self.folder, self.n_microphones = folder, n_microphones
         counts = [str(n_microphones), str(n_loudspeakers)]
         line = [sys.executable, str(Path(__file__).with_name("peer.py")), name, *counts]
@@ -98,6 +102,26 @@ class Peer:
         if self.process.stdout.readline() != "ready\n":
             self.stop()
             raise RuntimeError(f"{name} could not connect to the audio server")
+
+    @classmethod
+    @contextlib.contextmanager
+    def lent(cls, folder):
+        """Lend one that plays nothing, for a while: the next is lent the same one, if it is still there then."""
+        peer, cls.idle = cls.idle, None
+        if peer is None or peer.process.poll() is not None:
+            peer = cls(folder)
+        peer.folder = folder
+        peer.play([0])
+        yield peer
+        cls.dismiss()
+        cls.idle = peer
+
+    @classmethod
+    def dismiss(cls):
+        """Kill the one that waits to be lent, if there is one."""
+        if cls.idle is not None:
+            cls.idle.stop()
+        cls.idle = None
 
     def ask(self, line):
         """Let it do something, and wait until it is done."""

@@ -1,18 +1,11 @@
-"""A real audio server with a peer that plays noise, for tests of commands that need a sound card."""
-
-import contextlib
+"""A peer that plays noise on a real audio server, for tests of commands that need a sound card."""
 
 import numpy as np
 import pytest
 from command_line import save_desk
-from jack_server import ENVIRONMENT, Peer, Server
+from jack_server import ENVIRONMENT, Peer
 
-
-@pytest.fixture(scope="module")
-def server():
-    """Run an audio server."""
-    with contextlib.closing(Server()) as server:
-        yield server
+NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, 60 * 48000).astype(np.float32)
 
 
 @pytest.fixture
@@ -22,6 +15,6 @@ def peer(server, tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     save_desk(tmp_path, 48000)
-    with contextlib.closing(Peer(tmp_path)) as peer:
-        peer.play(np.random.default_rng(0).uniform(-0.3, 0.3, 60 * 48000))
+    with Peer.lent(tmp_path) as peer:
+        peer.play(NOISE)
         yield peer

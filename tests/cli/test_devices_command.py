@@ -4,7 +4,7 @@ import re
 
 import pytest
 from command_line import assert_refused, run
-from jack_desk import peer, server  # noqa: F401
+from jack_desk import peer  # noqa: F401
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from command_line import run
-from jack_desk import peer, server  # noqa: F401
+from jack_desk import peer  # noqa: F401
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from bands import mixture, voice_and_rest
 from command_line import assert_refused, run, save_desk
-from jack_desk import peer, server  # noqa: F401
+from jack_desk import peer  # noqa: F401
 
 from rtnmf import Dictionary
 from rtnmf.audio import files

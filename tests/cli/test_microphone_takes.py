@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from command_line import assert_refused, run
-from jack_desk import peer, server  # noqa: F401
+from jack_desk import peer  # noqa: F401
 
 from rtnmf import Dictionary
 from rtnmf.audio import files

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from bands import mixture
 from command_line import assert_refused, run, save_desk
-from jack_desk import peer, server  # noqa: F401
+from jack_desk import peer  # noqa: F401
 from sounding import eventually, sounding_processes, speech_at, training_processes
 from test_live_command import RTNMF
 
