@@ -19,7 +19,9 @@ from conftest import DEMO
 from jack_server import ENVIRONMENT, Peer
 
 from rtnmf.audio import files
+from rtnmf.cli import microphone_takes
 from rtnmf.cli.main import main
+from rtnmf.learning import joining
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,6 +71,11 @@ def wiring_of_the_microphone(jack, program):
     return wiring
 
 
+def quick(line):
+    """Return a shell line that learns little where it learns; as much as usual is learned for `desk`."""
+    return f"{line} --iterations 10 --steps 20" if line.startswith("rtnmf learn voice") else line
+
+
 def teaching():
     """Return the lines of the README that learn from recordings."""
     (block,) = [block for page, block in blocks("sh") if page == "README.md" and "rtnmf learn" in block]
@@ -114,9 +121,10 @@ def test_the_readme_learns_what_the_others_use():
 
 @pytest.mark.parametrize("line", [line for line in lines(sounding=False) if line not in teaching()])
 def test_shell_lines_run(desk, monkeypatch, line):
-    """A shell line ends well, but for those that set a checkout up, which are not tried."""
+    """A shell line ends well after little training, but for those that set a checkout up, which are not tried."""
     monkeypatch.chdir(desk)
-    run(line)
+    monkeypatch.setattr(joining, "N_STEPS", 20)
+    run(quick(line))
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +144,8 @@ def phone(desk, tmp_path_factory):
 def test_shell_lines_run_on_m4a(phone, monkeypatch, line):
     """A shell line does the same with the recordings of a phone, after little training."""
     monkeypatch.chdir(phone)
-    more = " --overwrite --steps 20" if line.startswith("rtnmf learn voice") else " --overwrite"
-    run(line.replace(".wav", ".m4a") + more)
+    monkeypatch.setattr(joining, "N_STEPS", 20)
+    run(quick(line.replace(".wav", ".m4a")) + " --overwrite")
 
 
 @pytest.mark.parametrize(("page", "block"), programs(sounding=False), ids=lambda value: value.partition("\n")[0])
@@ -149,13 +157,13 @@ def test_python_blocks_run(desk, page, block):
 
 @pytest.mark.parametrize("line", lines(sounding=True))
 def test_sounding_lines_run_on_a_real_audio_server(desk, jack, monkeypatch, line):
-    """A shell line that needs sound devices ends well, after half a second of sound and little training."""
+    """A shell line that needs sound devices ends well, after no countdown, half a second of sound, little training."""
     monkeypatch.chdir(desk)
+    monkeypatch.setattr(microphone_takes, "_COUNTDOWN_S", 0)
     short = line.replace("mic:10", "mic:0.5").replace(" --for 10", "")
     if "mic:" in short and "--input" not in short:
         short += " --input USB"  # what the server calls its own is silent
-    more = {"rtnmf live": " --for 0.5", "rtnmf learn": " --steps 20"}
-    run(short + next((option for command, option in more.items() if line.startswith(command)), ""))
+    run(quick(short) + (" --for 0.5" if line.startswith("rtnmf live") else ""))
 
 
 @pytest.mark.parametrize(("page", "block"), programs(sounding=True), ids=lambda value: value.partition("\n")[0])
