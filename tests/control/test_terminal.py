@@ -60,6 +60,12 @@ def test_f_freezes_the_rest_where_it_is_learned():
     assert not other.adapts
 
 
+@pytest.fixture
+def often(monkeypatch):
+    """Let lines follow each other sooner."""
+    monkeypatch.setattr(terminal, "_LINE_S", 0.4)
+
+
 def shown(live):
     """Return the panel as text."""
     console = Console(file=io.StringIO(), width=200)
@@ -68,7 +74,7 @@ def shown(live):
 
 
 @pytest.mark.timeout(60)
-def test_panel_and_lines_say_where_sound_goes_and_that_nothing_is_connected(server, on_server, tmp_path, capsys):
+def test_panel_and_lines_say_where_sound_goes_and_that_nothing_is_connected(server, on_server, often, tmp_path, capsys):
     """Each source has its state and output channels; that nothing is connected is said, by lines once, on stderr."""
     with (
         contextlib.closing(Peer(tmp_path, n_loudspeakers=4)) as peer,
@@ -88,7 +94,7 @@ def test_panel_and_lines_say_where_sound_goes_and_that_nothing_is_connected(serv
         warning = live.stats.warning
         assert "connect a program or a device" in warning
         assert warning in shown(live)
-        terminal.lines(live, 2.5)
+        terminal.lines(live, 1)
     said = capsys.readouterr()
     assert said.err == f"note: {warning}\n"
     assert "fan -" in said.out
@@ -118,7 +124,7 @@ def test_without_a_terminal_there_are_no_keys(monkeypatch):
 
 
 @pytest.mark.timeout(60)
-def test_panel_and_lines_tell_how_the_rest_is_learned(server, on_server, tmp_path, capsys):
+def test_panel_and_lines_tell_how_the_rest_is_learned(server, on_server, often, tmp_path, capsys):
     """Where a rest is learned, the panel and the lines say from how much, and that it is frozen."""
     with (
         contextlib.closing(Peer(tmp_path)) as peer,
@@ -129,12 +135,12 @@ def test_panel_and_lines_tell_how_the_rest_is_learned(server, on_server, tmp_pat
         live.freeze = True
         assert "s, frozen" in shown(live)
         assert "f freeze" in shown(live)
-        terminal.lines(live, 2.2)
+        terminal.lines(live, 1)
     assert re.search(r"late \d+  lost \d+ .*rest: heard \d s, frozen\n", capsys.readouterr().out)
 
 
 @pytest.mark.timeout(60)
-def test_panel_and_lines_tell_how_the_training_goes(server, on_server, tmp_path, monkeypatch, capsys):
+def test_panel_and_lines_tell_how_the_training_goes(server, on_server, often, tmp_path, monkeypatch, capsys):
     """While a dictionary is trained, the panel and the lines say how far it is; then, once, that it is trained."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with contextlib.closing(Peer(tmp_path)), Live(voice_and_rest(), input="peer", output="peer") as live:
@@ -142,11 +148,11 @@ def test_panel_and_lines_tell_how_the_training_goes(server, on_server, tmp_path,
         eventually(training_processes)
         os.kill(training_processes()[0], signal.SIGSTOP)
         assert re.search(r"^training \d+ %", shown(live), re.MULTILINE)
-        threading.Timer(2.5, lambda: os.kill(training_processes()[0], signal.SIGCONT)).start()
-        terminal.lines(live, 2.3)
+        terminal.lines(live, 1)
         assert re.search(r"lost \d+ .*training \d+ %  rest: heard 0 s\n", capsys.readouterr().out)
+        os.kill(training_processes()[0], signal.SIGCONT)
         threading.Thread(
-            target=lambda: (eventually(lambda: live.stats.n_swaps, 40), time.sleep(2.5), live.close())
+            target=lambda: (eventually(lambda: live.stats.n_swaps, 40), time.sleep(1), live.close())
         ).start()
         terminal.lines(live, None)
         assert re.search(r"^trained", shown(live), re.MULTILINE)
