@@ -13,10 +13,19 @@ from rtnmf.measure.alone import evaluate_alone
 
 
 @pytest.fixture(scope="module")
-def result():
+def result(tmp_path_factory):
     """Return the figures of the voice of the demo, at a low sample rate and hardly learned."""
-    (found,) = evaluate_alone(DEMO, "voice", n_steps=60)
+    (found,) = evaluate_alone(demo(tmp_path_factory.mktemp("alone"), sample_rate=11025), "voice", n_steps=60)
     return found
+
+
+def demo(folder, **changes):
+    """Copy the demo into a folder, change its case, and return its path."""
+    shutil.copytree(DEMO, folder / "demo")
+    path = folder / "demo" / "cases.json"
+    (case,) = json.loads(path.read_text())["cases"]
+    path.write_text(json.dumps({"cases": [case | changes]}))
+    return path.parent
 
 
 def test_the_voice_of_the_demo_gains_without_its_keyboard(result):
@@ -45,16 +54,12 @@ def test_what_cannot_be_measured_is_refused(source, dictionary, options, message
 
 def test_the_command_prints_a_table_or_json(tmp_path, capsys):
     """`evaluate --only` takes a dictionary, too, and names the figures in both forms."""
-    shutil.copytree(DEMO, tmp_path / "demo")
-    path = tmp_path / "demo" / "cases.json"
-    cases = json.loads(path.read_text())
-    cases["cases"][0] |= {"seconds": 3, "sample_rate": 8000}
-    path.write_text(json.dumps(cases))
+    folder = demo(tmp_path, seconds=3, sample_rate=8000)
     rest = load_preset("rest")
     voice = load_preset("speech").at_rate(rest.sample_rate, rest.stft).rename({"speech": "voice"})
     both: Dictionary = voice + rest
     both.save(tmp_path / "both.safetensors")
-    words = ["evaluate", str(tmp_path / "demo"), "--only", "voice", "--dictionary", str(tmp_path / "both.safetensors")]
+    words = ["evaluate", str(folder), "--only", "voice", "--dictionary", str(tmp_path / "both.safetensors")]
     assert main([*words, "--json"]) == 0
     (case,) = json.loads(capsys.readouterr().out)["cases"]
     assert case["later"] is case["later_pool"] is None  # too little follows the first seconds

@@ -7,6 +7,7 @@ import pytest
 from conftest import DEMO
 
 from rtnmf import evaluation, load_preset
+from rtnmf.audio import files
 from rtnmf.measure.evaluation import compare, evaluate, load_case, summary
 
 
@@ -18,10 +19,13 @@ def result():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a copy of the demo that a test may change."""
+    """Return a copy of the demo that a test may change, with two seconds of its recordings to learn from."""
     for name in ("cases.json", "voice.flac", "keyboard.flac"):
         (tmp_path / name).write_bytes((DEMO / name).read_bytes())
-    train = {"voice": ["voice.flac"], "keyboard": ["keyboard.flac"]}
+    for name in ("voice", "keyboard"):
+        x, rate = files.read(DEMO / f"{name}-train.flac", seconds=2)
+        files.write(tmp_path / f"{name}-short.flac", x, rate)
+    train = {name: [f"{name}-short.flac"] for name in ("voice", "keyboard")}
     change(tmp_path, lambda case: case | {"train": train})
     return tmp_path
 
