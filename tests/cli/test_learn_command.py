@@ -58,7 +58,8 @@ def test_one_recording_is_learned_blind(tmp_path):
 def test_latency_is_limited_in_ms(tmp_path, latency_ms, stft):
     """`--latency-ms` keeps the window and shortens the synthesis; `low` is a sixteenth of the window."""
     out = tmp_path / "d.safetensors"
-    assert run("learn", f"noise={sound(tmp_path / 'n.wav')}", "-o", out, *QUICK, "--latency-ms", latency_ms) == 0
+    words = ("learn", f"noise={sound(tmp_path / 'n.wav')}", "-o", out, *QUICK, "--no-rest")
+    assert run(*words, "--latency-ms", latency_ms) == 0
     assert Dictionary.load(out).stft == stft
 
 
@@ -157,8 +158,8 @@ def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
 def test_report_shows_what_was_learned_and_the_clip(tmp_path, capsys):
     """`--report` writes a page: of the clip too where one was learned blind, of the dictionary alone otherwise."""
     clip, out, page = sound(tmp_path / "n.wav"), tmp_path / "d.safetensors", tmp_path / "d.html"
-    for recording, is_shown in ((clip, True), (f"noise={clip}", False)):
-        assert run("learn", recording, "-o", out, *QUICK, "--report", page, "--overwrite") == 0
+    for words, is_shown in (([clip], True), ([f"noise={clip}", "--steps", 2], False)):
+        assert run("learn", *words, "-o", out, *QUICK, "--report", page, "--overwrite") == 0
         assert capsys.readouterr().err == f"{page}\n"
         assert ("<th>as heard in the clip</th>" in page.read_text(encoding="utf-8")) == is_shown
 
