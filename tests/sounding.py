@@ -70,6 +70,11 @@ def recorded(live):
     return {Path(path).stem: files.read(path)[0][:, 0] for path in live.recordings}
 
 
+def recorded_samples(folder):
+    """Return how many samples there are at least in each WAV file of a recording that goes on, mono."""
+    return min((path.stat().st_size // 4 for path in folder.glob("*.wav")), default=0) - 32  # less than its header
+
+
 def found_at(haystack, needle):
     """Return where an array begins in another, to the bit."""
     loudest = int(np.argmax(np.abs(needle)))

@@ -16,6 +16,7 @@ import pytest
 from bands import mixture, voice_and_rest
 from command_line import assert_refused, run, save_desk
 from jack_desk import peer  # noqa: F401
+from sounding import eventually, recorded_samples
 
 from rtnmf import Dictionary
 from rtnmf.audio import files
@@ -69,14 +70,19 @@ def test_mono_stems_and_devices_by_number(peer, tmp_path, capfd):  # noqa: F811
 def test_the_rest_that_was_learned_is_kept(peer, capfd):  # noqa: F811
     """With --save-rest the dictionary is written in the end; where nothing was learned, a note says that it is not."""
     voice_and_rest().save("me.safetensors")
-    peer.play(mixture(20))
+    peer.play(np.tile(mixture(20), 3))
     live = ("live", "me.safetensors", "--input", "peer", "--output", "peer", "--save-rest", "here.safetensors")
     assert run(*live, "--freeze", "--for", 1) == 0
     said = capfd.readouterr()
     assert "rest: heard 0 s, frozen" in said.out
     assert "note: here.safetensors was not written, as nothing was learned of the rest\n" in said.err
-    assert run(*live, "--for", 12) == 0
-    assert re.search(r"here.safetensors: the rest was learned from \d s, \d round", capfd.readouterr().out)
+    command = started(*live)
+    while "rest: learned from" not in (line := command.stdout.readline()):
+        assert line, command.stderr.read()
+    command.send_signal(signal.SIGINT)
+    out, err = command.communicate(timeout=40)
+    assert command.returncode == 0, err
+    assert re.search(r"here.safetensors: the rest was learned from \d s, \d round", out)
     assert Dictionary.load("here.safetensors").n_components > voice_and_rest().n_components
 
 
@@ -84,24 +90,24 @@ def test_the_rest_that_was_learned_is_kept(peer, capfd):  # noqa: F811
 def test_it_ends_with_the_recordings_closed(peer, tmp_path, number):  # noqa: F811
     """Ctrl-C, kill and a closed terminal end it, with recordings of all that was heard."""
     command = started(*LIVE, "--record", "take")
-    time.sleep(1)
+    eventually(lambda: recorded_samples(tmp_path / "take") > 24_000)
     command.send_signal(number)
-    out, err = command.communicate(timeout=10)
+    out, err = command.communicate(timeout=40)
     assert (command.returncode, err) == (0, "")
     assert out.endswith("take/input.wav\ntake/voice.wav\ntake/fan.wav\n")
     x, voice, fan = recorded(tmp_path / "take")
-    assert len(x) == len(voice) == len(fan) > 40_000
+    assert len(x) == len(voice) == len(fan) > 24_000
     np.testing.assert_allclose(voice + fan, x, atol=1e-6)
 
 
 def test_second_ctrl_c_costs_no_recording(peer, tmp_path):  # noqa: F811
     """A second Ctrl-C, while the first is being obeyed, costs nothing of the recordings, the flushed end included."""
     command = started(*LIVE, "--record", "take")
-    time.sleep(0.5)
+    eventually(lambda: recorded_samples(tmp_path / "take") > 12_000)
     for _ in range(3):
         command.send_signal(signal.SIGINT)
         time.sleep(0.02)
-    command.communicate(timeout=10)
+    command.communicate(timeout=40)
     x, voice, fan = recorded(tmp_path / "take")
     np.testing.assert_allclose(voice + fan, x, atol=1e-6)
 

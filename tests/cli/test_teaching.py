@@ -11,13 +11,14 @@ import pytest
 from bands import mixture
 from command_line import assert_refused, run, save_desk
 from jack_desk import peer  # noqa: F401
-from sounding import eventually, sounding_processes, speech_at, training_processes
+from sounding import eventually, recorded_samples, sounding_processes, speech_at, training_processes
 from test_live_command import RTNMF
 
 from rtnmf import Dictionary, load_preset, presets
 from rtnmf.audio import files
 from rtnmf.cli import microphone_takes, teaching
 from rtnmf.dictionary import merged
+from rtnmf.learning import joining
 from rtnmf.learning.joining import joined
 
 pytestmark = pytest.mark.timeout(120)
@@ -64,9 +65,10 @@ def test_a_take_is_taught_and_sounds_plain_then_trained(peer, tmp_path):  # noqa
     peer.play(speech_at(48000, 90))
     command = started("speaker=mic:2", "--freeze", "--record", "take")
     said = read_until(command, "swaps 2")
-    time.sleep(3)
+    before = recorded_samples(tmp_path / "take")
+    eventually(lambda: recorded_samples(tmp_path / "take") > before + 2 * 48000)
     command.send_signal(signal.SIGINT)
-    assert command.communicate(timeout=20)[1] == ""
+    assert command.communicate(timeout=40)[1] == ""
     countdown = "".join(f"speaker: 2 s from 'peer' in {left} ...\n" for left in (3, 2, 1))
     assert said.startswith(f"{countdown}speaker: recording\n")
     assert re.search(r"live-speaker.wav\n(.*\n)*you hear: speaker; muted: rest", said)
@@ -79,7 +81,7 @@ def test_a_take_is_taught_and_sounds_plain_then_trained(peer, tmp_path):  # noqa
     assert plain.licence == load_preset("rest").licence
     x, speaker, rest = (files.read(tmp_path / "take" / f"{name}.wav")[0] for name in ("input", "speaker", "rest"))
     np.testing.assert_allclose(speaker + rest, x, atol=1e-6)
-    end = slice(-3 * 48000, None)
+    end = slice(-2 * 48000, None)
     assert 0.01 < np.mean(rest[end] ** 2) / np.mean(x[end] ** 2) < 0.9
 
 
@@ -112,8 +114,9 @@ def test_files_presets_and_takes_are_taught_together(peer, tmp_path, capfd):  # 
     assert plain.learned_from[:2] == ("me.wav", "live-voice.wav")
 
 
-def test_what_was_trained_before_sounds_at_once(peer, tmp_path, capfd):  # noqa: F811
+def test_what_was_trained_before_sounds_at_once(peer, tmp_path, monkeypatch, capfd):  # noqa: F811
     """Files that were taught before, and presets that were joined before, need no training the second time."""
+    monkeypatch.setattr(joining, "N_STEPS", 5)
     files.write("me.wav", mixture(2), 48000)
     joined(teaching.prepared(["voice=me.wav"], rest=None, sample_rate=None).dictionary)
     joined(merged("tabla+hiss"))
@@ -132,7 +135,7 @@ def test_ctrl_c_ends_takes_and_training(peer, tmp_path, waits_for):  # noqa: F81
     read_until(command, waits_for)
     command.send_signal(signal.SIGINT)
     began = time.monotonic()
-    _, err = command.communicate(timeout=20)
+    _, err = command.communicate(timeout=40)
     assert time.monotonic() - began < 10
     assert (command.returncode, err) == ((130, "rtnmf: stopped\n") if waits_for == "in 2 ..." else (0, err))
     eventually(lambda: not training_processes())
