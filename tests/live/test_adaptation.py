@@ -189,7 +189,8 @@ def test_the_rest_is_learned_while_it_sounds(server, on_server, tmp_path):
         with peer.freewheeling():
             peer.play(np.tile(x, 30))
             eventually(lambda: live.stats.n_swaps > 0, 60)
-            peer.ask("wait")
+            n_samples = live.stats.n_samples
+            eventually(lambda: live.stats.n_samples > n_samples + 20 * RATE)
         assert live.dictionary.n_components > 8
         live.freeze = True
         eventually(lambda: len(live.stats.labels) == live.dictionary.n_components)

@@ -57,7 +57,7 @@ def test_every_swap_is_recorded_and_a_replay_gives_the_same_to_the_bit(server, o
     live = Live(dictionaries[2], input="peer", output="peer", latency_ms=latency_ms, record=tmp_path / "take")
     with server.changed(mode="-S"), contextlib.closing(Peer(tmp_path)) as peer, live:
         with peer.freewheeling():
-            peer.play(speech_at(48000, 30))
+            peer.play(speech_at(48000, 15))
             for i in range(12):
                 n_before = live.stats.n_swaps
                 live.dictionary = dictionaries[i % 3]
@@ -78,10 +78,10 @@ def test_a_replay_is_the_same_when_updates_were_left_out(peer, tmp_path):
     stft = STFT(2048, 512)
     one, other = (random_dictionary(stft, SOURCES, n_each, sample_rate=48000) for n_each in (200, 256))
     with Live(one, input="peer", output="peer", n_iter=60, record=tmp_path / "take") as live:
-        peer.play(noise(8))
+        peer.play(noise(6))
         for n_iter, dictionary in ((90, one), (150, other), (2, one), (60, other)):
             live.n_iter, live.dictionary = n_iter, dictionary
-            live.wait(1.5)
+            live.wait(1.0)
         stats = live.stats
     assert (stats.n_errors, stats.n_restarts) == (0, 0)
     if not stats.n_unseparated:  # else there was no time for the separation at all
@@ -125,9 +125,10 @@ def test_swaps_make_no_click_and_no_block_is_late(peer):
             heard = peer.heard()[0]
             after = live.stats
             assert after.n_swaps - before.n_swaps == 12
-            if (after.n_lost, after.n_xruns) == (before.n_lost, before.n_xruns):
+            n_late, n_blocks = after.n_late - before.n_late, after.n_blocks - before.n_blocks
+            if (after.n_lost, after.n_xruns) == (before.n_lost, before.n_xruns) and n_late <= 0.01 * n_blocks:
                 break  # else the machine has made a step of its own
-        assert after.n_late <= 0.01 * after.n_blocks
+        assert n_late <= 0.01 * n_blocks
     middle = heard[12000 : len(tone) - 4000]
     assert np.abs(np.diff(middle)).max() < 1.2 * np.abs(np.diff(tone)).max()
     levels = np.abs(np.lib.stride_tricks.sliding_window_view(middle, 4800)[::480]).max(axis=1)

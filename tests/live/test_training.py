@@ -62,7 +62,7 @@ def test_the_rest_is_learned_beside_the_trained_dictionary(peer):
         live.train()
         eventually(training_processes)
         os.kill(training_processes()[0], signal.SIGSTOP)
-        eventually(lambda: live.stats.seconds > 8)
+        eventually(lambda: live.stats.seconds > 5)
         assert live.stats.rest == "heard 0 s"
         os.kill(training_processes()[0], signal.SIGCONT)
         eventually(lambda: live.stats.training == "trained", 60)
