@@ -26,7 +26,7 @@ rtnmf.separate_file(path, both, folder + '/stems', n_iter=1)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Return a folder to write in, with a short recording; what is compiled once is kept, as compiling takes memory."""
-    rtnmf.Separator(rtnmf.load("speech+keyboard").at_rate(RATE), n_channels=2)
+    rtnmf.Separator(rtnmf.load_preset("keyboard").at_rate(RATE), n_channels=2)
     folder = tmp_path_factory.mktemp("memory")
     soundfile.write(folder / "short.flac", np.random.default_rng(1).uniform(-0.3, 0.3, (RATE * 3, 2)), RATE)
     return folder
