@@ -10,6 +10,7 @@ from sounding import sounding_processes
 
 from rtnmf import STFT, Dictionary
 from rtnmf.audio import files
+from rtnmf.learning import joining
 
 DEMO = Path(__file__).parent.parent / "presets" / "demo"
 SETTINGS = [STFT(1024, 256), STFT(1024, 32, latency=128)]
@@ -70,6 +71,13 @@ def peer(server, on_server, tmp_path):
     """Run a peer, a microphone and two loudspeakers, on the audio server; it plays nothing yet."""
     with Peer.lent(tmp_path) as peer:
         yield peer
+
+
+@pytest.fixture
+def hardly_joined(monkeypatch, tmp_path_factory):
+    """Train what is joined for few steps, and keep it out of the user's cache, where it may be or not."""
+    monkeypatch.setattr(joining, "N_STEPS", 20)
+    monkeypatch.setattr(joining, "user_cache_path", lambda _: tmp_path_factory.getbasetemp() / "cache")
 
 
 def noise(n_samples, n_channels=None, seed=0):

@@ -21,7 +21,6 @@ from jack_server import ENVIRONMENT, Peer
 from rtnmf.audio import files
 from rtnmf.cli import microphone_takes
 from rtnmf.cli.main import main
-from rtnmf.learning import joining
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -120,10 +119,9 @@ def test_the_readme_learns_what_the_others_use():
 
 
 @pytest.mark.parametrize("line", [line for line in lines(sounding=False) if line not in teaching()])
-def test_shell_lines_run(desk, monkeypatch, line):
+def test_shell_lines_run(desk, hardly_joined, monkeypatch, line):
     """A shell line ends well after little training, but for those that set a checkout up, which are not tried."""
     monkeypatch.chdir(desk)
-    monkeypatch.setattr(joining, "N_STEPS", 20)
     run(quick(line))
 
 
@@ -141,10 +139,9 @@ def phone(desk, tmp_path_factory):
 
 
 @pytest.mark.parametrize("line", [line for line in lines(sounding=False) if ".wav" in line])
-def test_shell_lines_run_on_m4a(phone, monkeypatch, line):
+def test_shell_lines_run_on_m4a(phone, hardly_joined, monkeypatch, line):
     """A shell line does the same with the recordings of a phone, after little training."""
     monkeypatch.chdir(phone)
-    monkeypatch.setattr(joining, "N_STEPS", 20)
     run(quick(line.replace(".wav", ".m4a")) + " --overwrite")
 
 

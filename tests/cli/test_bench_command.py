@@ -5,6 +5,7 @@ import json
 import pytest
 from command_line import assert_refused, run
 
+pytestmark = pytest.mark.usefixtures("hardly_joined")
 LINE = ("bench", "speech+keyboard", "--block", 128, "--latency-ms", 3, "--rate", 48000, "--seconds", 0.5)
 
 

@@ -84,6 +84,7 @@ def test_report_shows_the_cases(tmp_path, capsys):
         ((DEMO, "--report", "x.txt"), "not the name of a page"),
     ],
 )
+@pytest.mark.usefixtures("hardly_joined")
 def test_bad_requests_are_one_line(capsys, arguments, message):
     """What cannot be evaluated, or would be ignored, is one line that names a flag or a file."""
     assert_refused(["evaluate", *arguments], message, capsys)

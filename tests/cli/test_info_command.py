@@ -1,5 +1,6 @@
 """`rtnmf info`."""
 
+import pytest
 from command_line import assert_refused, run, save_desk
 from conftest import random_dictionary
 
@@ -27,6 +28,7 @@ def test_a_trained_dictionary_says_for_how_many_updates(tmp_path, capsys):
     assert "separation   5 updates per frame, trained for 5 updates\n" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("hardly_joined")
 def test_presets_are_described_together(capsys):
     """Presets joined with + are shown as the dictionary that they make."""
     assert run("info", "speech+hiss") == 0

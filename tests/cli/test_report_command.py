@@ -91,7 +91,7 @@ def test_a_page_of_twenty_seconds_is_small(tmp_path):
         (("clip.wav", "--hop", "100"), "--hop 100 needs a --window"),
     ],
 )
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "hardly_joined")
 def test_bad_requests_are_one_line(tmp_path, capsys, arguments, message):
     """What cannot be shown, or would be ignored, is one line and no page."""
     assert_refused(["report", *arguments], message, capsys)

@@ -72,6 +72,7 @@ def test_updates_and_power_change_the_stems(tmp_path, desk):
         np.testing.assert_allclose(files.read(tmp_path / "out" / "voice.wav")[0], expected[0], atol=1e-7)
 
 
+@pytest.mark.usefixtures("hardly_joined")
 def test_presets_combine_and_conversions_are_noted(tmp_path, capsys):
     """Presets combine with +, and a note tells of each that is converted to the rate of the recording."""
     mix = sound(tmp_path / "mix.wav")

@@ -79,6 +79,7 @@ def test_each_clip_has_a_line_that_says_whose_it_is():
         assert re.search(rf"^\| {clip['preset']} \| `{clip['file']}` \|.*{clip['licence']} \|$", README, re.MULTILINE)
 
 
+@pytest.mark.usefixtures("hardly_joined")
 def test_speech_and_rest_are_a_dictionary_with_a_rest():
     """`speech+rest` knows which of its sources stands for all that was not taught."""
     both = load("speech+rest")

@@ -42,6 +42,7 @@ def test_many_files_give_what_each_gives_alone_to_the_bit(tmp_path, monkeypatch)
         np.testing.assert_array_equal(stems_of(written[mix]), separate(files.read(mix)[0], DICTIONARY))
 
 
+@pytest.mark.usefixtures("hardly_joined")
 def test_names_are_loaded_at_the_rate_of_each_mixture(tmp_path):
     """A dictionary that is named is loaded for each rate, as for a single file, and each conversion is said once."""
     mixes = [write(tmp_path / f"{i}.wav", rate=rate) for i, rate in enumerate((16000, 22050, 16000))]
