@@ -55,7 +55,7 @@ def noise(seconds, seed=0):
     return np.random.default_rng(seed).uniform(0.1, 0.5, int(48000 * seconds)).astype(np.float32)
 
 
-def eventually(what, seconds=20.0):
+def eventually(what, seconds=40.0):
     """Wait until something holds, and fail when it does not in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

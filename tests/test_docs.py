@@ -148,7 +148,7 @@ def test_shell_lines_run_on_m4a(phone, hardly_joined, monkeypatch, line):
 @pytest.mark.parametrize(("page", "block"), programs(sounding=False), ids=lambda value: value.partition("\n")[0])
 def test_python_blocks_run(desk, page, block):
     """A Python block runs."""
-    ended = subprocess.run([sys.executable, "-c", block], cwd=desk, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", block], cwd=desk, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, f"{page}: {ended.stderr}"
 
 
@@ -170,7 +170,7 @@ def test_sounding_programs_run_on_a_real_audio_server(desk, jack, page, block):
     with subprocess.Popen(command, cwd=desk, env=jack, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         try:
             wiring = wiring_of_the_microphone(jack, program)
-            said = program.communicate(b"\n", timeout=20)[1].decode()
+            said = program.communicate(b"\n", timeout=60)[1].decode()
         finally:
             program.kill()
     assert program.returncode == 0, f"{page}: {said}"

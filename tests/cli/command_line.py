@@ -19,7 +19,7 @@ def run(*arguments):
 def run_process(*arguments, **options):
     """Run the command in a process of its own and return that."""
     line = [sys.executable, "-m", "rtnmf", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, **options)
 
 
 def sound(path, n_samples=30_000, n_channels=1, rate=16000, subtype=None):

@@ -157,11 +157,11 @@ def stopped_while(line, folder, sign, number=signal.SIGINT):
     """Run a command in a folder, send it a signal as soon as there is a sign, and return its code and stderr."""
     command = [sys.executable, "-m", "rtnmf", *line]
     started = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not sign() and time.monotonic() < deadline and started.poll() is None:
         time.sleep(0.01)
     started.send_signal(number)
-    said = started.communicate(timeout=20)[1]
+    said = started.communicate(timeout=60)[1]
     return started.returncode, said
 
 
@@ -192,7 +192,7 @@ def write(self, data):
 files._Output.write = write
 sys.exit(main(["separate", {str(sound(tmp_path / "mix.wav", 500_000))!r}, {str(save_desk(tmp_path))!r}]))
 """
-    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (130, "rtnmf: stopped\n")
     assert not (tmp_path / "mix-stems").exists()
 
@@ -211,7 +211,7 @@ def describe(*_, **__):
 report.describe = describe
 sys.exit(main(["report", {str(save_desk(tmp_path))!r}]))
 """
-    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stderr) == (130, "rtnmf: stopped\n")
     assert not (tmp_path / "report.html").exists()
 

@@ -6,7 +6,7 @@ import pytest
 from command_line import assert_refused, run
 from jack_desk import peer  # noqa: F401
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 def test_devices_are_listed_with_number_and_name(peer, capfd):  # noqa: F811

@@ -4,7 +4,7 @@ import pytest
 from command_line import run
 from jack_desk import peer  # noqa: F401
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 def test_what_is_there_is_ok(peer, capfd):  # noqa: F811

@@ -22,7 +22,7 @@ from rtnmf import Dictionary
 from rtnmf.audio import files
 from rtnmf.cli import live as command
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 RTNMF = [sys.executable, "-m", "rtnmf"]
 LIVE = ("live", "desk.safetensors", "--input", "peer", "--output", "peer")
@@ -130,7 +130,7 @@ def test_a_closed_terminal_ends_it(peer, tmp_path):  # noqa: F811
     assert len({len(x) for x in recorded(tmp_path / "take")}) == 1
 
 
-def read_until(terminal_end, word, count=1, seconds=20):
+def read_until(terminal_end, word, count=1, seconds=40):
     """Return what a terminal shows until a word has come up often enough."""
     seen, end = "", time.monotonic() + seconds
     while seen.count(word) < count:

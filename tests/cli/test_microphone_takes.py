@@ -9,7 +9,7 @@ from rtnmf import Dictionary
 from rtnmf.audio import files
 from rtnmf.cli import microphone_takes
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 def noise(seconds, level=0.3, rate=48000):

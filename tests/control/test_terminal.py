@@ -73,7 +73,7 @@ def shown(live):
     return console.file.getvalue()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_panel_and_lines_say_where_sound_goes_and_that_nothing_is_connected(server, on_server, often, tmp_path, capsys):
     """Each source has its state and output channels; that nothing is connected is said, by lines once, on stderr."""
     with (
@@ -123,7 +123,7 @@ def test_without_a_terminal_there_are_no_keys(monkeypatch):
             assert read_key(0.01) == ""
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_panel_and_lines_tell_how_the_rest_is_learned(server, on_server, often, tmp_path, capsys):
     """Where a rest is learned, the panel and the lines say from how much, and that it is frozen."""
     with (
@@ -139,7 +139,7 @@ def test_panel_and_lines_tell_how_the_rest_is_learned(server, on_server, often, 
     assert re.search(r"late \d+  lost \d+ .*rest: heard \d s, frozen\n", capsys.readouterr().out)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_panel_and_lines_tell_how_the_training_goes(server, on_server, often, tmp_path, monkeypatch, capsys):
     """While a dictionary is trained, the panel and the lines say how far it is; then, once, that it is trained."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

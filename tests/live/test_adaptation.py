@@ -21,7 +21,7 @@ from rtnmf.live.adaptation import Adaptation, is_adaptable
 from rtnmf.live.link.memory import Ring
 from rtnmf.live.worker import Worker, unhurried
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(200)
 PLAIN = random_dictionary(STFT(1024, 256), ("voice", "fan"), sample_rate=48000)
 
 

@@ -14,7 +14,7 @@ from sounding import delay_of, eventually, noise
 from rtnmf import STFT
 from rtnmf.live import Live
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 DICTIONARY = random_dictionary(STFT(1024, 256), ("voice", "fan"), sample_rate=48000)
 
 

@@ -14,7 +14,7 @@ from rtnmf import STFT, load_preset
 from rtnmf.control import terminal
 from rtnmf.live import Live
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.mark.parametrize(("n_each", "is_hopeless"), [(700, False), (9000, True)])

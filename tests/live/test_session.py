@@ -27,7 +27,7 @@ from rtnmf import STFT, Mixer, Separator, load_preset, separate
 from rtnmf.audio import files
 from rtnmf.live import Live
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(200)
 DICTIONARY = random_dictionary(STFT(1024, 256), ("voice", "fan"), sample_rate=48000)
 RATE = 8000
 

@@ -16,7 +16,7 @@ from sounding import eventually, noise, recorded, sounding_processes, speech_at
 from rtnmf import STFT, Dictionary, Model, Separator, load_preset
 from rtnmf.live import Live
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(200)
 SOURCES = ("voice", "fan")
 PLAIN = random_dictionary(STFT(1024, 256), SOURCES, sample_rate=48000)
 TRAINED = random_dictionary(STFT(1024, 256), SOURCES, 40, sample_rate=48000, trained=True)

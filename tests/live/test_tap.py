@@ -13,7 +13,7 @@ from rtnmf.live import Live, tap
 from rtnmf.live.link.memory import Ring
 from rtnmf.live.tap import Tap
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(200)
 
 
 def ring_of(n_channels, length=4000):
@@ -24,12 +24,12 @@ def ring_of(n_channels, length=4000):
 
 def taken(tapped, seconds, feed):
     """Return what blocks give that is fed once it is waited for."""
-    timer = threading.Timer(0.2, feed)
-    timer.start()
+    feeder = threading.Thread(target=lambda: (eventually(lambda: tapped._is_open), feed()))
+    feeder.start()
     try:
         return np.concatenate(list(tapped.blocks(seconds)))
     finally:
-        timer.join()
+        feeder.join()
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])

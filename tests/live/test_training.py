@@ -15,7 +15,7 @@ from rtnmf import STFT
 from rtnmf.learning.joining import joined, known
 from rtnmf.live import Live
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(200)
 PLAIN = voice_and_rest().rename({"rest": "fan"})
 PLAIN = replace(PLAIN, rest="")
 
