@@ -14,6 +14,7 @@ from platformdirs import user_cache_path
 from rtnmf.audio.names import split
 from rtnmf.dictionary import Dictionary, merged
 from rtnmf.dictionary.examples import decoded
+from rtnmf.learning.bandwidth import continued
 from rtnmf.learning.training import N_STEPS, trained
 from rtnmf.progress import Progress
 from rtnmf.version import version
@@ -73,8 +74,9 @@ def joined(dictionary: Dictionary, *, progress: Progress | None = None) -> Dicti
     before = known(dictionary)
     if before is not None:
         return before
-    frames = {source: [np.ascontiguousarray(decoded(codes).T)] for source, codes in dictionary.frames.items()}
-    found = trained(dictionary.select(*dictionary.sources), frames, n_steps=N_STEPS, progress=progress)
+    whole = continued(dictionary.select(*dictionary.sources))
+    frames = {source: [np.ascontiguousarray(decoded(codes).T)] for source, codes in whole.frames.items()}
+    found = trained(whole, frames, n_steps=N_STEPS, progress=progress)
     path = _place(dictionary)
     with contextlib.suppress(OSError, ValueError):  # no room for a cache: it is trained again the next time
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from rtnmf.audio import files
 from rtnmf.checks import check_source_name, whole_hz
 from rtnmf.engine.separator import usable
 from rtnmf.frames.stft import STFT
-from rtnmf.learning import clips
+from rtnmf.learning import bandwidth, clips
 from rtnmf.learning.clips import Clip, Recording, Together
 
 __all__ = ["Frames", "checked_rate", "frames", "listed", "magnitudes", "pipes_read"]
@@ -107,19 +106,11 @@ def _common_rate(recordings: Sequence[Recording], sample_rate: int | None) -> in
     parts = [part for recording in recordings for part in clips.parts(recording)]
     if any(isinstance(part, np.ndarray) for part in parts):
         raise ValueError("sample_rate is missing: recordings given as arrays do not tell theirs, pass sample_rate=...")
-    rates = {}
+    rates = set()
     for part in parts:
         with files.opened(part.path if isinstance(part, Clip) else part) as reader:
-            rates[reader.name] = reader.sample_rate
-    common = max(rates.values())
-    for name, rate in rates.items():
-        if rate < common:
-            warnings.warn(
-                f"{name} has nothing above {rate // 2} Hz, but the dictionary reaches {common // 2} Hz: what its source"
-                f" has in between will go to the others; if that hurts, learn with sample_rate={min(rates.values())}",
-                stacklevel=4,
-            )
-    return common
+            rates.add(reader.sample_rate)
+    return max(rates)
 
 
 def frames(
@@ -135,7 +126,8 @@ def frames(
 
     Each recording is brought to the same level; its silent frames, below -60 dB of its loudest one, are left out of
     the magnitudes. Recordings that are alike count as one sound, and what is lower than `audible_hz`
-    for nothing, as in a stream.
+    for nothing, as in a stream. Where all recordings of a source end at a lower frequency than the spectrum, as those
+    made at a lower rate do, they are continued, with a warning.
 
     Raises
     ------
@@ -147,10 +139,26 @@ def frames(
     parts = [
         _frames(_title(name, i), one, sample_rate, stft, trend, n_most, strict) for i, one in enumerate(recordings, 1)
     ]
+    if name:
+        _continue(name, parts, sample_rate)
     if len(parts) == 1:
         return parts[0]
     sounds = [np.vstack([parts[i].spectra[0] for i in sound]) for sound in _sounds(parts)]
     return Frames(np.hstack([part.magnitudes for part in parts]), sounds)
+
+
+def _continue(name: str, parts: Sequence[Frames], sample_rate: int) -> None:
+    """Continue recordings of a source above their ends, if they all end; see `bandwidth`."""
+    ends = []
+    for part in parts:
+        end = bandwidth.end_of(part.magnitudes.mean(axis=1), sample_rate)
+        if end is None:
+            return
+        ends.append(end)
+    for (magnitudes, (spectra,)), end in zip(parts, ends, strict=True):
+        bandwidth.continue_above(magnitudes.T, end)
+        bandwidth.continue_above(spectra, end)
+    bandwidth.warn(name, max(ends), sample_rate, len(parts[0].magnitudes))
 
 
 def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: float, *, strict: bool = False) -> Array:

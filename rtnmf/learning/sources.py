@@ -15,6 +15,7 @@ from rtnmf.checks import check_source_name
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
 from rtnmf.dictionary.parts import check_known, says_voice
+from rtnmf.learning.bandwidth import continued
 from rtnmf.learning.columns import Columns, blind_columns, columns
 from rtnmf.learning.recordings import Frames
 
@@ -97,6 +98,7 @@ def licences_of(licence: str, known: Mapping[str, Dictionary]) -> str:
 
 def from_dictionary(dictionary: Dictionary) -> Part:
     """Return the part of a source that was learned before, the only one of this dictionary."""
+    dictionary = continued(dictionary)
     (name,) = dictionary.sources
     examples = dictionary.frames[name]
     curve = dictionary.divergences.get(name, ())
