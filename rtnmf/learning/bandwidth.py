@@ -25,6 +25,7 @@ _LOWEST_HZ = 3000.0  # a telephone ends above it; what ends below is hum and rum
 _HIGHEST = 0.71  # of half the sample rate: what lacks half an octave or less goes on as it is
 _FALL = 10.0  # by which magnitudes fall where they end: 20 dB
 _FALL_WIDTH = 1.06  # ratio of frequencies within which they do
+_STEP = 1.01  # ratio of the frequencies at which it is looked for
 _SEEN_WIDTH = 1.26  # a third of an octave below the end, which what lies above goes on from
 _GAPLESS = 0.75  # of the mean of a band, below which its median is taken for the level of gaps between tones
 _FEWEST = 16  # bins below an end
@@ -47,7 +48,8 @@ def end_of(mean: Array, sample_rate: int) -> int | None:
     """
     n_bins = len(mean)
     lowest = max(_FEWEST, int(np.ceil(2 * _LOWEST_HZ / sample_rate * n_bins)))
-    fallen = np.arange(lowest, int((n_bins - 1) / _FALL_WIDTH))
+    steps = np.log(n_bins / _FALL_WIDTH / lowest) / np.log(_STEP)
+    fallen = np.unique((lowest * _STEP ** np.arange(steps)).astype(int))
     levels = np.array([_level(mean[_seen(end)]) for end in fallen.tolist()])
     above = np.maximum.accumulate(mean[::-1])[::-1][(_FALL_WIDTH * fallen).astype(int)]
     falls = levels / np.maximum(above, _LEAST)

@@ -126,8 +126,8 @@ def frames(
 
     Each recording is brought to the same level; its silent frames, below -60 dB of its loudest one, are left out of
     the magnitudes. Recordings that are alike count as one sound, and what is lower than `audible_hz`
-    for nothing, as in a stream. Where all recordings of a source end at a lower frequency than the spectrum, as those
-    made at a lower rate do, they are continued, with a warning.
+    for nothing, as in a stream. Recordings that end at a lower frequency than the spectrum, as those made at a
+    lower rate do, are continued above; where all of a source do, a warning says so.
 
     Raises
     ------
@@ -148,17 +148,15 @@ def frames(
 
 
 def _continue(name: str, parts: Sequence[Frames], sample_rate: int) -> None:
-    """Continue recordings of a source above their ends, if they all end; see `bandwidth`."""
-    ends = []
-    for part in parts:
-        end = bandwidth.end_of(part.magnitudes.mean(axis=1), sample_rate)
-        if end is None:
-            return
-        ends.append(end)
+    """Continue recordings of a source above their ends, with a warning where they all end; see `bandwidth`."""
+    ends = [bandwidth.end_of(part.magnitudes.mean(axis=1), sample_rate) for part in parts]
     for (magnitudes, (spectra,)), end in zip(parts, ends, strict=True):
-        bandwidth.continue_above(magnitudes.T, end)
-        bandwidth.continue_above(spectra, end)
-    bandwidth.warn(name, max(ends), sample_rate, len(parts[0].magnitudes))
+        if end is not None:
+            bandwidth.continue_above(magnitudes.T, end)
+            bandwidth.continue_above(spectra, end)
+    found = [end for end in ends if end is not None]
+    if len(found) == len(parts):
+        bandwidth.warn(name, max(found), sample_rate, len(parts[0].magnitudes))
 
 
 def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: float, *, strict: bool = False) -> Array:
