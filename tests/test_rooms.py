@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
     {"checks", "progress", "version"},
-    {"audio", "frames"},
-    {"dictionary", "kernels"},
+    {"audio", "frames", "kernels"},
+    {"dictionary"},
     {"experts"},
     {"engine", "nmf"},
     {"learning"},

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.checks import check_channels, check_number, check_whole
 from rtnmf.dictionary import Dictionary
+from rtnmf.dictionary.planning import planned
 from rtnmf.engine.fading import Fading
 from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mix import Mix
 from rtnmf.engine.mixer import Mixer
-from rtnmf.engine.planning import planned
 from rtnmf.experts.named import panel
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES

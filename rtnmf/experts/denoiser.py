@@ -61,15 +61,15 @@ class Denoiser:
     Parameters
     ----------
     network : Network
-    power : float
-        Of its word, in the product with what was taught.
+    powers : array, shape (n_bins,)
+        Of its word in each bin, in the product with what was taught.
     stft : STFT
     sample_rate : int
         Of the stream, in Hz.
     """
 
-    def __init__(self, network: Network, power: float, stft: STFT, sample_rate: int) -> None:
-        self._network, self._power = network, np.float32(power)
+    def __init__(self, network: Network, powers: Array, stft: STFT, sample_rate: int) -> None:
+        self._network, self._exponents = network, powers
         self._resampler = None
         if sample_rate != RATE:
             self._resampler = soxr.ResampleStream(
@@ -132,7 +132,7 @@ class Denoiser:
         heard, made = weights.astype(np.float32) @ self._powers
         share = np.sqrt((made + _LEAST / 4) / (heard + _LEAST))
         share = np.clip(share, 1 - _SUREST, _SUREST)
-        odds: Array = (share / (1 - share)) ** self._power
+        odds: Array = (share / (1 - share)) ** self._exponents
         return odds
 
 

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rtnmf.experts import deepfilternet, rnnoise
+from rtnmf.experts import deepfilternet, rnnoise, voices
 from rtnmf.experts.denoiser import Denoiser
 from rtnmf.experts.panel import Expert, Panel
 from rtnmf.frames.stft import STFT
 
 __all__ = ["NAMES", "panel", "usual"]
 
-_RNNOISE_POWER = 0.5
-_DEEPFILTERNET_POWER = 0.6
+# The power of the word of each, at frequencies in Hz: denoisers know hisses best, the presets what is below all voices.
+_VOICES_POWERS = {60: 1.2, 150: 0.25}
+_DENOISER_POWERS = {800: 0.4, 2000: 0.55}
+
+
+def _voices(stft: STFT, sample_rate: int) -> Expert:
+    return voices.Voices(_powers(_VOICES_POWERS, stft, sample_rate), stft, sample_rate)
 
 
 def _rnnoise(stft: STFT, sample_rate: int) -> Expert:
-    return Denoiser(rnnoise.RNNoise(), _RNNOISE_POWER, stft, sample_rate)
+    return Denoiser(rnnoise.RNNoise(), _powers(_DENOISER_POWERS, stft, sample_rate), stft, sample_rate)
 
 
 def _deepfilternet(stft: STFT, sample_rate: int) -> Expert:
-    return Denoiser(deepfilternet.DeepFilterNet(), _DEEPFILTERNET_POWER, stft, sample_rate)
+    return Denoiser(deepfilternet.DeepFilterNet(), _powers(_DENOISER_POWERS, stft, sample_rate), stft, sample_rate)
 
 
-_MADE: dict[str, Callable[[STFT, int], Expert]] = {"rnnoise": _rnnoise, "deepfilternet": _deepfilternet}
+_MADE: dict[str, Callable[[STFT, int], Expert]] = {
+    "voices": _voices,
+    "rnnoise": _rnnoise,
+    "deepfilternet": _deepfilternet,
+}
 
 NAMES = tuple(_MADE)
 """Of the experts that there are."""
@@ -33,7 +43,7 @@ NAMES = tuple(_MADE)
 
 def usual() -> tuple[str, ...]:
     """Return the names of the experts that are asked where nothing else is said."""
-    return ("rnnoise",) if rnnoise.is_installed() else ()
+    return ("voices", "rnnoise") if rnnoise.is_installed() else ("voices",)
 
 
 def panel(
@@ -61,6 +71,12 @@ def panel(
         return (), None
     speaks = np.tile([source in voices for source in sources], (len(chosen), 1))
     return chosen, Panel([_MADE[name](stft, sample_rate) for name in chosen], speaks, stft)
+
+
+def _powers(points: Mapping[int, float], stft: STFT, sample_rate: int) -> NDArray[np.float32]:
+    """Return a power for each bin, in straight lines over the octaves between the points."""
+    octaves = np.log2(np.maximum(np.arange(stft.n_bins) * sample_rate / stft.n_fft, 1))
+    return np.interp(octaves, np.log2(list(points)), list(points.values())).astype(np.float32)
 
 
 def _checked(names: Sequence[str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ __all__ = [
     "Advice",
     "Plan",
     "Stream",
+    "odds_of_first",
     "process",
     "process_advised",
     "reset",
@@ -396,6 +397,35 @@ def process_advised(plan: Plan, stream: Stream, block: Array, stems: Array, n_it
             hop_advised(plan, stream, n_iter, advice, k)
             stream.position[0] = 0
             k += 1
+
+
+@compiled(fastmath=False)
+def odds_of_first(
+    plan: Plan, stream: Stream, samples: Array, n_iter: int, surest: np.float32, powers: Array, odds: Array
+) -> None:
+    """Take the samples of a hop of one channel, and set powers of the odds of the first source in each bin.
+
+    Its shares count as at most `surest`, and as at least what is left of 1.
+    """
+    hop_length, n_bins = plan.hop_length, odds.shape[0]
+    start = stream.history.shape[1] - hop_length
+    for i in range(hop_length):
+        stream.history[0, start + i] = usable(samples[i])
+    analyse(plan, stream)
+    odds[:] = 1
+    if stream.level[0] > 0:
+        explain(plan, stream, n_iter)
+        tile_values, first = np.uintp(plan.W.shape[2]) * _TILE, _0
+        for t in range(plan.W.shape[1]):
+            share(plan, stream.h, n_bins, first, stream.shares, stream.r)
+            first += tile_values
+            begin = t * TILE
+            for i in range(min(TILE, n_bins - begin)):
+                x = min(max(stream.shares[0, i], 1 - surest), surest)
+                odds[begin + i] = power(x / (1 - x), powers[begin + i])
+    else:
+        stream.h[:] = 0
+    advance(stream.history, hop_length)
 
 
 @compiled(fastmath=False, inline=True)

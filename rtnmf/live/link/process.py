@@ -163,7 +163,7 @@ class SoundProcess:
         OSError
             If there is no room for it.
         """
-        from rtnmf.engine.planning import planned  # here, as it loads numba
+        from rtnmf.dictionary.planning import planned  # here, as it loads numba
 
         number = self._n_swaps + 1
         place = self._layout.plans[number % 2]

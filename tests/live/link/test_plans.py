@@ -7,7 +7,7 @@ import pytest
 from conftest import noise, random_dictionary
 
 from rtnmf import STFT, Model, Separator
-from rtnmf.engine.planning import planned
+from rtnmf.dictionary.planning import planned
 from rtnmf.live.link.plans import PlanSlot, most_bytes
 from rtnmf.live.link.protocol import Layout, Settings
 
