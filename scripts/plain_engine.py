@@ -12,9 +12,14 @@ __all__ = ["PlainSeparator"]
 
 
 class PlainSeparator:
-    """Separate a stream as `rtnmf.Separator` does."""
+    """Separate a stream as `rtnmf.Separator` does.
 
-    def __init__(self, dictionary, *, n_channels=1, n_iter=None, mask_power=MASK_POWER, gains=None):
+    What experts say is `advice`: odds, shape (n_hops, 2, n_bins), for the frame that ends with each hop and for the one
+    before, and for which sources they are, shape (n_sources,).
+    """
+
+    def __init__(self, dictionary, *, n_channels=1, n_iter=None, mask_power=MASK_POWER, gains=None, advice=None):
+        self.advice, self.n_hops, self.last = advice, 0, None
         dictionary = dictionary.select(*dictionary.sources)
         self.stft, self.model, self.mask_power = dictionary.stft, dictionary.model, mask_power
         self.n_iter = n_iter or self.model.n_iter
@@ -60,11 +65,28 @@ class PlainSeparator:
         windowed = self.history * self.stft.analysis_window
         low = (windowed @ self.trend.T) @ self.trend
         spectrum = fft.rfft(windowed - low)
-        separated = self.masks(np.abs(spectrum).sum(axis=0))[:, None] * spectrum
-        frames = fft.irfft(separated, self.stft.n_fft) + (self.gains @ self.low_shares)[:, None, None] * low
-        self.overlap = np.roll(self.overlap, -self.stft.hop_length, axis=2)
-        self.overlap[:, :, -self.stft.hop_length :] = 0
-        self.overlap += frames[:, :, -self.stft.latency :] * self.stft.synthesis_window
+        masks = self.masks(np.abs(spectrum).sum(axis=0))
+        hop_length = self.stft.hop_length
+        self.overlap = np.roll(self.overlap, -hop_length, axis=2)
+        self.overlap[:, :, -hop_length:] = 0
+        if self.advice is None:
+            self.overlap += self.stems(masks, spectrum, low)
+            return
+        odds, speaks = self.advice[0][self.n_hops], self.advice[1]
+        advised = [np.where(speaks[:, None], odds[age] ** self.mask_power, 1) for age in (0, 1)]
+        if self.last is not None:
+            before, *frame = self.last
+            late = before * advised[1]
+            self.overlap[:, :, :-hop_length] += self.stems(late / late.sum(axis=0), *frame)[:, :, hop_length:]
+        now = masks * advised[0]
+        self.overlap[:, :, :hop_length] += self.stems(now / now.sum(axis=0), spectrum, low)[:, :, :hop_length]
+        self.last, self.n_hops = (masks, spectrum, low), self.n_hops + 1
+
+    def stems(self, masks, spectrum, low):
+        """Return what a frame adds to what goes out, shape (n_outputs, n_channels, latency)."""
+        frames = fft.irfft(masks[:, None] * spectrum, self.stft.n_fft)
+        frames += (self.gains @ self.low_shares)[:, None, None] * low
+        return frames[:, :, -self.stft.latency :] * self.stft.synthesis_window
 
     def masks(self, v):
         """Return the mask of each output, shape (n_outputs, n_bins)."""

@@ -7,13 +7,15 @@ from soak import KINDS, soak
 from rtnmf import Separator, load_preset
 
 
-@pytest.mark.parametrize("latency_ms", [None, 12])
-def test_ten_minutes_neither_drift_nor_grow(latency_ms):
+@pytest.mark.parametrize(
+    ("latency_ms", "experts"), [(None, ()), (12, ()), pytest.param(None, None, marks=pytest.mark.long)]
+)
+def test_ten_minutes_neither_drift_nor_grow(latency_ms, experts):
     """Stems sum to the input of `latency` samples ago, all is finite, and memory stays as it is."""
     dictionary = load_preset("speech").merge(load_preset("keyboard")).at_rate(11025)
     if latency_ms:
         dictionary = dictionary.at_latency(latency_ms)
-    rows = list(soak(Separator(dictionary), 10, 1, np.random.default_rng(0)))
+    rows = list(soak(Separator(dictionary, experts=experts), 10, 1, np.random.default_rng(0)))
     assert [row["kind"] for row in rows] == [*KINDS, *KINDS[:3]]
     assert max(row["largest_error"] for row in rows) <= 1e-6
     assert all(row["is_finite"] for row in rows)
