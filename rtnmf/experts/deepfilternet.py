@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.experts.denoiser import FRAME
+from rtnmf.experts.network import FRAME
 
-__all__ = ["DeepFilterNet", "is_installed"]
+__all__ = ["INSTALL", "DeepFilterNet", "is_installed"]
 
 Array = NDArray[np.float32]
+
+INSTALL = "pip install 'rtnmf[deepfilternet]'"
+"""What to type where it is missing."""
 
 
 class DeepFilterNet:
@@ -35,7 +38,7 @@ class DeepFilterNet:
 
     def __init__(self) -> None:
         if not is_installed():
-            raise ValueError("expert is 'deepfilternet', which is not installed: pip install 'rtnmf[deepfilternet]'")
+            raise ValueError(f"expert is 'deepfilternet', which is not installed: {INSTALL}")
         self._network: Any = None
         self._is_new = False
         self.reset()

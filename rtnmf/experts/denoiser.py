@@ -6,41 +6,22 @@ and its output is compared with the input of the same moment.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from rtnmf.experts.network import FRAME, RATE, Network
 from rtnmf.frames.stft import STFT
 from rtnmf.kernels.hop import N_AGES
 
-__all__ = ["FRAME", "RATE", "Denoiser", "Network"]
+__all__ = ["Denoiser"]
 
 Array = NDArray[np.float32]
-
-RATE = 48000
-"""Sample rate of the denoisers in Hz."""
-FRAME = 480
-"""Samples of their blocks."""
 
 _WINDOW = 2 * FRAME
 _LEAST = np.float32(1e-6)  # power of a bin at about -110 dB of full scale: below it, nothing is said
 _SUREST = np.float32(0.98)
 _OLDEST_WEIGHT = 1e-3  # of the last frame, where none lies under the window of the hop
-
-
-class Network(Protocol):
-    """A denoiser."""
-
-    delay: int
-    """In samples at `RATE`."""
-
-    def denoise(self, frame: Array) -> Array:
-        """Take `FRAME` samples, full scale 1, and return as many."""
-
-    def reset(self) -> None:
-        """Forget all that was heard."""
 
 
 class Denoiser:

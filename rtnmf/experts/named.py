@@ -1,49 +1,93 @@
-"""The experts by their names, which of them there are here, and how much the word of each counts."""
+"""The experts by their names, which of them there are here, and how much the word of each counts.
+
+What compiles is imported only where an expert is made: who only asks for names pays nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.experts import deepfilternet, rnnoise, voices
-from rtnmf.experts.denoiser import Denoiser
-from rtnmf.experts.panel import Expert, Panel
+from rtnmf.experts import deepfilternet, rnnoise
+from rtnmf.experts.network import Network
 from rtnmf.frames.stft import STFT
 
-__all__ = ["NAMES", "panel", "usual"]
+if TYPE_CHECKING:
+    from rtnmf.experts.panel import Expert, Panel
+
+__all__ = ["NAMES", "checked", "chosen", "lacking", "panel", "remedy", "usual"]
+
+_USUAL = ("voices", "rnnoise")
 
 # The power of the word of each, at frequencies in Hz: denoisers know hisses best, the presets what is below all voices.
 _VOICES_POWERS = {60: 1.2, 150: 0.25}
 _DENOISER_POWERS = {800: 0.4, 2000: 0.55}
 
 
+class _Known(NamedTuple):
+    """An expert, and how to get it."""
+
+    made: Callable[[STFT, int], Expert]
+    is_installed: Callable[[], bool]
+    install: str
+
+
 def _voices(stft: STFT, sample_rate: int) -> Expert:
-    return voices.Voices(_powers(_VOICES_POWERS, stft, sample_rate), stft, sample_rate)
+    from rtnmf.experts.voices import Voices
+
+    return Voices(_powers(_VOICES_POWERS, stft, sample_rate), stft, sample_rate)
+
+
+def _denoiser(network: Network, stft: STFT, sample_rate: int) -> Expert:
+    from rtnmf.experts.denoiser import Denoiser
+
+    return Denoiser(network, _powers(_DENOISER_POWERS, stft, sample_rate), stft, sample_rate)
 
 
 def _rnnoise(stft: STFT, sample_rate: int) -> Expert:
-    return Denoiser(rnnoise.RNNoise(), _powers(_DENOISER_POWERS, stft, sample_rate), stft, sample_rate)
+    return _denoiser(rnnoise.RNNoise(), stft, sample_rate)
 
 
 def _deepfilternet(stft: STFT, sample_rate: int) -> Expert:
-    return Denoiser(deepfilternet.DeepFilterNet(), _powers(_DENOISER_POWERS, stft, sample_rate), stft, sample_rate)
+    return _denoiser(deepfilternet.DeepFilterNet(), stft, sample_rate)
 
 
-_MADE: dict[str, Callable[[STFT, int], Expert]] = {
-    "voices": _voices,
-    "rnnoise": _rnnoise,
-    "deepfilternet": _deepfilternet,
+_KNOWN = {
+    "voices": _Known(_voices, lambda: True, ""),
+    "rnnoise": _Known(_rnnoise, rnnoise.is_installed, rnnoise.INSTALL),
+    "deepfilternet": _Known(_deepfilternet, deepfilternet.is_installed, deepfilternet.INSTALL),
 }
 
-NAMES = tuple(_MADE)
+NAMES = tuple(_KNOWN)
 """Of the experts that there are."""
 
 
 def usual() -> tuple[str, ...]:
     """Return the names of the experts that are asked where nothing else is said."""
-    return ("voices", "rnnoise") if rnnoise.is_installed() else ("voices",)
+    return tuple(name for name in _USUAL if not remedy(name))
+
+
+def lacking() -> tuple[str, ...]:
+    """Return the names of those that would be asked then, too, if they were installed."""
+    return tuple(name for name in _USUAL if remedy(name))
+
+
+def remedy(name: str) -> str:
+    """Return what to type to get an expert that is not installed; empty where it is."""
+    known = _KNOWN[name]
+    return "" if known.is_installed() else known.install
+
+
+def chosen(names: Sequence[str] | None, sources: Sequence[str], voices: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the experts to ask: none where there is no voice, or nothing but voices.
+
+    Parameters and errors are those of `panel`.
+    """
+    wished = usual() if names is None else checked(names)
+    return wished if voices and len(voices) < len(sources) else ()
 
 
 def panel(
@@ -66,11 +110,13 @@ def panel(
     TypeError, ValueError
         If a name is unknown or given twice, or its expert is not installed.
     """
-    chosen = usual() if names is None else _checked(names)
-    if not chosen or not voices or len(voices) == len(sources):
+    asked = chosen(names, sources, voices)
+    if not asked:
         return (), None
-    speaks = np.tile([source in voices for source in sources], (len(chosen), 1))
-    return chosen, Panel([_MADE[name](stft, sample_rate) for name in chosen], speaks, stft)
+    from rtnmf.experts.panel import Panel
+
+    speaks = np.tile([source in voices for source in sources], (len(asked), 1))
+    return asked, Panel([_KNOWN[name].made(stft, sample_rate) for name in asked], speaks, stft)
 
 
 def _powers(points: Mapping[int, float], stft: STFT, sample_rate: int) -> NDArray[np.float32]:
@@ -79,12 +125,15 @@ def _powers(points: Mapping[int, float], stft: STFT, sample_rate: int) -> NDArra
     return np.interp(octaves, np.log2(list(points)), list(points.values())).astype(np.float32)
 
 
-def _checked(names: Sequence[str]) -> tuple[str, ...]:
+def checked(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of experts that can be asked, each once; raises as `panel` does."""
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"experts are {names!r:.80}, expected a sequence of names: {', '.join(NAMES)}")
     for name in names:
         if name not in NAMES:
             raise ValueError(f"there is no expert {name!r}: choose from {', '.join(NAMES)}")
-    if len(set(names)) < len(names):
-        raise ValueError(f"experts are {', '.join(names)}, expected each once")
+        if remedy(name):
+            raise ValueError(f"the expert {name!r} is not installed: {remedy(name)}")
+        if list(names).count(name) > 1:
+            raise ValueError(f"the expert {name!r} is named twice: name it once")
     return tuple(names)

@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.experts.denoiser import FRAME
+from rtnmf.experts.network import FRAME
 
-__all__ = ["RNNoise", "is_installed"]
+__all__ = ["INSTALL", "RNNoise", "is_installed"]
 
 Array = NDArray[np.float32]
+
+INSTALL = "pip install 'rtnmf[expert]'"
+"""What to type where it is missing."""
 
 _LIBRARIES = {"darwin": "librnnoise.dylib", "win32": "rnnoise.dll"}
 _FULL_SCALE = np.float32(32768)
@@ -80,7 +83,7 @@ def _path() -> Path | None:
 def _library() -> ctypes.CDLL:
     path = _path()
     if path is None or not path.is_file():
-        raise ValueError("expert is 'rnnoise', which is not installed: pip install 'rtnmf[expert]'")
+        raise ValueError(f"expert is 'rnnoise', which is not installed: {INSTALL}")
     library = ctypes.CDLL(str(path))
     samples = np.ctypeslib.ndpointer(np.float32, ndim=1, shape=(FRAME,), flags="C_CONTIGUOUS")
     library.rnnoise_create.argtypes, library.rnnoise_create.restype = [ctypes.c_void_p], ctypes.c_void_p
