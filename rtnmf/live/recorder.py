@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from rtnmf.audio.outputs import numbered
 from rtnmf.audio.replacing import replacing
 from rtnmf.dictionary import Dictionary
 from rtnmf.live.link.memory import Ring
+from rtnmf.live.link.protocol import Turn
 
 __all__ = ["Recorder", "new_folder"]
 
@@ -36,8 +37,9 @@ class Recorder:
 
     Every dictionary is kept beside them, and `dictionaries.json` says which one separates from which sample on: of the
     recording, all its parts one after another. Where it `begins_anew` the separation has just begun, elsewhere the
-    dictionary was set in `Separator.dictionary`. `updates.json` says the same of the updates per frame, `n_iter`: there
-    are fewer when time is short. With both, a replay gives the same stems, to the bit.
+    dictionary was set in `Separator.dictionary`; `experts` are those of the `Separator`. `updates.json` says the same
+    of its `n_iter` and `asks`: when time is short, experts rest, and there are fewer updates. With both, a replay gives
+    the same stems, to the bit.
 
     Parameters
     ----------
@@ -64,6 +66,7 @@ class Recorder:
         self._n_samples = self._first_sample = 0  # of all parts, and of them when the process began
         self._dictionary: Dictionary | None = None
         self._n_dictionaries = 0
+        self._experts: list[str] = []
         self._uses: list[dict[str, Any]] = []
         self._turns: list[dict[str, Any]] = []
         self._position = self._skipped = 0
@@ -72,8 +75,9 @@ class Recorder:
         self.n_missed = 0
         self.failure = ""
 
-    def begin(self, sample_rate: int, latency: int, outage_s: float = 0.0) -> None:
-        """Start on the ring of a new process, after an outage."""
+    def begin(self, sample_rate: int, latency: int, outage_s: float = 0.0, experts: Sequence[str] = ()) -> None:
+        """Start on the ring of a new process, which asks these experts, after an outage."""
+        self._experts = list(experts)
         if sample_rate != self._sample_rate:
             self._sample_rate, self._n_written = sample_rate, 0
         elif outage_s > 0:
@@ -92,16 +96,18 @@ class Recorder:
                 dictionary.save(self._folder / _DICTIONARY.format(self._n_dictionaries))
                 self._dictionary = dictionary
             file = _DICTIONARY.format(self._n_dictionaries)
-            self._uses.append({"file": file, "sample": self._first_sample + position, "begins_anew": begins_anew})
+            sample = self._first_sample + position
+            use = {"file": file, "sample": sample, "begins_anew": begins_anew, "experts": self._experts}
+            self._uses.append(use)
             self._write_list(_USES, self._uses)
         except (OSError, ValueError) as error:
             self._fail(error)
 
-    def note_updates(self, turns: list[tuple[int, int]]) -> None:
-        """Keep from which samples of this ring's stream on each frame gets how many updates."""
+    def note_turns(self, turns: list[Turn]) -> None:
+        """Keep from which samples of this ring's stream on how much is done for each frame."""
         if self.failure or not turns:
             return
-        self._turns += [{"n_iter": n_iter, "sample": self._first_sample + position} for position, n_iter in turns]
+        self._turns += [turn._replace(sample=self._first_sample + turn.sample)._asdict() for turn in turns]
         try:
             self._write_list(_UPDATES, self._turns)
         except (OSError, ValueError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mixer import Mixer
+from rtnmf.experts.named import chosen
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES
 from rtnmf.live.adaptation import is_adaptable
@@ -70,6 +71,8 @@ class Live:
         dictionary warns when it is used with another number.
     mask_power : float
         As for `Separator`.
+    experts : sequence of str, optional
+        As for `Separator`; when time is short, they are left out before anything else is, and asked again later.
     outputs : {"mix", "stems", "mono-stems"}
         All sources together; each source on output channels of its own, a pair of them when `n_channels` is 1; or
         each source on a single channel, for `n_channels=1` only. See `routes`.
@@ -88,6 +91,8 @@ class Live:
     Attributes
     ----------
     sources : tuple of str
+    experts : tuple of str
+        Those that are asked about the voices.
     tap : Tap, optional
         `tap.blocks(seconds)` yields what comes in; None without.
 
@@ -110,6 +115,7 @@ class Live:
         latency_ms: float | None = None,
         n_iter: int | None = None,
         mask_power: float = MASK_POWER,
+        experts: Sequence[str] | None = None,
         outputs: str = "mix",
         resample: bool = False,
         allow_feedback: bool = False,
@@ -129,11 +135,13 @@ class Live:
             block_length=check_whole("block_length", block_length, 0, _LONGEST_BLOCK),
             latency_ms=latency_ms,
             mask_power=mask_power,
+            experts=chosen(experts, dictionary.sources, dictionary.voices),
             outputs=outputs,
             resample=resample,
             allow_feedback=allow_feedback,
             is_recorded=record is not None or tap,
         )
+        self.experts = self._settings.experts
         _check(self._settings, record)
         adapts = is_adaptable(dictionary) if adapt is None else adapt
         if adapts:

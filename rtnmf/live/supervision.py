@@ -301,7 +301,7 @@ class Supervision:
         _log.info("%s to %s opened at %d Hz", facts["input"], facts["output"], facts["device_rate"])
         self._n_noted = self._n_turns = 0
         if self.recorder is not None:
-            self.recorder.begin(facts["sample_rate"], facts["latency"], outage_s)
+            self.recorder.begin(facts["sample_rate"], facts["latency"], outage_s, self._settings.experts)
             self.recorder.note_dictionary(child.dictionary(0), 0, begins_anew=True)
         if self.adaptation is not None:
             self.adaptation.begin(facts["sample_rate"])
@@ -335,7 +335,7 @@ class Supervision:
                 self._is_swap_due = True
 
     def _note_swaps(self, child: SoundProcess) -> None:
-        """Record which dictionary has taken over, and where, and how many updates each frame gets.
+        """Record which dictionary has taken over, and where, and how much is done for each frame.
 
         No other dictionary takes over before this was seen.
         """
@@ -344,9 +344,9 @@ class Supervision:
         if self.recorder is not None:
             if number > self._n_noted:
                 self.recorder.note_dictionary(child.dictionary(number), sample)
-            self.recorder.note_updates(turns)
+            self.recorder.note_turns(turns)
             if n_turns > self._n_turns + len(turns):
-                _log.warning("the updates per frame changed too fast to be recorded: a replay differs")
+                _log.warning("updates and experts changed too fast to be recorded: a replay differs")
         self._n_noted, self._n_turns = number, n_turns
 
     def _swap_when_due(self, child: SoundProcess) -> None:

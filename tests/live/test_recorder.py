@@ -11,6 +11,7 @@ from rtnmf import STFT, Dictionary
 from rtnmf.audio import files
 from rtnmf.live import recorder
 from rtnmf.live.link.memory import Ring
+from rtnmf.live.link.protocol import Turn
 from rtnmf.live.recorder import Recorder, new_folder
 
 LATENCY = 10
@@ -125,15 +126,16 @@ def test_dictionaries_are_kept_with_the_samples_from_which_they_separate(tmp_pat
         made.drain(ring, stop)
     made.note_dictionary(other, 1200)
     made.end(is_flushed=False)
-    made.begin(16000, LATENCY, outage_s=0.01)
+    made.begin(16000, LATENCY, outage_s=0.01, experts=("rnnoise",))
     made.note_dictionary(other, 0, begins_anew=True)
     made.note_dictionary(one, 70)
-    made.note_updates([(0, 5), (80, 3)])
+    made.note_turns([Turn(0, 5, asks=True), Turn(80, 3, asks=False)])
     turns = json.loads((tmp_path / "updates.json").read_text())
-    assert turns == [{"n_iter": 5, "sample": 1660}, {"n_iter": 3, "sample": 1740}]
+    assert turns == [{"sample": 1660, "n_iter": 5, "asks": True}, {"sample": 1740, "n_iter": 3, "asks": False}]
     uses = json.loads((tmp_path / "dictionaries.json").read_text())
     assert [use["sample"] for use in uses] == [0, 1200, 1660, 1730]
     assert [use["begins_anew"] for use in uses] == [True, False, True, False]
+    assert [use["experts"] for use in uses] == [[], [], ["rnnoise"], ["rnnoise"]]
     names = [use["file"] for use in uses]
     assert names == [f"dictionary-{n}.safetensors" for n in (1, 2, 2, 3)]
     assert [Dictionary.load(tmp_path / name) for name in names] == [one, other, other, one]

@@ -48,7 +48,7 @@ class Callback:
         self._deadline = deadline
         self._lost = LostBlocks()
         self._n_failed, self._error = 0, ""
-        self._n_iter = 0
+        self._turn = (0, True)
         self._published_s = 0.0
 
     def __call__(self, indata: Array, outdata: Array, n_samples: int, time_info: Any, status: Any) -> None:
@@ -99,10 +99,12 @@ class Callback:
 
     def _heard(self, samples: Array) -> Array:
         is_fading = self.engine.separator.is_fading
-        self._turn_to(self._deadline.n_iter_of_two if is_fading else self._deadline.n_iter)
+        self._turn_to(self._deadline.n_iter_of_two if is_fading else self._deadline.n_iter, asks=self._deadline.asks)
         heard = self.engine.process(samples, separate=not self._deadline.is_resting)
         state = self._state
         state["n_unseparated"] += not heard.is_separated
+        if not self._deadline.asks:
+            state["n_unasked"] += self._n_frames(len(samples))
         state["n_samples"] += len(samples)
         if len(samples):
             self._meter(heard)
@@ -110,13 +112,19 @@ class Callback:
             self._record(heard)
         return heard.output
 
-    def _turn_to(self, n_iter: int) -> None:
-        """Set the updates per frame, and keep since which sample they are these."""
-        state = self._state
-        if n_iter != self._n_iter:
-            self._n_iter = self.engine.separator.n_iter = n_iter
+    def _n_frames(self, n_samples: int) -> int:
+        """Return how many frames end within the next samples."""
+        before, hop_length = int(self._state["n_samples"]), self.engine.separator.dictionary.stft.hop_length
+        return (before + n_samples) // hop_length - before // hop_length
+
+    def _turn_to(self, n_iter: int, *, asks: bool) -> None:
+        """Set the updates per frame and whether experts are asked, and keep since which sample that is so."""
+        state, separator = self._state, self.engine.separator
+        if (n_iter, asks) != self._turn:
+            self._turn = separator.n_iter, separator.asks = n_iter, asks
             place = int(state["n_turns"]) % N_TURNS
-            state["turned_at"][place], state["turned_to"][place] = state["n_samples"], n_iter
+            state["turned_at"][place] = state["n_samples"]
+            state["turned_to"][place], state["turned_asks"][place] = n_iter, asks
             state["n_turns"] += 1
 
     def _meter(self, heard: Heard) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import Separator
+from rtnmf.experts.network import FRAME, RATE
 from rtnmf.live.host import ports
 from rtnmf.live.host.callback import Callback
 from rtnmf.live.host.choosing import Pair, check_inputs, chosen
 from rtnmf.live.host.engine import Engine
-from rtnmf.live.host.pacing import NEAR, Deadline
+from rtnmf.live.host.pacing import NEAR, Cost, Deadline
 from rtnmf.live.host.resampling import Resampling
 from rtnmf.live.link.memory import Mailbox
 from rtnmf.live.link.protocol import Settings, Shared, routes
@@ -48,7 +52,7 @@ class Opened(NamedTuple):
 
 def warm_up(settings: Settings) -> None:
     """Compile and touch everything once, so that the first callback takes no longer than any other."""
-    separator = Separator(settings.dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
+    separator = _separator(settings, settings.dictionary)
     weights = np.ones(len(separator.sources) + 1, np.float32)
     engine = Engine(separator, settings.n_channels, weights)
     noise = np.random.default_rng(0).uniform(-1, 1, (separator.latency, settings.n_channels)).astype(np.float32)
@@ -58,26 +62,48 @@ def warm_up(settings: Settings) -> None:
         engine.process(noise)
 
 
+def _separator(settings: Settings, dictionary: Dictionary) -> Separator:
+    n_channels, mask_power, experts = settings.n_channels, settings.mask_power, settings.experts
+    return Separator(dictionary, n_channels=n_channels, mask_power=mask_power, experts=experts)
+
+
 def _rehearsed(separator: Separator, wanted: int) -> Deadline:
-    """Return a deadline that starts with as many updates as a trial without a device has time for."""
-    hop_length = separator.dictionary.stft.hop_length
-    frame_s = hop_length / separator.sample_rate
-    noise = np.random.default_rng(0).uniform(-1, 1, (hop_length, separator.n_channels)).astype(np.float32)
-
-    def least_s(n_iter: int) -> float:
-        separator.n_iter = n_iter
-        times = [time.perf_counter()]
-        for _ in range(_REHEARSAL):
-            separator.process(noise)
-            times.append(time.perf_counter())
-        return float(np.diff(times).min())
-
-    one_s = least_s(1)
-    update_s = max(1e-9, (least_s(1 + _REHEARSAL) - one_s) / _REHEARSAL)
+    """Return a deadline that starts with as much work as a trial without a device has time for."""
+    frame_s = separator.dictionary.stft.hop_length / separator.sample_rate
+    one_s = float(_hops_s(separator, 1, _REHEARSAL).min())
+    update_s = max(1e-9, (float(_hops_s(separator, 1 + _REHEARSAL, _REHEARSAL).min()) - one_s) / _REHEARSAL)
+    experts = _cost(separator, frame_s, one_s) if separator.experts else None
     separator.reset()
-    deadline = Deadline(wanted, frame_s)
+    deadline = Deadline(wanted, frame_s, experts)
     deadline.n_iter = max(1, min(wanted, 1 + int((NEAR * frame_s - one_s) / update_s)))
+    plain = (one_s + (wanted - 1) * update_s) / frame_s
+    deadline.asks = experts is None or plain + experts.load(experts.span_s) <= NEAR
     return deadline
+
+
+def _cost(separator: Separator, frame_s: float, plain_s: float) -> Cost:
+    """Return what experts cost beside hops that take so long without them."""
+    span_s = max(frame_s, FRAME / RATE)
+    n_hops = math.ceil(span_s / frame_s)
+    tries = []
+    for _ in range(1 + _REHEARSAL):
+        _hops_s(separator, 1, 1)  # they rest
+        tries.append(_hops_s(separator, 1, 1 + n_hops, asks=True))
+    times = np.min(tries[1:], axis=0)  # the first time they are new, and need not begin anew
+    added_s = (times[1:] - plain_s).clip(0)
+    return Cost(span_s, float(added_s.mean()) * span_s / frame_s, float(added_s.max()), float(times[0]))
+
+
+def _hops_s(separator: Separator, n_iter: int, n_hops: int, *, asks: bool = False) -> NDArray[np.float64]:
+    """Return how long some hops of noise take."""
+    hop_length = separator.dictionary.stft.hop_length
+    noise = np.random.default_rng(0).uniform(-1, 1, (hop_length, separator.n_channels)).astype(np.float32)
+    separator.n_iter, separator.asks = n_iter, asks
+    times = [time.perf_counter()]
+    for _ in range(n_hops):
+        separator.process(noise)
+        times.append(time.perf_counter())
+    return np.diff(times)
 
 
 def planned(sounddevice: Any, settings: Settings) -> Plan:
@@ -158,8 +184,7 @@ def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outpu
     wished = parameters.read()
     if wished is None:
         raise ValueError("the parent has sent no parameters")
-    dictionary = settings.dictionary_at(sample_rate)
-    separator = Separator(dictionary, n_channels=settings.n_channels, mask_power=settings.mask_power)
+    separator = _separator(settings, settings.dictionary_at(sample_rate))
     engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems)
     return engine, _rehearsed(separator, int(wished["n_iter"]))
 

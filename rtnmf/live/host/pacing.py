@@ -6,8 +6,9 @@ Nothing here reads a clock: times are arguments.
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
-__all__ = ["NEAR", "Deadline", "LostBlocks"]
+__all__ = ["NEAR", "Cost", "Deadline", "LostBlocks"]
 
 NEAR = 0.7
 """The load above which there is too little time to spare."""
@@ -49,14 +50,32 @@ class LostBlocks:
         self._usual, self._least, self._window_began = self._least, float("inf"), now_s
 
 
+class Cost(NamedTuple):
+    """What it costs to ask experts; times are in seconds."""
+
+    span_s: float
+    """The time in which all that they do comes up: of one of their frames, or of ours where that is longer."""
+    all_s: float
+    """What they add to the work of that time."""
+    slowest_s: float
+    """What they add to the hop of that time in which they do most."""
+    begin_s: float
+    """What the hop takes with which they begin anew."""
+
+    def load(self, block_s: float) -> float:
+        """Return what they add to the load of the slowest block, blocks being of that duration."""
+        return max(self.all_s / self.span_s, self.slowest_s / min(block_s, self.span_s))
+
+
 class Deadline:
-    """Decide how many updates a frame gets, so that blocks are ready in time.
+    """Decide how many updates a frame gets, and whether experts are asked about it, so that blocks are ready in time.
 
     The load of a block is the time that it took divided by its duration; of the blocks of one frame the slowest
-    counts. When most of the recent loads are near 1, updates are reduced, down to one; after a second in which one
-    more would have done no harm, one is added. When most blocks are late even with one update, the separation rests,
-    each time twice as long as before. A single late block, which is nearly always another program's doing, changes
-    nothing.
+    counts. When most of the recent loads are near 1, experts are left out first; then updates are reduced, down to one;
+    after a second in which one more would have done no harm, one is added. With all updates, experts are asked again
+    when there is time for them, after a second and each time twice that. When most blocks are late even with one
+    update, the separation rests, each time twice as long as before. A single late block, which is nearly always another
+    program's doing, changes nothing.
 
     Parameters
     ----------
@@ -64,18 +83,25 @@ class Deadline:
         Updates per frame when there is time.
     frame_s : float
         Time from one frame to the next in seconds.
+    experts : Cost, optional
+        Of those that are asked; once left out, such as take longer than their own frames to begin anew stay out.
 
     Attributes
     ----------
     wanted, n_iter : int
         Updates per frame that are wanted, and that there is time for.
+    asks : bool
+        Whether there is time to ask experts; always true where there are none.
     is_resting : bool
         Whether to leave the separation out.
     """
 
-    def __init__(self, wanted: int, frame_s: float) -> None:
+    def __init__(self, wanted: int, frame_s: float, experts: Cost | None = None) -> None:
         self.wanted = self.n_iter = wanted
-        self._frame_s = frame_s
+        self.asks = True
+        self._experts = experts
+        self._frame_s = frame_s if experts is None else experts.span_s
+        self._absence_s = _PATIENCE_S
         self._slowest = self._stretch_s = 0.0
         self._loads: deque[float] = deque(maxlen=_RECENT)
         self._since_s = 0.0
@@ -107,10 +133,13 @@ class Deadline:
         self._loads.append(self._slowest)
         self._slowest = self._stretch_s = 0.0
         if len(self._loads) == _RECENT:
-            self._decide(sorted(self._loads)[_RECENT // 2])
+            self._decide(sorted(self._loads)[_RECENT // 2], block_s)
 
-    def _decide(self, usual: float) -> None:
-        if usual > NEAR and self.n_iter > 1:
+    def _decide(self, usual: float, block_s: float) -> None:
+        if usual > NEAR and self.asks and self._experts is not None:
+            self.asks = False
+            self._change(self.n_iter)
+        elif usual > NEAR and self.n_iter > 1:
             self._change(max(1, min(self.n_iter - 1, int(self.n_iter * NEAR / usual))))
         elif usual > 1:
             self._rest_left_s, self._rest_s = self._rest_s, min(2 * self._rest_s, _LONGEST_REST_S)
@@ -118,8 +147,20 @@ class Deadline:
         elif self._since_s >= _PATIENCE_S and self.n_iter < self.wanted:
             if usual < NEAR * self.n_iter / (self.n_iter + 1):
                 self._change(self.n_iter + 1)
+        elif self._since_s >= self._absence_s and self._can_ask(usual, block_s):
+            self.asks, self._absence_s = True, min(2 * self._absence_s, _LONGEST_REST_S)
+            self._change(self.n_iter)
         elif self._since_s >= _LONGEST_REST_S:
             self._rest_s = _PATIENCE_S
+            if self.asks:
+                self._absence_s = _PATIENCE_S
+
+    def _can_ask(self, usual: float, block_s: float) -> bool:
+        """Return whether there is time for experts that are left out."""
+        experts = self._experts
+        if self.asks or experts is None or experts.begin_s > experts.span_s:
+            return False
+        return usual + experts.load(block_s) < NEAR
 
     def _change(self, n_iter: int) -> None:
         self.n_iter = n_iter

@@ -22,7 +22,7 @@ from rtnmf.live.link.child import environment, obituary, python
 from rtnmf.live.link.device import Device
 from rtnmf.live.link.memory import share, take_room
 from rtnmf.live.link.plans import most_bytes
-from rtnmf.live.link.protocol import Layout, Settings
+from rtnmf.live.link.protocol import Layout, Settings, Turn
 from rtnmf.live.link.telemetry import N_TURNS
 
 __all__ = ["SoundProcess"]
@@ -113,8 +113,8 @@ class SoundProcess:
         state = self.telemetry()
         return (0, 0) if state is None else (int(state["n_swaps"]), int(state["swapped_at"]))
 
-    def turns(self, n_seen: int) -> tuple[int, list[tuple[int, int]]]:
-        """Return how often the updates per frame have changed, and since which sample they are how many.
+    def turns(self, n_seen: int) -> tuple[int, list[Turn]]:
+        """Return how often updates per frame or the asking of experts have changed, and these changes.
 
         Without the first `n_seen` changes, and without those that came too fast to be kept.
         """
@@ -122,8 +122,9 @@ class SoundProcess:
         if state is None:
             return 0, []
         n_turns = int(state["n_turns"])
+        kept = [state[name].tolist() for name in ("turned_at", "turned_to", "turned_asks")]
         places = [turn % N_TURNS for turn in range(max(n_seen, n_turns - N_TURNS), n_turns)]
-        return n_turns, [(int(state["turned_at"][place]), int(state["turned_to"][place])) for place in places]
+        return n_turns, [Turn(*(cells[place] for cells in kept)) for place in places]
 
     def dictionary(self, number: int) -> Dictionary:
         """Return what it separates with after so many swaps, as it is used there; only the last two are known.

@@ -13,7 +13,7 @@ from rtnmf.live.link import telemetry
 from rtnmf.live.link.memory import Mailbox, Ring
 from rtnmf.live.link.plans import PlanSlot, most_bytes
 
-__all__ = ["MIX", "OUTPUTS", "Layout", "Settings", "Shared", "routes"]
+__all__ = ["MIX", "OUTPUTS", "Layout", "Settings", "Shared", "Turn", "routes"]
 
 MIX = "mix"
 """The name of what goes out when all sources go out together."""
@@ -39,6 +39,8 @@ class Settings(NamedTuple):
     block_length: int
     latency_ms: float | None
     mask_power: float
+    experts: tuple[str, ...]
+    """Names of those to ask."""
     outputs: str
     """One of `OUTPUTS`."""
     resample: bool
@@ -65,6 +67,14 @@ class Settings(NamedTuple):
         """Components that a dictionary may have which replaces this one."""
         n_components = self.dictionary.n_components
         return max(_LEAST_CAPACITY, min(2 * n_components, _MOST_CAPACITY), n_components)
+
+
+class Turn(NamedTuple):
+    """From which sample of the stream on each frame gets how many updates, and whether experts are asked about it."""
+
+    sample: int
+    n_iter: int
+    asks: bool
 
 
 class Shared(NamedTuple):

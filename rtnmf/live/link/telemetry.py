@@ -23,7 +23,7 @@ ALWAYS, NONZERO, ELSEWHERE = "always", "when not 0", "elsewhere"
 """Where a display shows a meter: in its line of meters, there when it is not 0, or in a place of its own."""
 
 N_TURNS = 256
-"""Changes of the updates per frame that are kept until the parent has seen them."""
+"""Changes of the updates per frame, and of whether experts are asked, that are kept until the parent has seen them."""
 
 _Size = str | tuple[str, str]
 
@@ -35,6 +35,7 @@ _PRIVATE: dict[str, _Size] = {  # for the parent, not shown
     "n_turns": "u8",
     "turned_at": ("u8", "n_turns_kept"),
     "turned_to": ("u8", "n_turns_kept"),
+    "turned_asks": ("?", "n_turns_kept"),
 }
 
 
@@ -197,6 +198,8 @@ class Stats:
     """Blocks at which something failed."""
     n_unseparated: int = field(metadata=_counter("unseparated"))
     """Blocks at which the aligned input went out instead, after an error or for want of time."""
+    n_unasked: int = field(metadata=_counter("without experts", NONZERO, "frames"))
+    """Frames that experts were to be asked about, for which there was no time."""
     n_swaps: int = field(metadata=_counter("swaps", NONZERO, ""))
     """Times that the dictionary was replaced while it sounded."""
     swapped_at: int = field(metadata=_meter("swapped at", "samples", cells={"swapped_at": "u8"}, read=_swapped_at))

@@ -55,6 +55,7 @@ def test_display_shows_what_is_not_zero():
     assert shown_texts(stats, with_zeros=True)[5:] == [
         "errors 0",
         "unseparated 0",
+        "without experts 0",
         "swaps 0",
         "restarts 0",
         "unrecorded 0",
