@@ -26,19 +26,24 @@ SMALL = random_dictionary(STFT(1024, 256), SOURCES[::-1], 1, sample_rate=48000)
 def assert_replayed(live, folder):
     """Assert that the recorded input and dictionaries give the recorded stems, to the bit, and return the uses."""
     got = recorded(live)
-    uses, turns = (json.loads((folder / f"{name}.json").read_text()) for name in ("dictionaries", "updates"))
+    uses, turns = json.loads((folder / "dictionaries.json").read_text()), turns_in(folder)
     edges = sorted({change["sample"] for change in uses + turns} | {len(got["input"])})
-    separator, stems = Separator(Dictionary.load(folder / uses[0]["file"])), []
+    separator, stems = Separator(Dictionary.load(folder / uses[0]["file"]), experts=uses[0]["experts"]), []
     for start, stop in itertools.pairwise(edges):
         for use in (use for use in uses[1:] if use["sample"] == start):
             assert not use["begins_anew"]
             separator.dictionary = Dictionary.load(folder / use["file"])
         for turn in (turn for turn in turns if turn["sample"] == start):
-            separator.n_iter = turn["n_iter"]
+            separator.n_iter, separator.asks = turn["n_iter"], turn["asks"]
         stems.append(separator.process(got["input"][start:stop]))
     whole = np.concatenate([*stems, separator.flush()], axis=1)[:, separator.latency :]
     np.testing.assert_array_equal(whole, [got[name] for name in live.sources])
     return uses
+
+
+def turns_in(folder):
+    """Return what was recorded of updates and experts."""
+    return json.loads((folder / "updates.json").read_text())
 
 
 def desks():
@@ -52,9 +57,10 @@ def desks():
 
 @pytest.mark.parametrize("latency_ms", [None, 3])
 def test_every_swap_is_recorded_and_a_replay_gives_the_same_to_the_bit(server, on_server, tmp_path, latency_ms):
-    """Swaps, also several at once, take over in their order, and can be replayed to the bit; stems sum to the input."""
+    """Swaps, also several at once, take over in their order, and can be replayed to the bit, with an expert."""
     dictionaries = desks()
-    live = Live(dictionaries[2], input="peer", output="peer", latency_ms=latency_ms, record=tmp_path / "take")
+    options = {"input": "peer", "output": "peer", "latency_ms": latency_ms, "experts": ["rnnoise"]}
+    live = Live(dictionaries[2], **options, record=tmp_path / "take")
     with server.changed(mode="-S"), contextlib.closing(Peer(tmp_path)) as peer, live:
         with peer.freewheeling():
             peer.play(speech_at(48000, 15))
@@ -67,27 +73,34 @@ def test_every_swap_is_recorded_and_a_replay_gives_the_same_to_the_bit(server, o
         stats = live.stats
     assert (stats.n_errors, stats.n_unseparated, stats.n_unrecorded, stats.n_restarts) == (0,) * 4
     uses = assert_replayed(live, tmp_path / "take")
+    assert uses[0]["experts"] == ["rnnoise"]
+    assert turns_in(tmp_path / "take")[0]["asks"]
     assert 9 <= stats.n_swaps == len(uses) - 1
     assert stats.swapped_at == uses[-1]["sample"]
     got = recorded(live)
     np.testing.assert_allclose(sum(got[name] for name in live.sources), got["input"], atol=1e-6)
 
 
-def test_a_replay_is_the_same_when_updates_were_left_out(peer, tmp_path):
-    """Where time was short for all updates, it is recorded how many were done from which sample on."""
+def test_a_replay_is_the_same_when_experts_and_updates_were_left_out(peer, tmp_path):
+    """Where time was short, it is recorded from which sample on experts were asked, and how many updates were done."""
     stft = STFT(2048, 512)
     one, other = (random_dictionary(stft, SOURCES, n_each, sample_rate=48000) for n_each in (200, 256))
-    with Live(one, input="peer", output="peer", n_iter=60, record=tmp_path / "take") as live:
-        peer.play(noise(6))
-        for n_iter, dictionary in ((90, one), (150, other), (2, one), (60, other)):
+    with Live(one, input="peer", output="peer", n_iter=1000, record=tmp_path / "take") as live:
+        peer.play(noise(12))
+        for n_iter, dictionary in ((1000, other), (500, one), (60, other)):
             live.n_iter, live.dictionary = n_iter, dictionary
             live.wait(1.0)
+        live.n_iter = 2
+        n_turns = len(turns_in(tmp_path / "take"))
+        eventually(lambda: any(turn["asks"] for turn in turns_in(tmp_path / "take")[n_turns:]), 8)
         stats = live.stats
     assert (stats.n_errors, stats.n_restarts) == (0, 0)
     if not stats.n_unseparated:  # else there was no time for the separation at all
         assert_replayed(live, tmp_path / "take")
-    turns = json.loads((tmp_path / "take" / "updates.json").read_text())
+    turns = turns_in(tmp_path / "take")
     assert len({turn["n_iter"] for turn in turns}) > 3
+    assert {turn["asks"] for turn in turns} == {True, False}
+    assert stats.n_unasked > 0
 
 
 def test_what_is_reported_follows_the_dictionary(peer):
@@ -155,7 +168,7 @@ def test_successor_starts_with_the_newest_dictionary(peer, tmp_path):
     assert Dictionary.load(tmp_path / "take" / uses[-1]["file"]) == PLAIN
     again = next(use for use in uses[1:] if use["begins_anew"])
     got = recorded(live)
-    separator = Separator(Dictionary.load(tmp_path / "take" / again["file"]))
+    separator = Separator(Dictionary.load(tmp_path / "take" / again["file"]), experts=again["experts"])
     stop = uses[uses.index(again) + 1]["sample"]
     stems = separator.process(got["input"][again["sample"] : stop])[:, separator.latency :]
     np.testing.assert_array_equal(stems, [got[name][again["sample"] :][: stems.shape[1]] for name in SOURCES])

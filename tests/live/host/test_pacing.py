@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rtnmf.live.host.pacing import Deadline, LostBlocks
+from rtnmf.live.host.pacing import Cost, Deadline, LostBlocks
 
 BLOCK_S = 0.01
 
@@ -102,3 +102,63 @@ def test_two_dictionaries_get_as_many_updates_as_there_is_time_for(unit, expecte
     for _ in range(4):
         deadline.update(unit * 10, BLOCK_S)
     assert deadline.n_iter_of_two == expected
+
+
+def run_with_experts(deadline, n_blocks, plain, asked):
+    """Pass blocks of a load without experts and with them, and return whether they were asked for each."""
+    taken = []
+    for _ in range(n_blocks):
+        taken.append(deadline.asks)
+        deadline.update(asked if deadline.asks else plain, BLOCK_S)
+    return taken
+
+
+def expert(**costs):
+    """Return the cost of an expert that takes a tenth of a block."""
+    return Cost(**{"span_s": BLOCK_S, "all_s": BLOCK_S / 10, "slowest_s": BLOCK_S / 10, "begin_s": 0.0} | costs)
+
+
+def test_experts_are_left_out_before_updates_are():
+    """With loads near the limit experts rest, and all updates stay where there is time for them then."""
+    deadline = Deadline(5, BLOCK_S, expert())
+    assert not any(run_with_experts(deadline, 90, 0.65, 0.75)[8:])
+    assert deadline.n_iter == 5
+    run(deadline, 90, lambda n: 0.2 * n)
+    assert (deadline.n_iter, deadline.asks) == (3, False)
+    without = Deadline(5, BLOCK_S)
+    run(without, 90, lambda n: 0.2 * n)
+    assert (without.n_iter, without.asks) == (3, True)
+
+
+def test_experts_are_asked_again_when_there_is_time_and_all_updates_are_made():
+    """When there is room, updates come back first, experts after them, for good."""
+    deadline = Deadline(5, BLOCK_S, expert())
+    run(deadline, 200, lambda n: 0.3 * n)
+    assert (deadline.n_iter, deadline.asks) == (2, False)
+    taken = []
+    for _ in range(2000):
+        taken.append((deadline.n_iter, deadline.asks))
+        deadline.update(0.1 * deadline.n_iter + 0.1 * deadline.asks, BLOCK_S)
+    assert list(dict.fromkeys(taken)) == [(2, False), (3, False), (4, False), (5, False), (5, True)]
+
+
+def test_experts_that_cost_more_than_they_seemed_to_are_asked_ever_less_often():
+    """Where leaving them out helps and asking them again does not, they rest 1, 2, 4 and at most 8 seconds."""
+    taken = run_with_experts(Deadline(5, BLOCK_S, expert()), 4000, 0.5, 0.9)
+    turns = np.flatnonzero(np.diff(taken))
+    assert list(np.round(np.diff(turns)[::2] * BLOCK_S)[:5]) == [1, 2, 4, 8, 8]
+
+
+def test_experts_without_time_or_that_begin_too_slowly_stay_out():
+    """They are not asked again where their cost would be too much, or longer than a frame of theirs to begin with."""
+    for cost in (expert(all_s=BLOCK_S / 2), expert(slowest_s=BLOCK_S / 2), expert(begin_s=0.2)):
+        deadline = Deadline(5, BLOCK_S, cost)
+        run_with_experts(deadline, 20, 0.3, 0.8)
+        assert not any(run_with_experts(deadline, 3000, 0.3, 0.8))
+
+
+def test_in_short_blocks_the_slowest_hop_of_experts_counts():
+    """What experts do now and then weighs the more the shorter a block is; in long ones, all that they do counts."""
+    cost = expert(all_s=0.004, slowest_s=0.002)
+    assert cost.load(BLOCK_S) == cost.load(4 * BLOCK_S) == pytest.approx(0.4)
+    assert cost.load(BLOCK_S / 4) == pytest.approx(0.8)
