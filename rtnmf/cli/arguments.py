@@ -16,6 +16,7 @@ __all__ = [
     "SEPARATION",
     "add_block",
     "add_device",
+    "add_experts",
     "add_gain",
     "add_learning",
     "add_overwrite",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 LEARNING = ("n_components", "n_steps", "seed")
-SEPARATION = ("n_iter", "mask_power")
+SEPARATION = ("n_iter", "mask_power", "experts")
 
 _LARGEST_WHOLE = 10**9
 _LARGEST_POSITIVE = 1e6
@@ -116,6 +117,26 @@ def add_separation(parser: argparse.ArgumentParser) -> None:
     option(parser, "--updates", "n_iter", whole(1), "N", text)
     text = "exponent of the masks: above 1, less of the other sources, more artifacts; below, the opposite (default: 1)"
     option(parser, "--power", "mask_power", float, "P", text)
+    add_experts(parser)
+
+
+def add_experts(parser: argparse.ArgumentParser) -> None:
+    """Add the options of which experts to ask about voices: the parameter `experts`."""
+    group = parser.add_mutually_exclusive_group()
+    text = "ask this expert about voices, see `rtnmf doctor`; may be repeated (default: the usual one, if installed)"
+    group.add_argument("--expert", action="append", dest="experts", type=_expert, metavar="NAME", help=text)
+    text = "separate voices by what was taught alone"
+    group.add_argument("--no-expert", action="store_const", dest="experts", const=(), help=text)
+    _note_flag(parser, "experts", "--expert")
+
+
+def _expert(text: str) -> str:
+    from rtnmf.experts import named
+
+    try:
+        return named.checked([text])[0]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def add_block(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from rtnmf.cli import arguments
+from rtnmf.cli import arguments, voices
 
 if TYPE_CHECKING:
     from rtnmf.engine.separator import Separator
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(figures, indent=1))
     else:
-        _print_figures(separator, figures)
+        _print_figures(separator, figures, voices.asked(separator.dictionary, options.experts))
 
 
 def _separator(options: argparse.Namespace) -> Separator:
@@ -76,6 +76,7 @@ def _figures(separator: Separator, measured: Benchmark) -> dict[str, Any]:
         "hop_length": stft.hop_length,
         "n_channels": separator.n_channels,
         "n_iter": separator.n_iter,
+        "experts": list(separator.experts),
         "latency": separator.latency,
         "measured_latency": measured.measured_latency,
         "is_same_for_any_blocks": measured.is_same_for_any_blocks,
@@ -93,9 +94,10 @@ def _figures(separator: Separator, measured: Benchmark) -> dict[str, Any]:
     }
 
 
-def _print_figures(separator: Separator, f: dict[str, Any]) -> None:
-    for name, text in _facts(separator, f).items():
-        print(f"{name:12}{text}")
+def _print_figures(separator: Separator, f: dict[str, Any], about_voices: str) -> None:
+    for name, text in (_facts(separator, f) | {"voices": about_voices}).items():
+        if text:
+            print(f"{name:12}{text}")
     _print_times("a block", f["block_us"], f["budget_us"])
     _print_times("a hop", {**f["part_us"], "all": f["hop_us"]}, f["hop_budget_us"])
     limit, ratio = f["limit_of_updates_us"], f["updates_over_limit"]

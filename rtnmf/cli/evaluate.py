@@ -6,9 +6,10 @@ import argparse
 import json
 import math
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rtnmf.cli import arguments, pages
+from rtnmf.cli import arguments, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--learn-latency-ms", "learn_latency_ms", arguments.latency_ms, "MS", text)
     text = "upper limit on the latency of the separation, by a shorter synthesis window (default: as learned)"
     option(parser, "--latency-ms", "latency_ms", arguments.positive("milliseconds"), "MS", text)
+    arguments.add_experts(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--report", metavar="FILE", help="also write a page of the cases, to hear the worst of them")
     arguments.add_overwrite(parser)
@@ -56,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         _print_results(results)
         _print_comparisons(results)
+        _print_experts(results)
     if options.report:
         _write_report(options, results)
 
@@ -69,12 +72,13 @@ def _run_alone(options: argparse.Namespace) -> None:
     arguments.refuse(options, reason, "latency_ms", "learn_latency_ms", "report", "rest")
     dictionary = load(options.dictionary) if options.dictionary else None
     with progress_bar("evaluating") as progress:
-        learning = arguments.given(options, *arguments.LEARNING)
+        learning = arguments.given(options, *arguments.LEARNING, "experts")
         results = evaluate_alone(options.folder, options.only, dictionary, progress=progress, **learning)
     if options.json:
         print(json.dumps(_finite({"cases": [result._asdict() for result in results]}), indent=1, allow_nan=False))
     else:
         _print_alone(results)
+        _print_experts(results)
 
 
 def _print_alone(results: list[AloneResult]) -> None:
@@ -106,7 +110,7 @@ def _evaluated(options: argparse.Namespace) -> list[CaseResult]:
     from rtnmf.learning.joining import load
     from rtnmf.measure import evaluation
 
-    learning = arguments.given(options, *arguments.LEARNING, "rest", "learn_latency_ms")
+    learning = arguments.given(options, *arguments.LEARNING, "rest", "learn_latency_ms", "experts")
     dictionary = load(options.dictionary) if options.dictionary else None
     with progress_bar("evaluating") as progress:
         return evaluation.evaluate(
@@ -145,6 +149,7 @@ def _plain(case: CaseResult) -> dict[str, Any]:
         "id": case.id,
         "condition": case.condition,
         "sources": list(case.sources),
+        "experts": list(case.experts),
         **{name: value.tolist() for name, value in figures.items()},
     }
 
@@ -185,6 +190,13 @@ def _summary_lines(results: list[CaseResult]) -> dict[str, str]:
         "The ideal ratio mask gains, mean": f"{s['mean_bound_db']:.2f} dB",
         "Stems that got worse": f"{100 * s['share_of_stems_worse']:.0f} %",
     }
+
+
+def _print_experts(results: list[CaseResult] | list[AloneResult]) -> None:
+    """Print which experts were asked, and in how many cases."""
+    for experts, n_cases in Counter(result.experts for result in results).items():
+        if experts:
+            print(f"{voices.with_experts(experts)}: {n_cases} of {len(results)} cases")
 
 
 def _print_comparisons(results: list[CaseResult]) -> None:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rtnmf.cli import arguments, pages, teaching
+from rtnmf.cli import arguments, pages, teaching, voices
 
 if TYPE_CHECKING:
     from rtnmf.cli.teaching import Lesson
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
             has_begun = True
             if trains:
                 live.train()
-            _announce(live, name, live.dictionary)
+            _announce(live, name, live.dictionary, voices.asked(live.dictionary, options.experts))
             (terminal.show if sys.stdout.isatty() else terminal.lines)(live, options.seconds)
     except KeyboardInterrupt:
         if not has_begun:
@@ -166,7 +166,7 @@ def _mixer(options: argparse.Namespace, sources: tuple[str, ...]) -> Mixer:
     return Mixer(sources, arguments.gains(options.gain or [], sources), soloed=soloed)
 
 
-def _announce(live: Live, name: str, learned: Dictionary) -> None:
+def _announce(live: Live, name: str, learned: Dictionary, about_voices: str) -> None:
     """Print what comes in, what is heard and where it goes out, and notes on what costs quality."""
     facts, rate = live.facts, live.sample_rate
     for note in (_note_on_rate(live, name, learned), _note_on_latency(live, name, learned), _note_on_feedback(live)):
@@ -176,6 +176,8 @@ def _announce(live: Live, name: str, learned: Dictionary) -> None:
     print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
     print(f"output channels: {', '.join(f'{what} {_channels(numbers)}' for what, numbers in live.routes.items())}")
     print(f"you hear: {_heard(live.mixer)}")
+    if about_voices:
+        print(about_voices)
     print(
         f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, plus the blocks of the device",
         flush=True,

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtnmf.cli import arguments, pages
+from rtnmf.cli import arguments, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help=text)
     arguments.add_overwrite(parser)
     arguments.add_rest_from(parser)
+    arguments.add_experts(parser)
     arguments.add_strict(parser)
     option(parser, "--components", "n_components", whole(1), "N", "components to learn, blind (default: 3)")
     text = "iterations of the factorisation (default: until it converges, at most 100)"
@@ -77,21 +78,23 @@ def _is_dictionary(name: str) -> bool:
 def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
     arguments.refuse(options, "nothing is learned with a dictionary", *_LEARNING)
     dictionary, x, facts = pages.mix(mix, name, *_part(options), rest=options.rest, strict=options.strict)
+    voices.note_asked(dictionary, options.experts)
     truth = _truth(options.truth or [], dictionary, x, options.start_s or 0.0)
-    _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=_si_sdr_db(truth, x, dictionary))
+    experts = arguments.given(options, "experts")
+    si_sdr_db = _si_sdr_db(truth, x, dictionary, **experts)
+    _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=si_sdr_db, **experts)
 
 
 def _report_dictionary(options: argparse.Namespace, name: str) -> None:
     from rtnmf.learning.joining import load
 
-    arguments.refuse(
-        options, "there is no recording to learn from or to show", *_LEARNING, "seconds", "start_s", "truth", "rest"
-    )
+    reason = "there is no recording to learn from or to show"
+    arguments.refuse(options, reason, *_LEARNING, "seconds", "start_s", "truth", "rest", "experts")
     _write(options, name, load(name))
 
 
 def _report_clip(options: argparse.Namespace, clip: str) -> None:
-    arguments.refuse(options, "needs a mix and a dictionary", "truth", "rest")
+    arguments.refuse(options, "needs a mix and a dictionary", "truth", "rest", "experts")
     _check_start(options, clip)
     began = time.perf_counter()
     dictionary = _learned(options, clip)
@@ -152,12 +155,12 @@ def _truth(words: list[str], dictionary: Dictionary, x: Any, start_s: float) -> 
     return truth
 
 
-def _si_sdr_db(truth: dict[str, Any], x: Any, dictionary: Dictionary) -> dict[str, float]:
+def _si_sdr_db(truth: dict[str, Any], x: Any, dictionary: Dictionary, **experts: Any) -> dict[str, float]:
     """Return the SI-SDR of the stems whose true ones are known."""
     from rtnmf.engine.separator import separate
     from rtnmf.measure.metrics import si_sdr
 
     if not truth:
         return {}
-    stems = dictionary.by_source(separate(x, dictionary))
+    stems = dictionary.by_source(separate(x, dictionary, **experts))
     return {source: si_sdr(stem, stems[source]) for source, stem in truth.items()}

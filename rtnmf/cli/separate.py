@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtnmf.cli import arguments, pages
+from rtnmf.cli import arguments, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -51,11 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Separate files into stems or remixes, block by block."""
+    from rtnmf.learning.joining import plain
+
     name, words = arguments.dictionary_among(options.inputs + arguments.not_gains(options.gain or []))
     mixes = _mixes(words)
     pages.check_page(options.report, overwrite=options.overwrite)
     settings = arguments.given(options, *arguments.SEPARATION, "rest", "subtype")
     settings |= {"gains": _gains(options, name), "strict": options.strict}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # each comes again when the dictionary is loaded for a recording
+        voices.note_asked(plain(name)[0], options.experts)
     if options.stdout is not None:
         _write_stem(options, mixes, name, settings)
         return

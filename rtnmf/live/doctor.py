@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from rtnmf.experts import named
 from rtnmf.live.devices import Device, listing
 
 __all__ = ["Finding", "examined"]
@@ -41,7 +42,7 @@ def examined() -> list[Finding]:
     if sys.platform.startswith("linux"):
         findings += [_servers(devices), _realtime()]
     findings.append(_compiled_code())
-    return findings
+    return findings + [_expert(name) for name in named.NAMES]
 
 
 def _of_kind(devices: list[Device], kind: str, word: str) -> Finding:
@@ -110,6 +111,12 @@ def _realtime() -> Finding:
         "echo '@audio - rtprio 95' | sudo tee /etc/security/limits.d/audio.conf; sudo usermod -aG audio $USER;"
         " then log in anew",
     )
+
+
+def _expert(name: str) -> Finding:
+    remedy = named.remedy(name)
+    text = "is not installed: it would help to separate voices" if remedy else "is installed"
+    return Finding(f"expert {name}", not remedy, text, remedy)
 
 
 def _compiled_code() -> Finding:

@@ -7,7 +7,7 @@ then it is learned from the mixture: while it sounds, as `live` does, or from al
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import Separator, separate
+from rtnmf.experts.named import checked, chosen
 from rtnmf.learning.adapting import adapted
 from rtnmf.learning.backgrounds import pool, without_kin
 from rtnmf.learning.learn import learn
@@ -51,6 +52,8 @@ class AloneResult(NamedTuple):
         That of `pool` on what follows the first seconds.
     known : float
         With the rest learned from the whole mixture beforehand.
+    experts : tuple of str
+        Those that were asked about voices.
     """
 
     id: str
@@ -62,6 +65,7 @@ class AloneResult(NamedTuple):
     later: float
     later_pool: float
     known: float
+    experts: tuple[str, ...] = ()
 
 
 def evaluate_alone(
@@ -69,6 +73,7 @@ def evaluate_alone(
     source: str,
     dictionary: Dictionary | None = None,
     *,
+    experts: Sequence[str] | None = None,
     progress: Progress | None = None,
     **learn_options: Any,
 ) -> list[AloneResult]:
@@ -81,6 +86,8 @@ def evaluate_alone(
     source : str
     dictionary : Dictionary, optional
         With this source and a rest, to use instead of learning from the clips of each case.
+    experts : sequence of str, optional
+        As for `Separator`.
     progress : Progress, optional
         Called after each case with its id.
     **learn_options
@@ -93,10 +100,11 @@ def evaluate_alone(
         it, or a rest.
     """
     cases = _chosen(Path(folder), source, dictionary, learn_options)
+    wished = None if experts is None else checked(experts)
     results = []
     for i, case in enumerate(cases, 1):
         with named(case):
-            results.append(_evaluated(Path(folder), case, source, dictionary, learn_options))
+            results.append(_evaluated(Path(folder), case, source, dictionary, wished, learn_options))
         if progress is not None and progress(case["id"], i, len(cases)) is False:
             break
     return results
@@ -126,6 +134,7 @@ def _evaluated(
     case: Mapping[str, Any],
     source: str,
     dictionary: Dictionary | None,
+    experts: Sequence[str] | None,
     learn_options: Mapping[str, Any],
 ) -> AloneResult:
     mixture, stems, names = load_case(folder, case)
@@ -141,8 +150,8 @@ def _evaluated(
         x, reference = mixture[part], truth[part]
         return si_sdr(reference, stem[part]) - si_sdr(reference, x) if len(x) and reference.any() else float("nan")
 
-    from_pool = separate(mixture, dictionary)[number]
-    live = _listened(mixture, dictionary)[number]
+    from_pool = separate(mixture, dictionary, experts=experts)[number]
+    live = _listened(mixture, dictionary, experts)[number]
     return AloneResult(
         id=case["id"],
         condition=str(case.get("condition", "")),
@@ -152,7 +161,8 @@ def _evaluated(
         first=gained(live, first),
         later=gained(live, later),
         later_pool=gained(from_pool, later),
-        known=gained(separate(mixture, adapted(dictionary, mixture))[number]),
+        known=gained(separate(mixture, adapted(dictionary, mixture), experts=experts)[number]),
+        experts=chosen(experts, dictionary.sources, dictionary.voices),
     )
 
 
@@ -166,9 +176,9 @@ def _taught(folder: Path, case: Mapping[str, Any], source: str, learn_options: M
     return learn(clips, case["sample_rate"], rest=backgrounds, **learn_options)
 
 
-def _listened(mixture: Array, dictionary: Dictionary) -> Array:
+def _listened(mixture: Array, dictionary: Dictionary, experts: Sequence[str] | None) -> Array:
     """Return the stems of a mixture whose rest is learned while it sounds, aligned with it."""
-    separator = Separator(dictionary, n_channels=mixture.shape[1])
+    separator = Separator(dictionary, n_channels=mixture.shape[1], experts=experts)
     listening = Listening(dictionary, n_channels=mixture.shape[1])
     rate, learned, outputs = dictionary.sample_rate, dict[int, Dictionary | None](), []
     length, delay = round(_BLOCK_S * rate), round(LEARNING_S * rate)

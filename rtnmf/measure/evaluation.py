@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import separate
+from rtnmf.experts.named import checked, chosen
 from rtnmf.frames.stft import latency_samples
 from rtnmf.learning.learn import learn
 from rtnmf.measure.cases import check_files, load_case, named, read_cases, sources, training_clips
@@ -57,6 +58,8 @@ class CaseResult(NamedTuple):
     mixture : array, shape (n_samples, n_channels)
     estimates : array, shape (n_sources, n_samples, n_channels)
         The stems.
+    experts : tuple of str
+        Those that were asked about voices.
     """
 
     id: str
@@ -70,6 +73,7 @@ class CaseResult(NamedTuple):
     sample_rate: int
     mixture: Array
     estimates: Array
+    experts: tuple[str, ...] = ()
 
     @property
     def improvement(self) -> NDArray[np.float64]:
@@ -114,6 +118,7 @@ def evaluate(
     *,
     latency_ms: float | None = None,
     learn_latency_ms: float | Literal["low"] | None = None,
+    experts: Sequence[str] | None = None,
     progress: Progress | None = None,
     **learn_options: Any,
 ) -> list[CaseResult]:
@@ -130,6 +135,8 @@ def evaluate(
         Upper limit on the latency of the separation, in ms; see `Dictionary.at_latency`.
     learn_latency_ms : float or "low", optional
         Upper limit on the latency to learn for, in ms: `latency_ms` of `learn`, or its `latency="low"`.
+    experts : sequence of str, optional
+        As for `Separator`.
     progress : callable, optional
         Called after each case with its id, the number of cases done, and the number of all; returning False ends the
         evaluation with the cases done.
@@ -148,6 +155,7 @@ def evaluate(
         is missing, or an option makes no sense. A case is named in the message.
     """
     learning = _learning(learn_options, learn_latency_ms, dictionary)
+    wished = None if experts is None else checked(experts)
     cases = _chosen(Path(folder), dictionary)
     for limit_ms in (latency_ms, learning.get("latency_ms")):
         if limit_ms is not None:
@@ -158,7 +166,7 @@ def evaluate(
     results = []
     for i, case in enumerate(cases, 1):
         with named(case):
-            results.append(_evaluated(Path(folder), case, dictionary, latency_ms, learning))
+            results.append(_evaluated(Path(folder), case, dictionary, latency_ms, wished, learning))
         if progress is not None and progress(case["id"], i, len(cases)) is False:
             break
     return results
@@ -297,6 +305,7 @@ def _evaluated(
     case: Mapping[str, Any],
     dictionary: Dictionary | None,
     latency_ms: float | None,
+    experts: Sequence[str] | None,
     learn_options: Mapping[str, Any],
 ) -> CaseResult:
     mixture, stems, names = load_case(folder, case)
@@ -307,20 +316,22 @@ def _evaluated(
     dictionary = dictionary.at_rate(rate).select(*names, *rest)
     if latency_ms is not None:
         dictionary = dictionary.at_latency(latency_ms)
-    estimates = separate(mixture, dictionary)[: len(names)]
-    untrained = separate(mixture, dictionary.untrained())[: len(names)] if dictionary.is_trained else estimates
+    estimates = separated = separate(mixture, dictionary, experts=experts)[: len(names)]
+    if dictionary.is_trained:
+        separated = separate(mixture, dictionary.untrained(), experts=experts)[: len(names)]
     return CaseResult(
         id=case["id"],
         condition=str(case.get("condition", "")),
         sources=names,
         before=_si_sdrs(stems, [mixture] * len(stems)),
         after=_si_sdrs(stems, estimates),
-        untrained=_si_sdrs(stems, untrained),
+        untrained=_si_sdrs(stems, separated),
         bound=_si_sdrs(stems, ideal_separate(mixture, stems, dictionary.stft)),
         bss=bss_eval(stems, estimates),
         sample_rate=rate,
         mixture=mixture,
         estimates=estimates,
+        experts=chosen(experts, dictionary.sources, dictionary.voices),
     )
 
 

@@ -84,7 +84,7 @@ def separate_file(
     strict : bool
         Raise where something in the mixture is damaged.
     **separator_options
-        `n_iter` and `mask_power`, as for `Separator`.
+        `n_iter`, `mask_power` and `experts`, as for `Separator`.
 
     Returns
     -------

@@ -129,7 +129,7 @@ def describe(
     progress : callable, optional
         Called with the stage, the rows done and their number; returning False ends with the rows done.
     **separator_options
-        `n_iter` and `mask_power`, as for `Separator`.
+        `n_iter`, `mask_power` and `experts`, as for `Separator`.
 
     Returns
     -------
@@ -171,8 +171,8 @@ def describe(
 
 def _check_options(options: Mapping[str, Any], clip: ArrayLike | None) -> None:
     names = ", ".join(sorted(options))
-    if not set(options) <= {"n_iter", "mask_power"}:
-        raise TypeError(f"options are {names}, expected n_iter and mask_power of the Separator at most")
+    if not set(options) <= {"n_iter", "mask_power", "experts"}:
+        raise TypeError(f"options are {names}, expected n_iter, mask_power and experts of the Separator at most")
     if options and clip is None:
         raise ValueError(f"{names}: there is no clip to separate, leave it out")
 

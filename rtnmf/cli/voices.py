@@ -1,0 +1,49 @@
+"""What is said on screen of the experts that are asked about voices."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary
+
+__all__ = ["asked", "note_asked", "with_experts"]
+
+
+def asked(dictionary: Dictionary, wished: Sequence[str] | None) -> str:
+    """Return in a line which voices of a dictionary are separated with which experts, or how to get one.
+
+    Empty where there is nothing to say.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    wished : sequence of str, optional
+        Names of experts; None means the usual ones.
+    """
+    from rtnmf.experts import named, rnnoise
+
+    sources, voices = dictionary.sources, dictionary.voices
+    found = named.chosen(wished, sources, voices)
+    if found:
+        return f"{', '.join(voices)}: {with_experts(found)}"
+    if wished:
+        why = f"all of {', '.join(sources)} are voices" if voices else f"no voice is among {', '.join(sources)}"
+        return f"no expert is asked, as {why}: see rtnmf learn --voice"
+    if wished is None and voices and len(voices) < len(sources):
+        return f"{', '.join(voices)}: without an expert, which would help: {rnnoise.INSTALL}"
+    return ""
+
+
+def with_experts(names: Sequence[str]) -> str:
+    """Return the names of experts in words, such as `with the expert rnnoise`."""
+    return f"with the expert{'s' * (len(names) > 1)} {' and '.join(names)}"
+
+
+def note_asked(dictionary: Dictionary, wished: Sequence[str] | None) -> None:
+    """Print `asked` as a note on stderr."""
+    text = asked(dictionary, wished)
+    if text:
+        print(f"note: {text}", file=sys.stderr)
