@@ -30,11 +30,16 @@ def asked(dictionary: Dictionary, wished: Sequence[str] | None) -> str:
     if found:
         return f"{', '.join(voices)}: {with_experts(found)}"
     if wished:
-        why = f"all of {', '.join(sources)} are voices" if voices else f"no voice is among {', '.join(sources)}"
-        return f"no expert is asked, as {why}: see rtnmf learn --voice"
+        return f"--expert: no expert is asked, as {_why_none(sources, voices)}"
     if wished is None and voices and len(voices) < len(sources):
         return f"{', '.join(voices)}: without an expert, which would help: {rnnoise.INSTALL}"
     return ""
+
+
+def _why_none(sources: Sequence[str], voices: Sequence[str]) -> str:
+    if voices:
+        return f"all of {', '.join(sources)} are voices"
+    return f"no voice is among {', '.join(sources)}: rtnmf learn --voice NAME says which is one"
 
 
 def with_experts(names: Sequence[str]) -> str:
@@ -43,7 +48,10 @@ def with_experts(names: Sequence[str]) -> str:
 
 
 def note_asked(dictionary: Dictionary, wished: Sequence[str] | None) -> None:
-    """Print `asked` as a note on stderr."""
+    """Print `asked` on stderr where that is a screen, and in any case where a wish is in vain."""
+    from rtnmf.experts.named import chosen
+
+    is_in_vain = wished and not chosen(wished, dictionary.sources, dictionary.voices)
     text = asked(dictionary, wished)
-    if text:
+    if text and (is_in_vain or sys.stderr.isatty()):
         print(f"note: {text}", file=sys.stderr)

@@ -67,7 +67,8 @@ def test_options_are_called_as_in_the_library():
     arguments.switch(parser, "--resample", "resample", "convert")
     options = parser.parse_args(["--updates", "7", "--resample"])
     assert arguments.given(options, *arguments.SEPARATION, "resample") == {"n_iter": 7, "resample": True}
-    assert options.flags == {"n_iter": "--updates", "mask_power": "--power", "resample=True": "--resample"}
+    flags = {"n_iter": "--updates", "mask_power": "--power", "experts": "--expert", "resample=True": "--resample"}
+    assert options.flags == flags
     said = arguments.translated("no resample rate: pass resample=True, not n_iter=7", options.flags)
     assert said == "no resample rate: pass --resample, not --updates 7"
 
@@ -88,6 +89,37 @@ def test_messages_name_flags_instead_of_parameters(message, expected):
     """A parameter of the library becomes its flag wherever it is a word of its own, and lines become one."""
     assert arguments.translated(message, {"n_iter": "--updates", "mask_power": "--power"}) == expected
     assert arguments.translated(message, {}) == " ".join(message.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "experts"),
+    [
+        ([], None),
+        (["--no-expert"], ()),
+        (["--expert", "rnnoise", "--expert", "deepfilternet"], ["rnnoise", "deepfilternet"]),
+    ],
+)
+def test_experts_are_named_one_by_one_or_refused(words, experts):
+    """`--expert` may be repeated, `--no-expert` asks none, and without either the library chooses."""
+    parser = argparse.ArgumentParser()
+    arguments.add_experts(parser)
+    assert parser.parse_args(words).experts == experts
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--expert", "me"], "argument --expert: there is no expert 'me': choose from rnnoise, "),
+        (["--expert", "rnnoise", "--no-expert"], "not allowed with argument --expert"),
+    ],
+)
+def test_experts_that_make_no_sense_are_refused_at_once(words, message, capsys):
+    """An unknown expert is refused before any work, and so is one beside `--no-expert`."""
+    parser = argparse.ArgumentParser()
+    arguments.add_experts(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(words)
+    assert message in capsys.readouterr().err
 
 
 def test_recordings_are_named_listed_or_one_to_learn_blind(tmp_path, monkeypatch):

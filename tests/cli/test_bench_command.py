@@ -16,15 +16,16 @@ def test_figures_are_a_table(capsys):
     assert "components  48 of speech, 32 of keyboard; 1025 bins, 5 updates per hop" in table
     assert "latency     144 samples = 3.0 ms, of a click: 144" in table
     assert "any blocks  bit-identical stems" in table
+    assert "voices      speech: with the expert rnnoise\n" in table
     assert "188 of 128 samples = 2.67 ms each" in table
 
 
 def test_figures_are_json(capsys):
     """JSON has the same figures, and those that belong together agree."""
-    assert run(*LINE, "--json", "--updates", 3, "--channels", 2) == 0
+    assert run(*LINE, "--json", "--updates", 3, "--channels", 2, "--no-expert") == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["latency"] == figures["measured_latency"] == 144
-    assert (figures["n_iter"], figures["n_channels"]) == (3, 2)
+    assert (figures["n_iter"], figures["n_channels"], figures["experts"]) == (3, 2, [])
     assert figures["is_same_for_any_blocks"]
     assert list(figures["block_us"]) == ["p50", "p99", "p99.9", "max"]
     assert sorted(figures["block_us"].values()) == list(figures["block_us"].values())

@@ -14,6 +14,7 @@ def test_what_is_there_is_ok(peer, capfd):  # noqa: F811
     assert "ok   PortAudio: is installed" in said
     assert "ok   microphone: default 'system'; all: system, peer" in said
     assert "JACK running" in said
+    assert "ok   expert rnnoise: is installed" in said
     assert said.endswith("live sound should work here; try: rtnmf live speech+keyboard\n")
 
 
@@ -21,8 +22,10 @@ def test_what_is_missing_has_a_remedy(monkeypatch, tmp_path, capfd):
     """Doctor lists what is missing with the command that mends it, and ends with code 2 if nothing can sound."""
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nowhere")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("rtnmf.experts.rnnoise._path", lambda: None)
     assert run("doctor") == 2
     said = capfd.readouterr()
+    assert "note expert rnnoise: is not installed: it would help to separate voices\n     -> pip install" in said.out
     assert "MISS microphone: no input device was found\n     -> " in said.out
     assert "note sound server: neither PipeWire, PulseAudio nor JACK is running" in said.out
     assert said.err == "rtnmf: live sound does not work here yet; what is missing: microphone, output\n"

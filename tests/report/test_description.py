@@ -148,7 +148,7 @@ def test_progress_follows_the_rows_and_can_end_them(speech):
         (np.zeros(5), {"n_components": -1}, ValueError, "n_components is -1"),
         (np.zeros(5), {"n_iter": 0}, ValueError, "n_iter is 0"),
         (np.zeros(5), {"mask_power": 0}, ValueError, "mask_power is 0"),
-        (np.zeros(5), {"gains": [[1, 1]]}, TypeError, "options are gains, expected n_iter and mask_power"),
+        (np.zeros(5), {"gains": [[1, 1]]}, TypeError, "options are gains, expected n_iter, mask_power and experts"),
         (None, {"n_iter": 3}, ValueError, "n_iter: there is no clip to separate"),
         (np.zeros(5), {"si_sdr_db": {"kazoo": 1.0}}, ValueError, "si_sdr_db is of 'kazoo', expected one of a, b"),
     ],
