@@ -23,17 +23,15 @@ def asked(dictionary: Dictionary, wished: Sequence[str] | None) -> str:
     wished : sequence of str, optional
         Names of experts; None means the usual ones.
     """
-    from rtnmf.experts import named, rnnoise
+    from rtnmf.experts import named
 
     sources, voices = dictionary.sources, dictionary.voices
     found = named.chosen(wished, sources, voices)
     if found:
-        return f"{', '.join(voices)}: {with_experts(found)}"
-    if wished:
-        return f"--expert: no expert is asked, as {_why_none(sources, voices)}"
-    if wished is None and voices and len(voices) < len(sources):
-        return f"{', '.join(voices)}: without an expert, which would help: {rnnoise.INSTALL}"
-    return ""
+        lacking = named.lacking() if wished is None else ()
+        hints = [f"; {name} would help, too: {named.remedy(name)}" for name in lacking]
+        return f"{', '.join(voices)}: {with_experts(found)}{''.join(hints)}"
+    return f"--expert: no expert is asked, as {_why_none(sources, voices)}" if wished else ""
 
 
 def _why_none(sources: Sequence[str], voices: Sequence[str]) -> str:

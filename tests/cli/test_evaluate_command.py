@@ -21,12 +21,12 @@ def test_tables_and_json_say_the_same(capsys):
     table = capsys.readouterr().out
     assert "voice" in table
     assert "Cases: 1\nSI-SDR gained, mean: " in table
-    assert table.endswith("with the expert rnnoise: 1 of 1 cases\n")
+    assert table.endswith("with the experts voices and rnnoise: 1 of 1 cases\n")
     assert re.search(r"\nall +1 +[\d.-]+ +[\d.-]+ +[\d.-]+ +[\d.]+ +\d+ %\n", table)
     assert run("evaluate", DEMO, "--json", "--components", 4, "--steps", 20) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["cases"][0]["sources"] == ["voice", "keyboard"]
-    assert printed["cases"][0]["experts"] == ["rnnoise"]
+    assert printed["cases"][0]["experts"] == ["voices", "rnnoise"]
     assert printed["summary"]["cases"] == 1
     assert printed["training"][0]["name"] == "all"
     gain = np.mean(printed["cases"][0]["improvement"])

@@ -47,7 +47,7 @@ def test_it_says_what_is_heard_and_ends_by_itself(peer, capfd):  # noqa: F811
     said = capfd.readouterr()
     assert (ended, said.err) == (0, "")
     assert "peer to peer, 48000 Hz\noutput channels: mix 1-2\nyou hear: voice; muted: fan" in said.out
-    assert "\nvoice: with the expert rnnoise\nlatency: " in said.out
+    assert "\nvoice: with the experts voices and rnnoise\nlatency: " in said.out
     assert "latency: 21.3 ms = 1024 samples" in said.out
     assert re.search(r"\d s  voice -\d+ dB  fan -\d+ dB  in -\d+ dB  out -\d+ dB  load \d+ %", said.out)
     assert re.search(r"sounded for 2\.\d s; latency .*algorithm 21\.3\)", said.out)

@@ -18,7 +18,8 @@ def of(*sources):
 @pytest.mark.parametrize(
     ("sources", "wished", "said"),
     [
-        (("voice", "fan"), None, "voice: with the expert rnnoise"),
+        (("voice", "fan"), None, "voice: with the experts voices and rnnoise"),
+        (("voice", "fan"), ("rnnoise",), "voice: with the expert rnnoise"),
         (
             ("voice", "speaker 2", "fan"),
             ("rnnoise", "deepfilternet"),
@@ -43,12 +44,11 @@ def test_it_says_who_is_asked_about_whom(sources, wished, said):
 
 
 def test_it_says_how_to_get_an_expert(monkeypatch):
-    """Where there is a voice, no expert is installed and none was refused, there is the line to type."""
+    """Where one of the usual experts is not installed and others were not named, there is the line to type."""
     monkeypatch.setattr(rnnoise, "_path", lambda: None)
-    assert voices.asked(of("voice", "fan"), None).endswith(
-        "without an expert, which would help: pip install 'rtnmf[expert]'"
-    )
-    assert not voices.asked(of("voice", "fan"), ())
+    hint = "voice: with the expert voices; rnnoise would help, too: pip install 'rtnmf[expert]'"
+    assert voices.asked(of("voice", "fan"), None) == hint
+    assert voices.asked(of("voice", "fan"), ("voices",)) == "voice: with the expert voices"
     assert not voices.asked(of("drums", "fan"), None)
 
 

@@ -59,7 +59,7 @@ def desks():
 def test_every_swap_is_recorded_and_a_replay_gives_the_same_to_the_bit(server, on_server, tmp_path, latency_ms):
     """Swaps, also several at once, take over in their order, and can be replayed to the bit, with an expert."""
     dictionaries = desks()
-    options = {"input": "peer", "output": "peer", "latency_ms": latency_ms, "experts": ["rnnoise"]}
+    options = {"input": "peer", "output": "peer", "latency_ms": latency_ms, "experts": ["voices", "rnnoise"]}
     live = Live(dictionaries[2], **options, record=tmp_path / "take")
     with server.changed(mode="-S"), contextlib.closing(Peer(tmp_path)) as peer, live:
         with peer.freewheeling():
@@ -73,7 +73,7 @@ def test_every_swap_is_recorded_and_a_replay_gives_the_same_to_the_bit(server, o
         stats = live.stats
     assert (stats.n_errors, stats.n_unseparated, stats.n_unrecorded, stats.n_restarts) == (0,) * 4
     uses = assert_replayed(live, tmp_path / "take")
-    assert uses[0]["experts"] == ["rnnoise"]
+    assert uses[0]["experts"] == ["voices", "rnnoise"]
     assert turns_in(tmp_path / "take")[0]["asks"]
     assert 9 <= stats.n_swaps == len(uses) - 1
     assert stats.swapped_at == uses[-1]["sample"]
