@@ -135,5 +135,5 @@ def checked(names: Sequence[str]) -> tuple[str, ...]:
         if remedy(name):
             raise ValueError(f"the expert {name!r} is not installed: {remedy(name)}")
         if list(names).count(name) > 1:
-            raise ValueError(f"the expert {name!r} is named twice: name it once")
+            raise ValueError(f"the expert {name!r} is named twice, expected each once")
     return tuple(names)
