@@ -6,7 +6,7 @@ those of the pool, and the training is repeated, against the frames of the taugh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,7 +19,8 @@ from rtnmf.dictionary.examples import coded, decoded, spread
 from rtnmf.dictionary.parts import TRAINED, check_adaptable
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.columns import columns
-from rtnmf.learning.recordings import magnitudes
+from rtnmf.learning.hearing import hearing
+from rtnmf.learning.recordings import mixture_frames
 from rtnmf.learning.training import trained
 from rtnmf.learning.trusting import masks, trusted
 from rtnmf.progress import Progress
@@ -62,6 +63,7 @@ def adapted(
     seed: int = 0,
     progress: Progress | None = None,
     strict: bool = False,
+    experts: Sequence[str] | None = None,
 ) -> Dictionary:
     """Return a dictionary whose rest was learned from a mixture, too.
 
@@ -80,20 +82,31 @@ def adapted(
         Its stage is the name of the rest.
     strict : bool
         Raise where a file is damaged, instead of a warning.
+    experts : sequence of str, optional
+        Which to ask about the voices of the dictionary when frames are chosen, as for `Separator`.
 
     Raises
     ------
     TypeError, ValueError
-        If the dictionary has no rest or lacks frames, or the mixture cannot be read.
+        If the dictionary has no rest or lacks frames, the mixture cannot be read, or an expert is not there.
     """
     check_adaptable(dictionary)
-    V = magnitudes(mixture, dictionary.sample_rate, dictionary.stft, dictionary.model.audible_hz, strict=strict)
+    asked = hearing(dictionary, experts)
+    V, odds = mixture_frames(
+        mixture, dictionary.sample_rate, dictionary.stft, dictionary.model.audible_hz, asked, strict=strict
+    )
     step = None if progress is None else lambda _, done, total: progress(dictionary.rest, done, total)
-    return finding(dictionary, dictionary, V, seed=seed, progress=step).dictionary or dictionary
+    return finding(dictionary, dictionary, V, odds=odds, seed=seed, progress=step).dictionary or dictionary
 
 
 def finding(
-    dictionary: Dictionary, last: Dictionary, V: Array, *, seed: int = 0, progress: Progress | None = None
+    dictionary: Dictionary,
+    last: Dictionary,
+    V: Array,
+    *,
+    odds: Array | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Finding:
     """Learn the rest from frames of a mixture, beside that of a dictionary.
 
@@ -105,10 +118,12 @@ def finding(
         The one to be better than: the same, or what was found before.
     V : array, shape (n_bins, n_frames)
         Magnitudes of frames that follow each other, summed over the channels.
+    odds : array, shape (n_bins, n_frames), optional
+        What experts say of the voices in them, see `hearing`.
     seed : int
     progress : Progress, optional
     """
-    places = trusted(dictionary, V, seed)
+    places = trusted(dictionary, V, seed, odds)
     if len(places) < FEWEST:
         return Finding(None, len(places), 0.0)
     kept, judged = (V[:, some] for some in _held_back(places[spread(len(places), _MOST_FRAMES)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.separator import usable
 from rtnmf.learning.adapting import FEWEST, finding
+from rtnmf.learning.hearing import hearing, hop_length
 from rtnmf.progress import Progress
 
 __all__ = ["Listening"]
@@ -47,6 +49,8 @@ class Listening:
         With a rest, and frames of every source; at the sample rate of the mixture.
     n_channels : int
     seed : int
+    experts : sequence of str, optional
+        Which to ask about the voices of the dictionary when frames are chosen, as for `Separator`.
 
     Attributes
     ----------
@@ -62,7 +66,9 @@ class Listening:
         Why the last round did not; empty if it did.
     """
 
-    def __init__(self, dictionary: Dictionary, *, n_channels: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self, dictionary: Dictionary, *, n_channels: int = 1, seed: int = 0, experts: Sequence[str] | None = None
+    ) -> None:
         check_adaptable(dictionary)
         self.dictionary = self._first = dictionary
         self.heard_s = self.learned_s = 0.0
@@ -70,25 +76,41 @@ class Listening:
         self._seed = seed
         stft, self._rate = dictionary.stft, dictionary.sample_rate
         self._trend = stft.trend(self._rate, dictionary.model.audible_hz)
-        self._hop_length = max(stft.hop_length, stft.n_fft // 4)
+        self._hop_length = hop_length(stft)
         self._samples = np.zeros((stft.n_fft - self._hop_length, check_channels(n_channels)), np.float32)
+        self._hearing = hearing(dictionary, experts)
+        self._unasked = np.zeros((0, stft.n_bins), np.float32)
         self._frames: deque[Array] = deque(maxlen=self._n_frames(_KEPT_S))
+        self._odds: deque[Array] = deque(maxlen=self._n_frames(_KEPT_S))
         self._due_s = _ROUNDS_S[0]
         self._explained = math.inf
 
     def hear(self, block: Array) -> None:
         """Take a block of the mixture, shape (n_samples, n_channels), of any length."""
+        samples = usable(block)
+        V = self._new_frames(samples)
+        odds = None
+        if self._hearing is not None:  # its word on a frame comes a hop later
+            odds = self._hearing.process(samples)
+            V = np.concatenate([self._unasked, V])
+            odds, V, self._unasked = odds[len(odds) - len(V) + 1 :], V[:-1], V[-1:]
+        is_heard = V.sum(axis=1) > _SILENCE * self._first.stft.n_fft
+        self._frames.extend(V[is_heard])
+        if odds is not None:
+            self._odds.extend(odds[is_heard])
+        self.heard_s += np.count_nonzero(is_heard) * self._hop_length / self._rate
+
+    def _new_frames(self, samples: Array) -> Array:
+        """Return the magnitudes of the frames that end in new samples, shape (n_frames, n_bins)."""
         stft = self._first.stft
-        self._samples = np.concatenate([self._samples, usable(block)])
+        self._samples = np.concatenate([self._samples, samples])
         n_new = max(0, (len(self._samples) - stft.n_fft) // self._hop_length + 1)
         if not n_new:
-            return
+            return np.zeros((0, stft.n_bins), np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(self._samples, stft.n_fft, axis=0)[:: self._hop_length]
         V: Array = np.sum([np.abs(stft.transform(channel, self._trend)) for channel in frames.swapaxes(0, 1)], axis=0)
         self._samples = self._samples[n_new * self._hop_length :]
-        sounding = V[V.sum(axis=1) > _SILENCE * stft.n_fft]
-        self._frames.extend(sounding)
-        self.heard_s += len(sounding) * self._hop_length / self._rate
+        return V
 
     @property
     def is_due(self) -> bool:
@@ -104,8 +126,10 @@ class Listening:
         """Learn the rest, and return the dictionary; None where that is no gain, and `reason` tells why."""
         has_changed = self.n_rounds > 0 and self._due_s not in _ROUNDS_S
         self._due_s = next((due_s for due_s in _ROUNDS_S if due_s > self.heard_s), self.heard_s + _LOOK_S)
-        V = self._last(_LOOK_S if has_changed else _KEPT_S)
-        found = finding(self._first, self.dictionary, V, seed=self._seed, progress=progress)
+        seconds = _LOOK_S if has_changed else _KEPT_S
+        V = self._last(self._frames, seconds)
+        odds = None if self._hearing is None else self._last(self._odds, seconds)
+        found = finding(self._first, self.dictionary, V, odds=odds, seed=self._seed, progress=progress)
         if found.dictionary is None:
             self.reason = _NO_GAIN if found.n_frames >= FEWEST else _NOT_ALONE
             return None
@@ -117,13 +141,13 @@ class Listening:
 
     def _divergence(self) -> float:
         """Return how badly the dictionary explains the last seconds, as a fraction of their level."""
-        V, W = self._last(_LOOK_S), self.dictionary.components
+        V, W = self._last(self._frames, _LOOK_S), self.dictionary.components
         model = W @ nmf.activations(V, W, memory=0.0)
         return nmf.kl_divergence(V, model) / max(float(V.sum()), 1e-30)
 
-    def _last(self, seconds: float) -> Array:
-        """Return the frames of the last seconds that sounded, shape (n_bins, n_frames)."""
-        return np.array(list(self._frames)[-self._n_frames(seconds) :], np.float32).T
+    def _last(self, kept: deque[Array], seconds: float) -> Array:
+        """Return what is kept of the last seconds that sounded, shape (n_bins, n_frames)."""
+        return np.array(list(kept)[-self._n_frames(seconds) :], np.float32).T
 
     def _n_frames(self, seconds: float) -> int:
         return math.ceil(seconds * self._rate / self._hop_length)

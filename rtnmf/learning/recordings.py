@@ -16,8 +16,9 @@ from rtnmf.engine.separator import usable
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import bandwidth, clips
 from rtnmf.learning.clips import Clip, Recording, Together
+from rtnmf.learning.hearing import Hearing, hop_length
 
-__all__ = ["Frames", "checked_rate", "frames", "listed", "magnitudes", "pipes_read"]
+__all__ = ["Frames", "checked_rate", "frames", "listed", "mixture_frames", "pipes_read"]
 
 Array = NDArray[np.float32]
 
@@ -159,14 +160,23 @@ def _continue(name: str, parts: Sequence[Frames], sample_rate: int) -> None:
         bandwidth.warn(name, max(found), sample_rate, len(parts[0].magnitudes))
 
 
-def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: float, *, strict: bool = False) -> Array:
+def mixture_frames(
+    recording: Recording,
+    sample_rate: int,
+    stft: STFT,
+    audible_hz: float,
+    hearing: Hearing | None = None,
+    *,
+    strict: bool = False,
+) -> tuple[Array, Array | None]:
     """Return the frames of a recording, silent ones too, at most about 16384 of them, taken evenly.
 
     Returns
     -------
-    array, shape (n_bins, n_frames)
-        Magnitudes, summed over the channels; none where it is shorter than a frame. What is not finite is silence, as
-        in a stream.
+    magnitudes : array, shape (n_bins, n_frames)
+        Summed over the channels; none where it is shorter than a frame. What is not finite is silence, as in a stream.
+    odds : array, shape (n_bins, n_frames), or None
+        What experts say of the voices in each bin, where they are asked: in the frame of theirs that is nearest.
 
     Raises
     ------
@@ -176,8 +186,10 @@ def magnitudes(recording: Recording, sample_rate: int, stft: STFT, audible_hz: f
     with clips.opened(recording, sample_rate, strict=strict) as sound:
         trend = stft.trend(sample_rate, audible_hz)
         blocks = map(usable, sound.blocks)
-        kept, _ = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, _MOST_FRAMES)
-    return np.ascontiguousarray(np.abs(kept).sum(axis=0).T)
+        store = _Store(stft, trend, sound.n_channels, sound.n_samples, _MOST_FRAMES, hearing)
+        _fill(store, blocks, stft, sound.n_channels)
+    magnitudes = np.ascontiguousarray(np.abs(store.spectra()).sum(axis=0).T)
+    return magnitudes, None if hearing is None else store.odds()
 
 
 def _sounds(parts: list[Frames]) -> list[list[int]]:
@@ -236,27 +248,38 @@ def _thinned(
     A stream of known length gives about `n_most` frames at the most, taken evenly. Where `n_stated` is 0, every second
     frame is dropped whenever there are more, so that at least half as many are left.
     """
-    # No hop shorter than a quarter of the window: what it would add is nearly the same frames again.
-    hop_length = max(stft.hop_length, stft.n_fft // 4, n_stated // n_most)
-    n_frames = (n_stated + stft.latency - 1) // hop_length if n_stated else n_most
-    store = _Store(stft, trend, n_channels, hop_length, max(2, n_frames))
+    store = _Store(stft, trend, n_channels, n_stated, n_most)
+    n_samples = _fill(store, blocks, stft, n_channels)
+    return store.spectra(), n_samples
+
+
+def _fill(store: _Store, blocks: Iterator[Array], stft: STFT, n_channels: int) -> int:
+    """Append a stream, and the silence in which its last frames end; return its length."""
     n_samples = 0
     for block in blocks:
         store.add(block)
         n_samples += len(block)
     if n_samples:
         store.add(np.zeros((stft.latency - 1, n_channels), np.float32))
-    return store.spectra(), n_samples
+    return n_samples
 
 
 class _Store:
-    """Spectra of the frames of a stream. When it is full, every second one is dropped, and the hop is doubled."""
+    """Spectra of the frames of a stream, and what experts say of them.
 
-    def __init__(self, stft: STFT, trend: Array, n_channels: int, hop_length: int, most: int) -> None:
-        self._trend = trend
-        self._stft, self._hop_length, self._most = stft, hop_length, most
-        self._spectra = np.empty((n_channels, most, stft.n_bins), np.complex64)
-        self._n_frames = 0
+    When it is full, every second one is dropped, and the hop is doubled.
+    """
+
+    def __init__(
+        self, stft: STFT, trend: Array, n_channels: int, n_stated: int, n_most: int, hearing: Hearing | None = None
+    ) -> None:
+        self._trend, self._stft = trend, stft
+        self._hop_length = max(hop_length(stft), n_stated // n_most)
+        self._most = max(2, (n_stated + stft.latency - 1) // self._hop_length if n_stated else n_most)
+        self._spectra = np.empty((n_channels, self._most, stft.n_bins), np.complex64)
+        self._hearing = hearing
+        self._odds = np.ones((self._most if hearing else 0, stft.n_bins), np.float32)
+        self._n_frames = self._n_odds = self._n_asked = 0
         self._last = np.zeros((stft.n_fft, n_channels), np.float32)
         self._n_samples = 0
 
@@ -275,13 +298,31 @@ class _Store:
                 spectra[new] = self._stft.transform(channel[end - began :: self._hop_length][:n_new], self._trend)
             self._n_frames += n_new
         self._last = x[len(x) - self._stft.n_fft :].copy()
+        if self._hearing is not None:
+            self._ask(self._hearing, block)
+
+    def _ask(self, hearing: Hearing, block: Array) -> None:
+        """Keep the odds of those frames of the experts that end next to where one that is kept does."""
+        for odds in hearing.process(block):
+            end = self._n_asked * hearing.hop_length  # of the frame before the hop
+            self._n_asked += 1
+            if end + hearing.hop_length / 2 >= (self._n_odds + 1) * self._hop_length:
+                self._odds[self._n_odds] = odds
+                self._n_odds += 1
 
     def _halve(self) -> None:
         n_left = self._n_frames // 2
         for start in range(0, n_left, _CHUNK):
             stop = min(start + _CHUNK, n_left)
             self._spectra[:, start:stop] = self._spectra[:, 2 * start + 1 : 2 * stop : 2]
-        self._n_frames, self._hop_length = n_left, 2 * self._hop_length
+        n_said = self._n_odds // 2
+        self._odds[:n_said] = self._odds[1 : 2 * n_said : 2]
+        self._odds[n_said:] = 1
+        self._n_frames, self._n_odds, self._hop_length = n_left, n_said, 2 * self._hop_length
+
+    def odds(self) -> Array:
+        """Return the odds of the frames, shape (n_bins, n_frames): 1 for the last ones, which were not heard out."""
+        return self._odds[: self._n_frames].T
 
     def spectra(self) -> NDArray[np.complex64]:
         """Return what is kept, shape (n_channels, n_frames, n_bins), contiguous, in the memory of the store."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,7 @@ _AROUND = 9  # frames, a tenth of a second, that are to be without what was taug
 _RUN, _FOLDS = 24, 4  # frames of a run, and groups of runs that are compared with the others
 _N_COMPONENTS, _N_ITER, _N_UPDATES = 16, 20, 20  # of the comparison
 _MOST_UNLIKE = 0.5
+_ODDS_POWER = 1.0  # of what experts say, beside the power that it has already
 
 
 def masks(dictionary: Dictionary, V: Array, *, memory: bool = True) -> Array:
@@ -53,14 +56,24 @@ def masks(dictionary: Dictionary, V: Array, *, memory: bool = True) -> Array:
     return np.stack([agreed_masks(frame, weights) for frame in zip(*found, strict=True)], axis=2)
 
 
-def taught_shares(dictionary: Dictionary, V: Array) -> Array:
+def taught_shares(dictionary: Dictionary, V: Array, odds: Array | None = None) -> Array:
     """Return the part of each frame that goes to sources that were taught, shape (n_frames,)."""
     levels = V.sum(axis=0)
-    rest = masks(dictionary, V)[dictionary.sources.index(dictionary.rest)]
+    found = masks(dictionary, V)
+    if odds is not None:
+        found = _advised(found, [source in dictionary.voices for source in dictionary.sources], odds)
+    rest = found[dictionary.sources.index(dictionary.rest)]
     return 1 - np.einsum("bt,bt->t", rest, V) / np.maximum(levels, 1e-30)
 
 
-def trusted(dictionary: Dictionary, V: Array, seed: int = 0) -> Places:
+def _advised(shares: Array, is_voice: Sequence[bool], odds: Array) -> Array:
+    """Return the shares of the sources, those of voices times their odds to a power, normalised."""
+    shares[np.array(is_voice)] *= odds**_ODDS_POWER
+    advised: Array = shares / shares.sum(axis=0)
+    return advised
+
+
+def trusted(dictionary: Dictionary, V: Array, seed: int = 0, odds: Array | None = None) -> Places:
     """Return the numbers of the frames to learn the rest from, in their order: candidates that bear each other out.
 
     A frame is left out where components of the other runs of candidates, and of what was taught, explain it rather as
@@ -74,8 +87,10 @@ def trusted(dictionary: Dictionary, V: Array, seed: int = 0) -> Places:
     V : array, shape (n_bins, n_frames)
         Magnitudes of frames that follow each other, summed over the channels.
     seed : int
+    odds : array, shape (n_bins, n_frames), optional
+        What experts say of the voices in each bin, see `hearing`.
     """
-    places = candidates(dictionary, V)
+    places = candidates(dictionary, V, odds)
     fold = places // _RUN % _FOLDS
     kept = [_borne_out(dictionary, V, places[fold == i], places[fold != i], seed) for i in range(_FOLDS)]
     return np.sort(np.concatenate(kept))
@@ -92,7 +107,7 @@ def _borne_out(dictionary: Dictionary, V: Array, places: Places, others: Places,
     return places[shares < _MOST_UNLIKE]
 
 
-def candidates(dictionary: Dictionary, V: Array) -> Places:
+def candidates(dictionary: Dictionary, V: Array, odds: Array | None = None) -> Places:
     """Return the numbers of the frames that may hold next to nothing that was taught, in their order.
 
     Those are the third with the smallest share of what was taught, among those that sound, of which the rest has the
@@ -103,13 +118,13 @@ def candidates(dictionary: Dictionary, V: Array) -> Places:
     ----------
     dictionary : Dictionary
         With a rest.
-    V : array, shape (n_bins, n_frames)
+    V, odds
         As for `trusted`.
     """
     if not V.shape[1]:
         return np.zeros(0, np.intp)
     levels = V.sum(axis=0)
-    alone = taught_shares(dictionary, V)
+    alone = taught_shares(dictionary, V, odds)
     taught = np.maximum(alone, _summed(alone * levels) / np.maximum(_summed(levels), 1e-30))
     usable = np.flatnonzero((levels > levels.max(initial=0) * 10 ** (_SILENCE_DB / 20)) & (taught < _MOST_TAUGHT))
     return np.sort(usable[np.argsort(taught[usable], kind="stable")[: int(_PART * V.shape[1])]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +63,8 @@ class Adaptation:
     ----------
     n_channels : int
         Of the stream; the first rows of its ring.
+    experts : sequence of str, optional
+        Which to ask about voices when frames are chosen, as for `Separator`.
 
     Attributes
     ----------
@@ -72,9 +74,9 @@ class Adaptation:
         What is heard waits while it is set, as a better dictionary to learn beside is about to come.
     """
 
-    def __init__(self, n_channels: int) -> None:
+    def __init__(self, n_channels: int, experts: Sequence[str] | None = None) -> None:
         self.is_frozen = self.is_held = False
-        self._n_channels, self._position = n_channels, 0
+        self._n_channels, self._experts, self._position = n_channels, experts, 0
         self._changed = threading.Condition()
         self._waiting: deque[Array] = deque()
         self._n_waiting = self._sample_rate = self._base = self._n_starts = 0
@@ -187,7 +189,7 @@ class Adaptation:
     def _next(self) -> Message | None:
         if self._is_new_base:
             self._is_new_base = False
-            return ("learn_beside", self._base, self._dictionary)
+            return ("learn_beside", self._base, self._dictionary, self._experts)
         if self.is_held or not self._waiting:
             return None
         if self._is_new_stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -69,13 +69,15 @@ class Worker:
         self._say = say
         self._base = self._sample_rate = 0
         self._dictionary: Dictionary | None = None
+        self._experts: Sequence[str] | None = None
         self._listening: Listening | None = None
         self._resampling: soxr.ResampleStream | None = None
         self._second = -1
 
-    def learn_beside(self, base: int, dictionary: Dictionary) -> None:
-        """Learn beside a dictionary, number `base`, and forget what was heard."""
-        self._base, self._dictionary, self._listening, self._second = base, dictionary, None, -1
+    def learn_beside(self, base: int, dictionary: Dictionary, experts: Sequence[str] | None = None) -> None:
+        """Learn beside a dictionary, number `base`, asking experts by these names, and forget what was heard."""
+        self._base, self._dictionary, self._experts = base, dictionary, experts
+        self._listening, self._second = None, -1
 
     def begin(self, sample_rate: int) -> None:
         """Begin with another stream, at a sample rate in Hz."""
@@ -86,7 +88,7 @@ class Worker:
         assert self._dictionary is not None
         n_channels, rate = samples.shape[1], self._dictionary.sample_rate
         if self._listening is None:
-            self._listening = Listening(self._dictionary, n_channels=n_channels)
+            self._listening = Listening(self._dictionary, n_channels=n_channels, experts=self._experts)
         if self._resampling is None:
             self._resampling = soxr.ResampleStream(self._sample_rate, rate, n_channels, dtype="float32")
         self._listening.hear(self._resampling.resample_chunk(np.ascontiguousarray(samples)))

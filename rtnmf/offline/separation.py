@@ -259,7 +259,9 @@ def _separators(
 
     def separator(mix: files.AudioReader, progress: Progress | None) -> Separator:
         ready, learned = made(mix.sample_rate, mix.n_channels)
-        ready.dictionary = heard(learned, mix, progress) if rest == "mixture" and learned.rest else learned
+        ready.dictionary = (
+            heard(learned, mix, progress, ready.experts) if rest == "mixture" and learned.rest else learned
+        )
         return ready
 
     with warnings.catch_warnings():
@@ -274,7 +276,12 @@ def _loaded(name: AnyPath, sample_rate: int | None, progress: Progress | None) -
     return load(name, sample_rate, progress=progress)
 
 
-def heard(dictionary: Dictionary, mix: files.AudioReader, progress: Progress | None = None) -> Dictionary:
+def heard(
+    dictionary: Dictionary,
+    mix: files.AudioReader,
+    progress: Progress | None = None,
+    experts: Sequence[str] | None = None,
+) -> Dictionary:
     """Return the dictionary with the rest of a mixture learned, or as it is, with a warning, where that cannot be."""
     from rtnmf.learning.adapting import adapted
 
@@ -283,7 +290,7 @@ def heard(dictionary: Dictionary, mix: files.AudioReader, progress: Progress | N
     except ValueError as error:
         warnings.warn(f"the rest is not learned from {mix.name}: {error}", stacklevel=4)
         return dictionary
-    return adapted(dictionary, mix, progress=progress)
+    return adapted(dictionary, mix, progress=progress, experts=experts)
 
 
 def _check_sources(dictionary: Dictionary, name: Dictionary | AnyPath) -> None:

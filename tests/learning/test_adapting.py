@@ -8,14 +8,18 @@ from conftest import DEMO, random_dictionary
 
 from rtnmf import STFT, learn, pool, separate
 from rtnmf.audio import files
+from rtnmf.experts.named import usual
+from rtnmf.learning import recordings
 from rtnmf.learning.adapting import adapted
 from rtnmf.learning.backgrounds import without_kin
+from rtnmf.learning.hearing import hearing
 from rtnmf.learning.listening import Listening
-from rtnmf.learning.recordings import magnitudes
+from rtnmf.learning.recordings import mixture_frames
 from rtnmf.learning.trusting import masks, taught_shares, trusted
 from rtnmf.measure.metrics import si_sdr
 
 RATE = 16000
+needs_expert = pytest.mark.skipif(not usual(), reason="no expert is installed")
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +143,7 @@ def test_masks_are_those_of_the_stream():
 
 def test_frames_without_the_voice_are_trusted(voice, signals):
     """At most half of the frames, of the smaller shares of the voice; none of silence."""
-    V = magnitudes(signals[1], RATE, voice.stft, 10.0)
+    V, _ = mixture_frames(signals[1], RATE, voice.stft, 10.0)
     V[:, :40] = 0
     places = trusted(voice, V)
     shares = taught_shares(voice, V)
@@ -147,6 +151,84 @@ def test_frames_without_the_voice_are_trusted(voice, signals):
     assert places.min() >= 40
     assert shares[places].max() < 0.5
     assert (np.diff(places) > 0).all()
+
+
+def odds_of(voice, x):
+    """Return the magnitudes of frames, and what the usual experts say of them."""
+    return mixture_frames(x, RATE, voice.stft, 10.0, hearing(voice, None))
+
+
+def test_where_experts_hear_a_voice_no_frame_is_trusted(voice, signals):
+    """Odds above 1 take frames away, odds below 1 add some, and odds of 1 say nothing."""
+    V, _ = mixture_frames(signals[1], RATE, voice.stft, 10.0)
+    alone = trusted(voice, V)
+    odds = np.ones_like(V)
+    np.testing.assert_array_equal(trusted(voice, V, odds=odds), alone)
+    odds[:, alone[: len(alone) // 2]] = 1000
+    assert not set(alone[: len(alone) // 2]) & set(trusted(voice, V, odds=odds))
+    assert taught_shares(voice, V, 1 / odds)[alone[0]] < taught_shares(voice, V)[alone[0]]
+
+
+@needs_expert
+def test_experts_speak_of_the_frame_itself(voice, signals):
+    """While the voice sounds, with noise before and after it, they raise its share, and lower it elsewhere."""
+    noise = np.random.default_rng(0).normal(scale=0.02, size=3 * RATE).astype(np.float32)
+    V, odds = odds_of(voice, np.concatenate([noise, signals[0][: 3 * RATE] + noise, noise]))
+    heard = np.log(odds * (V > 0)).clip(-9).mean(axis=0)
+    voiced = slice(3 * RATE // 256, 6 * RATE // 256)
+    assert heard[voiced].max() > 0 > np.delete(heard, np.r_[voiced]).mean()
+
+
+@needs_expert
+def test_of_a_long_mixture_the_experts_speak_of_the_frames_that_are_kept(voice, signals, monkeypatch):
+    """Thinned evenly, or halved as it grows, each frame has the odds that it has among all of them."""
+    V, odds = odds_of(voice, signals[1])
+    for n_stated, n_most in ((len(signals[1]), 150), (0, 200)):
+        store = recordings._Store(voice.stft, voice.stft.trend(RATE, 10.0), 1, n_stated, n_most, hearing(voice, None))
+        for block in np.array_split(signals[1][:, None], 7):
+            store.add(block)
+        kept, places = store.odds(), []
+        magnitudes = np.abs(store.spectra()[0]).T
+        for t in range(len(kept.T) - 1):
+            end = (t + 1) * store._hop_length / 256 - 1
+            places.append(int(np.ceil(end - 0.5)))
+            if end == places[-1]:
+                np.testing.assert_allclose(magnitudes[:, t], V[:, places[-1]], rtol=1e-5)
+        assert 75 <= len(kept.T) <= 200
+        np.testing.assert_array_equal(kept[:, : len(places)], odds[:, places])
+
+
+@needs_expert
+def test_experts_take_part_where_they_are_asked(voice, adapted_voice, signals):
+    """By default the usual ones choose other frames, which separate no worse; without any, none does."""
+    unasked = adapted(voice, signals[1], experts=())
+    assert unasked != adapted_voice
+    assert gained_db(signals, adapted_voice) > gained_db(signals, unasked) - 0.5
+    nameless = replace(voice, voices=())
+    assert adapted(nameless, signals[1]).components.tobytes() == unasked.components.tobytes()
+
+
+@needs_expert
+def test_what_was_heard_while_it_sounds_is_what_is_heard_offline(voice, signals):
+    """Frames and odds are the same, but for the last frame, which is not heard out."""
+    V, odds = odds_of(voice, signals[1][:20000])
+    listening = Listening(voice)
+    for block in np.split(signals[1][:20000, None], [0, 1, 1, 700, 5000, 19999]):
+        listening.hear(block)
+    n = len(listening._frames)
+    np.testing.assert_array_equal(listening._last(listening._frames, 9), V[:, :n])
+    np.testing.assert_array_equal(listening._last(listening._odds, 9), odds[:, :n])
+    assert n == 20000 // 256 - 1
+
+
+def test_an_expert_that_is_not_there_is_refused(voice):
+    """Before anything is heard."""
+    for ask in (
+        lambda: adapted(voice, "nowhere.wav", experts=["nobody"]),
+        lambda: Listening(voice, experts=["nobody"]),
+    ):
+        with pytest.raises(ValueError, match="there is no expert 'nobody'"):
+            ask()
 
 
 def listened(dictionary, x, **options):
@@ -177,7 +259,7 @@ def test_blocks_of_any_length_are_heard_alike(voice, signals):
     whole.hear(x)
     for block in np.split(x, [0, 1, 1, 700, 5000, 19999]):
         parts.hear(block)
-    np.testing.assert_array_equal(whole._last(9), parts._last(9))
+    np.testing.assert_array_equal(whole._last(whole._frames, 9), parts._last(parts._frames, 9))
     assert whole.heard_s == parts.heard_s
 
 
