@@ -123,10 +123,10 @@ def finding(
     seed : int
     progress : Progress, optional
     """
-    places = trusted(dictionary, V, seed, odds)
+    places, found = trusted(dictionary, V, seed, odds)
     if len(places) < FEWEST:
         return Finding(None, len(places), 0.0)
-    kept, judged = (V[:, some] for some in _held_back(places[spread(len(places), _MOST_FRAMES)]))
+    kept, judged = (found[:, some] for some in _held_back(spread(len(places), _MOST_FRAMES)))
     level = kept.sum(axis=0).mean()
     examples = {source: decoded(codes) for source, codes in dictionary.frames.items()}
     learned = _learned(dictionary, examples, kept / level, seed, progress)

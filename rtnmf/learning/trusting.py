@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.masks import agreed_masks, soft_masks
 from rtnmf.learning.columns import columns
 
-__all__ = ["candidates", "masks", "taught_shares", "trusted"]
+__all__ = ["Trusted", "masks", "rest_shares", "taught_shares", "trusted"]
 
 Array = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -25,6 +25,16 @@ _RUN, _FOLDS = 24, 4  # frames of a run, and groups of runs that are compared wi
 _N_COMPONENTS, _N_ITER, _N_UPDATES = 16, 20, 20  # of the comparison
 _MOST_UNLIKE = 0.5
 _ODDS_POWER = 1.0  # of what experts say, beside the power that it has already
+_SHARE_POWER = 0.5
+
+
+class Trusted(NamedTuple):
+    """Frames to learn the rest from."""
+
+    places: Places
+    """Their numbers, in their order."""
+    magnitudes: Array
+    """What is taken of them, shape (n_bins, n_trusted)."""
 
 
 def masks(dictionary: Dictionary, V: Array, *, memory: bool = True) -> Array:
@@ -56,44 +66,53 @@ def masks(dictionary: Dictionary, V: Array, *, memory: bool = True) -> Array:
     return np.stack([agreed_masks(frame, weights) for frame in zip(*found, strict=True)], axis=2)
 
 
-def taught_shares(dictionary: Dictionary, V: Array, odds: Array | None = None) -> Array:
-    """Return the part of each frame that goes to sources that were taught, shape (n_frames,)."""
-    levels = V.sum(axis=0)
-    found = masks(dictionary, V)
-    if odds is not None:
-        found = _advised(found, [source in dictionary.voices for source in dictionary.sources], odds)
-    rest = found[dictionary.sources.index(dictionary.rest)]
-    return 1 - np.einsum("bt,bt->t", rest, V) / np.maximum(levels, 1e-30)
-
-
-def _advised(shares: Array, is_voice: Sequence[bool], odds: Array) -> Array:
-    """Return the shares of the sources, those of voices times their odds to a power, normalised."""
-    shares[np.array(is_voice)] *= odds**_ODDS_POWER
-    advised: Array = shares / shares.sum(axis=0)
-    return advised
-
-
-def trusted(dictionary: Dictionary, V: Array, seed: int = 0, odds: Array | None = None) -> Places:
-    """Return the numbers of the frames to learn the rest from, in their order: candidates that bear each other out.
-
-    A frame is left out where components of the other runs of candidates, and of what was taught, explain it rather as
-    something that was taught. So a single word that was taken for the rest does not count, while what is heard again
-    and again does.
+def rest_shares(dictionary: Dictionary, V: Array, odds: Array | None = None) -> Array:
+    """Return the share of the rest in each bin of frames that follow each other, shape (n_bins, n_frames).
 
     Parameters
     ----------
     dictionary : Dictionary
         With a rest.
     V : array, shape (n_bins, n_frames)
-        Magnitudes of frames that follow each other, summed over the channels.
-    seed : int
+        Magnitudes, summed over the channels.
     odds : array, shape (n_bins, n_frames), optional
-        What experts say of the voices in each bin, see `hearing`.
+        What experts say of the voices in each bin, see `hearing`: it multiplies their shares.
     """
-    places = candidates(dictionary, V, odds)
+    shares = masks(dictionary, V)
+    if odds is not None:
+        shares[[source in dictionary.voices for source in dictionary.sources]] *= odds**_ODDS_POWER
+        shares /= shares.sum(axis=0)
+    rest: Array = shares[dictionary.sources.index(dictionary.rest)]
+    return rest
+
+
+def taught_shares(V: Array, rest: Array) -> Array:
+    """Return the part of each frame that goes to sources that were taught, from the shares of the rest."""
+    return 1 - np.einsum("bt,bt->t", rest, V) / np.maximum(V.sum(axis=0), 1e-30)
+
+
+def trusted(dictionary: Dictionary, V: Array, seed: int = 0, odds: Array | None = None) -> Trusted:
+    """Return the frames to learn the rest from: candidates that bear each other out.
+
+    A frame is left out where components of the other runs of candidates, and of what was taught, explain it rather as
+    something that was taught. So a single word that was taken for the rest does not count, while what is heard again
+    and again does. Where experts were asked, bins count by the square root of the share that the rest has of them: what
+    a frame still holds of a voice is there, and the whole share would double what the masks got wrong.
+
+    Parameters
+    ----------
+    dictionary, V, odds
+        As for `rest_shares`.
+    seed : int
+    """
+    if not V.shape[1]:
+        return Trusted(np.zeros(0, np.intp), V)
+    rest = rest_shares(dictionary, V, odds)
+    places = _candidates(V, taught_shares(V, rest))
     fold = places // _RUN % _FOLDS
     kept = [_borne_out(dictionary, V, places[fold == i], places[fold != i], seed) for i in range(_FOLDS)]
-    return np.sort(np.concatenate(kept))
+    places = np.sort(np.concatenate(kept))
+    return Trusted(places, V[:, places] if odds is None else V[:, places] * rest[:, places] ** _SHARE_POWER)
 
 
 def _borne_out(dictionary: Dictionary, V: Array, places: Places, others: Places, seed: int) -> Places:
@@ -107,24 +126,14 @@ def _borne_out(dictionary: Dictionary, V: Array, places: Places, others: Places,
     return places[shares < _MOST_UNLIKE]
 
 
-def candidates(dictionary: Dictionary, V: Array, odds: Array | None = None) -> Places:
+def _candidates(V: Array, alone: Array) -> Places:
     """Return the numbers of the frames that may hold next to nothing that was taught, in their order.
 
     Those are the third with the smallest share of what was taught, among those that sound, of which the rest has the
     larger part. The share of a frame is that of the frames around it where that is larger: a single frame without a
     voice is more likely a sound of the voice that was not taught than a pause.
-
-    Parameters
-    ----------
-    dictionary : Dictionary
-        With a rest.
-    V, odds
-        As for `trusted`.
     """
-    if not V.shape[1]:
-        return np.zeros(0, np.intp)
     levels = V.sum(axis=0)
-    alone = taught_shares(dictionary, V, odds)
     taught = np.maximum(alone, _summed(alone * levels) / np.maximum(_summed(levels), 1e-30))
     usable = np.flatnonzero((levels > levels.max(initial=0) * 10 ** (_SILENCE_DB / 20)) & (taught < _MOST_TAUGHT))
     return np.sort(usable[np.argsort(taught[usable], kind="stable")[: int(_PART * V.shape[1])]])

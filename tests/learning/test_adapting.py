@@ -15,7 +15,7 @@ from rtnmf.learning.backgrounds import without_kin
 from rtnmf.learning.hearing import hearing
 from rtnmf.learning.listening import Listening
 from rtnmf.learning.recordings import mixture_frames
-from rtnmf.learning.trusting import masks, taught_shares, trusted
+from rtnmf.learning.trusting import masks, rest_shares, taught_shares, trusted
 from rtnmf.measure.metrics import si_sdr
 
 RATE = 16000
@@ -145,8 +145,9 @@ def test_frames_without_the_voice_are_trusted(voice, signals):
     """At most half of the frames, of the smaller shares of the voice; none of silence."""
     V, _ = mixture_frames(signals[1], RATE, voice.stft, 10.0)
     V[:, :40] = 0
-    places = trusted(voice, V)
-    shares = taught_shares(voice, V)
+    places, found = trusted(voice, V)
+    shares = taught_shares(V, rest_shares(voice, V))
+    np.testing.assert_array_equal(found, V[:, places])
     assert 0 < len(places) <= V.shape[1] / 2
     assert places.min() >= 40
     assert shares[places].max() < 0.5
@@ -159,14 +160,16 @@ def odds_of(voice, x):
 
 
 def test_where_experts_hear_a_voice_no_frame_is_trusted(voice, signals):
-    """Odds above 1 take frames away, odds below 1 add some, and odds of 1 say nothing."""
+    """Odds above 1 take frames away, and in those that stay they take away the bins that are likely the voice's."""
     V, _ = mixture_frames(signals[1], RATE, voice.stft, 10.0)
-    alone = trusted(voice, V)
-    odds = np.ones_like(V)
-    np.testing.assert_array_equal(trusted(voice, V, odds=odds), alone)
-    odds[:, alone[: len(alone) // 2]] = 1000
-    assert not set(alone[: len(alone) // 2]) & set(trusted(voice, V, odds=odds))
-    assert taught_shares(voice, V, 1 / odds)[alone[0]] < taught_shares(voice, V)[alone[0]]
+    alone, odds = trusted(voice, V).places, np.ones_like(V)
+    places, found = trusted(voice, V, odds=odds)
+    np.testing.assert_array_equal(places, alone)
+    assert np.all(found <= V[:, places])
+    voiced = alone[: len(alone) // 2]
+    odds[:, voiced] = 1000
+    assert not set(voiced) & set(trusted(voice, V, odds=odds).places)
+    assert np.all(rest_shares(voice, V, 1 / odds)[:, voiced] >= rest_shares(voice, V)[:, voiced])
 
 
 @needs_expert

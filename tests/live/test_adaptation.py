@@ -79,6 +79,15 @@ def test_a_worker_forgets_with_another_dictionary():
     assert [(learned.base, learned.text) for learned in said] == [(1, "heard 2 s"), (2, "heard 2 s")]
 
 
+def test_experts_are_asked_in_the_process_that_learns():
+    """By the names that it is given: one that is not there is an error, which says so."""
+    worker = Worker([].append)
+    worker.learn_beside(1, replace(voice_and_rest(), voices=("voice",)), ("nobody",))
+    worker.begin(RATE)
+    with pytest.raises(ValueError, match="there is no expert 'nobody'"):
+        worker.hear(mixture(1, RATE)[:, None])
+
+
 def test_what_is_found_is_taken_once_and_only_for_the_newest_dictionary(adaptation):
     """A dictionary is found, once; not while frozen; and not when another one was set meanwhile."""
     ring = ring_of(x := mixture(8, RATE))
