@@ -8,7 +8,6 @@ from conftest import DEMO, random_dictionary
 
 from rtnmf import STFT, learn, pool, separate
 from rtnmf.audio import files
-from rtnmf.experts.named import usual
 from rtnmf.learning import recordings
 from rtnmf.learning.adapting import adapted
 from rtnmf.learning.backgrounds import without_kin
@@ -19,7 +18,6 @@ from rtnmf.learning.trusting import masks, rest_shares, taught_shares, trusted
 from rtnmf.measure.metrics import si_sdr
 
 RATE = 16000
-needs_expert = pytest.mark.skipif(not usual(), reason="no expert is installed")
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +170,6 @@ def test_where_experts_hear_a_voice_no_frame_is_trusted(voice, signals):
     assert np.all(rest_shares(voice, V, 1 / odds)[:, voiced] >= rest_shares(voice, V)[:, voiced])
 
 
-@needs_expert
 def test_experts_speak_of_the_frame_itself(voice, signals):
     """While the voice sounds, with noise before and after it, they raise its share, and lower it elsewhere."""
     noise = np.random.default_rng(0).normal(scale=0.02, size=3 * RATE).astype(np.float32)
@@ -182,7 +179,6 @@ def test_experts_speak_of_the_frame_itself(voice, signals):
     assert heard[voiced].max() > 0 > np.delete(heard, np.r_[voiced]).mean()
 
 
-@needs_expert
 def test_of_a_long_mixture_the_experts_speak_of_the_frames_that_are_kept(voice, signals, monkeypatch):
     """Thinned evenly, or halved as it grows, each frame has the odds that it has among all of them."""
     V, odds = odds_of(voice, signals[1])
@@ -201,7 +197,6 @@ def test_of_a_long_mixture_the_experts_speak_of_the_frames_that_are_kept(voice, 
         np.testing.assert_array_equal(kept[:, : len(places)], odds[:, places])
 
 
-@needs_expert
 def test_experts_take_part_where_they_are_asked(voice, adapted_voice, signals):
     """By default the usual ones choose other frames than the dictionary alone; without a voice, none is asked."""
     unasked = adapted(voice, signals[1], experts=())
@@ -210,7 +205,6 @@ def test_experts_take_part_where_they_are_asked(voice, adapted_voice, signals):
     assert adapted(nameless, signals[1]).components.tobytes() == unasked.components.tobytes()
 
 
-@needs_expert
 def test_what_was_heard_while_it_sounds_is_what_is_heard_offline(voice, signals):
     """Frames and odds are the same, but for the last frame, which is not heard out."""
     V, odds = odds_of(voice, signals[1][:20000])
