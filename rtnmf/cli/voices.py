@@ -26,7 +26,7 @@ def asked(dictionary: Dictionary, wished: Sequence[str] | None) -> str:
     from rtnmf.experts import named
 
     sources, voices = dictionary.sources, dictionary.voices
-    found = named.chosen(wished, sources, voices)
+    found = named.chosen(wished, dictionary)
     if found:
         lacking = named.lacking() if wished is None else ()
         hints = [f"; {name} would help, too: {named.remedy(name)}" for name in lacking]
@@ -49,7 +49,7 @@ def note_asked(dictionary: Dictionary, wished: Sequence[str] | None) -> None:
     """Print `asked` on stderr where that is a screen, and in any case where a wish is in vain."""
     from rtnmf.experts.named import chosen
 
-    is_in_vain = wished and not chosen(wished, dictionary.sources, dictionary.voices)
+    is_in_vain = wished and not chosen(wished, dictionary)
     text = asked(dictionary, wished)
     if text and (is_in_vain or sys.stderr.isatty()):
         print(f"note: {text}", file=sys.stderr)

@@ -106,8 +106,7 @@ class Separator:
         if gains is None and len(self.sources) == 1:
             gains = [[1]]  # a mixer may be set later, and will need the input from before
         self._mix = None if gains is None else self._mixing(self._weights(gains))
-        found = self._dictionary
-        self.experts, self._panel = panel(experts, self.sources, found.voices, found.stft, found.sample_rate)
+        self.experts, self._panel = panel(experts, self._dictionary)
         self.asks = True
         self._fading = Fading(planned(self._dictionary, mask_power), self.n_channels, self.sample_rate)
         self.process(np.zeros((0, n_channels), np.float32))  # compiles, so that no later block is late

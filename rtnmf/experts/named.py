@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.experts import deepfilternet, rnnoise
-from rtnmf.experts.network import Network
+from rtnmf.experts.network import RATE, Network
 from rtnmf.frames.stft import STFT
 
 if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary
     from rtnmf.experts.panel import Expert, Panel
 
 __all__ = ["NAMES", "checked", "chosen", "lacking", "panel", "remedy", "usual"]
@@ -31,6 +32,7 @@ class _Known(NamedTuple):
     """An expert, and how to get it."""
 
     made: Callable[[STFT, int], Expert]
+    delay_s: float
     is_installed: Callable[[], bool]
     install: str
 
@@ -56,18 +58,23 @@ def _deepfilternet(stft: STFT, sample_rate: int) -> Expert:
 
 
 _KNOWN = {
-    "voices": _Known(_voices, lambda: True, ""),
-    "rnnoise": _Known(_rnnoise, rnnoise.is_installed, rnnoise.INSTALL),
-    "deepfilternet": _Known(_deepfilternet, deepfilternet.is_installed, deepfilternet.INSTALL),
+    "voices": _Known(_voices, 0, lambda: True, ""),
+    "rnnoise": _Known(_rnnoise, rnnoise.RNNoise.delay / RATE, rnnoise.is_installed, rnnoise.INSTALL),
+    "deepfilternet": _Known(
+        _deepfilternet, deepfilternet.DeepFilterNet.delay / RATE, deepfilternet.is_installed, deepfilternet.INSTALL
+    ),
 }
 
 NAMES = tuple(_KNOWN)
 """Of the experts that there are."""
 
 
-def usual() -> tuple[str, ...]:
-    """Return the names of the experts that are asked where nothing else is said."""
-    return tuple(name for name in _USUAL if not remedy(name))
+def usual(latency_s: float = np.inf) -> tuple[str, ...]:
+    """Return the names of the experts that are asked where nothing else is said.
+
+    One that is later than the separation is not: of frames as short as those its word comes too late, and harms.
+    """
+    return tuple(name for name in _USUAL if not remedy(name) and _KNOWN[name].delay_s <= latency_s)
 
 
 def lacking() -> tuple[str, ...]:
@@ -81,17 +88,18 @@ def remedy(name: str) -> str:
     return "" if known.is_installed() else known.install
 
 
-def chosen(names: Sequence[str] | None, sources: Sequence[str], voices: Sequence[str]) -> tuple[str, ...]:
+def chosen(names: Sequence[str] | None, dictionary: Dictionary, stft: STFT | None = None) -> tuple[str, ...]:
     """Return the names of the experts to ask: none where there is no voice, or nothing but voices.
 
     Parameters and errors are those of `panel`.
     """
-    wished = usual() if names is None else checked(names)
-    return wished if voices and len(voices) < len(sources) else ()
+    latency_s = (stft or dictionary.stft).latency / dictionary.sample_rate
+    wished = usual(latency_s) if names is None else checked(names)
+    return wished if dictionary.voices and len(dictionary.voices) < len(dictionary.sources) else ()
 
 
 def panel(
-    names: Sequence[str] | None, sources: Sequence[str], voices: Sequence[str], stft: STFT, sample_rate: int
+    names: Sequence[str] | None, dictionary: Dictionary, stft: STFT | None = None
 ) -> tuple[tuple[str, ...], Panel | None]:
     """Return the names of the experts to ask, and them; none where there is no voice, or nothing but voices.
 
@@ -99,24 +107,24 @@ def panel(
     ----------
     names : sequence of str, optional
         Of `NAMES`; None means the usual ones.
-    sources, voices : sequence of str
-        All sources, and those that are voices.
-    stft : STFT
-    sample_rate : int
-        In Hz.
+    dictionary : Dictionary
+        Which tells the sources, the sample rate, and which of the sources are voices.
+    stft : STFT, optional
+        For which frames they are asked; None means those of the dictionary.
 
     Raises
     ------
     TypeError, ValueError
         If a name is unknown or given twice, or its expert is not installed.
     """
-    asked = chosen(names, sources, voices)
+    stft = stft or dictionary.stft
+    asked = chosen(names, dictionary, stft)
     if not asked:
         return (), None
     from rtnmf.experts.panel import Panel
 
-    speaks = np.tile([source in voices for source in sources], (len(asked), 1))
-    return asked, Panel([_KNOWN[name].made(stft, sample_rate) for name in asked], speaks, stft)
+    speaks = np.tile([source in dictionary.voices for source in dictionary.sources], (len(asked), 1))
+    return asked, Panel([_KNOWN[name].made(stft, dictionary.sample_rate) for name in asked], speaks, stft)
 
 
 def _powers(points: Mapping[int, float], stft: STFT, sample_rate: int) -> NDArray[np.float32]:

@@ -71,5 +71,5 @@ def hearing(dictionary: Dictionary, experts: Sequence[str] | None) -> Hearing | 
         As `experts.named.panel` does.
     """
     stft = STFT(dictionary.stft.n_fft, hop_length(dictionary.stft))
-    _, asked = panel(experts, dictionary.sources, dictionary.voices, stft, dictionary.sample_rate)
+    _, asked = panel(experts, dictionary, stft)
     return None if asked is None else Hearing(asked, stft)

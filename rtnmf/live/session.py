@@ -126,6 +126,7 @@ class Live:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
         self.sources = dictionary.sources
+        late = dictionary if latency_ms is None else dictionary.at_latency(latency_ms)
         self._settings = Settings(
             dictionary=dictionary.select(*dictionary.sources),
             input=input,
@@ -135,7 +136,7 @@ class Live:
             block_length=check_whole("block_length", block_length, 0, _LONGEST_BLOCK),
             latency_ms=latency_ms,
             mask_power=mask_power,
-            experts=chosen(experts, dictionary.sources, dictionary.voices),
+            experts=chosen(experts, late),
             outputs=outputs,
             resample=resample,
             allow_feedback=allow_feedback,

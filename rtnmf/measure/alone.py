@@ -162,7 +162,7 @@ def _evaluated(
         later=gained(live, later),
         later_pool=gained(from_pool, later),
         known=gained(separate(mixture, adapted(dictionary, mixture), experts=experts)[number]),
-        experts=chosen(experts, dictionary.sources, dictionary.voices),
+        experts=chosen(experts, dictionary),
     )
 
 

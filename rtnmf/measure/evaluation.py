@@ -331,7 +331,7 @@ def _evaluated(
         sample_rate=rate,
         mixture=mixture,
         estimates=estimates,
-        experts=chosen(experts, dictionary.sources, dictionary.voices),
+        experts=chosen(experts, dictionary),
     )
 
 

@@ -12,7 +12,7 @@ from rtnmf.experts import rnnoise
 
 def of(*sources):
     """Return a small dictionary of sources."""
-    return random_dictionary(STFT(64, 16), sources, 1)
+    return random_dictionary(STFT(512, 128), sources, 1)
 
 
 @pytest.mark.parametrize(

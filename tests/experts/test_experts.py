@@ -62,7 +62,7 @@ def test_masks_are_made_twice_as_in_the_plain_engine(stft, speech, n_channels, m
     dictionary = random_dictionary(stft, ("fan", "voice", "cat"), trained=True)
     x = np.stack([speech[:12000], noise(12000)], axis=1)[:, :n_channels]
     x[5000:8000] = 0
-    _, asked = panel(BOTH, dictionary.sources, dictionary.voices, stft, 16000)
+    _, asked = panel(BOTH, dictionary)
     said = asked.process(x)
     advice = said.odds[:, :, :, : stft.n_bins].prod(axis=0), said.speaks[0]
     plain = PlainSeparator(dictionary, n_channels=n_channels, mask_power=mask_power, advice=advice).process(x)
@@ -131,14 +131,21 @@ def test_the_delay_of_a_denoiser_is_what_it_says(speech, network):
 @pytest.mark.parametrize("sound", ["silence", "full scale", "quiet"])
 def test_odds_are_finite_whatever_is_heard(sound):
     """Silence, full scale and next to nothing give finite odds; silence gives 1, which says nothing."""
-    stft = STFT.default(44100)
-    _, asked = panel(NAMES, SOURCES, ("voice",), stft, 44100)
+    _, asked = panel(NAMES, random_dictionary(STFT.default(44100), SOURCES, sample_rate=44100))
     x = {"silence": 0, "full scale": 1, "quiet": 1e-9}[sound] * noise(8000, 1)
     odds = asked.process(x).odds
     assert np.isfinite(odds).all()
     assert odds.min() > 0
     if sound == "silence":
         np.testing.assert_array_equal(odds, 1)
+
+
+def test_who_is_later_than_the_separation_is_not_asked_without_a_wish():
+    """At a latency shorter than the delay of a denoiser it is not among the usual experts, but may be named."""
+    low = random_dictionary(STFT.default(48000, latency="low"), SOURCES, sample_rate=48000)
+    assert Separator(low).experts == ("voices",)
+    assert Separator(low, experts=("rnnoise",)).experts == ("rnnoise",)
+    assert usual(0.02) == ("voices", "rnnoise")
 
 
 @pytest.mark.parametrize(
