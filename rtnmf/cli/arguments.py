@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rtnmf.cli import voices
+
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
@@ -124,19 +126,10 @@ def add_experts(parser: argparse.ArgumentParser) -> None:
     """Add the options of which experts to ask about voices: the parameter `experts`."""
     group = parser.add_mutually_exclusive_group()
     text = "ask this expert about voices, see `rtnmf doctor`; may be repeated (default: the usual one, if installed)"
-    group.add_argument("--expert", action="append", dest="experts", type=_expert, metavar="NAME", help=text)
+    group.add_argument("--expert", action="append", dest="experts", type=voices.expert, metavar="NAME", help=text)
     text = "separate voices by what was taught alone"
     group.add_argument("--no-expert", action="store_const", dest="experts", const=(), help=text)
     _note_flag(parser, "experts", "--expert")
-
-
-def _expert(text: str) -> str:
-    from rtnmf.experts import named
-
-    try:
-        return named.checked([text])[0]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def add_block(parser: argparse.ArgumentParser) -> None:

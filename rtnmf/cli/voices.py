@@ -1,7 +1,8 @@
-"""What is said on screen of the experts that are asked about voices."""
+"""The experts that are asked about voices: their names as they are typed, and what is said of them on screen."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
-__all__ = ["asked", "note_asked", "with_experts"]
+__all__ = ["asked", "expert", "note_asked", "with_experts"]
+
+
+def expert(text: str) -> str:
+    """Return the name of an expert that can be asked: the type of an argument."""
+    from rtnmf.experts import named
+
+    try:
+        return named.checked([text])[0]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def asked(dictionary: Dictionary, wished: Sequence[str] | None) -> str:

@@ -262,6 +262,7 @@ def test_updates_are_those_of_the_dictionary_unless_given():
         ({"mask_power": 0}, "mask_power is 0"),
         ({"n_iter": 0}, "n_iter is 0, expected 1 to 1000"),
         ({"input": -1}, "input is -1, expected at least 0"),
+        ({"experts": ["oracle"]}, "there is no expert 'oracle': choose from "),
     ],
 )
 def test_settings_out_of_range_are_refused_when_it_is_made(options, message):

@@ -35,11 +35,12 @@ def test_stream_that_does_not_start_is_closed():
     assert done == [(1, 2), "closed"]
 
 
-def test_rehearsal_leaves_no_trace():
-    """After a rehearsal of how many updates there is time for, the first block is like any first block."""
-    dictionary = random_dictionary(STFT(1024, 256), trained=True)
+@pytest.mark.parametrize("sources", [("a", "b"), ("voice", "fan")])
+def test_rehearsal_leaves_no_trace(sources):
+    """After a rehearsal of how much there is time for, experts too, the first block is like any first block."""
+    dictionary = random_dictionary(STFT(1024, 256), sources, trained=True)
     rehearsed, fresh = Separator(dictionary), Separator(dictionary)
     assert 1 <= opening._rehearsed(rehearsed, 5).n_iter <= 5
-    rehearsed.n_iter = 5
+    rehearsed.n_iter, rehearsed.asks = 5, True
     x = np.random.default_rng(0).uniform(-1, 1, 5000).astype(np.float32)
     assert np.array_equal(rehearsed.process(x), fresh.process(x))
