@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: the highest among the files)")
     text = "upper limit on the latency of the separation (default: the window, 43 to 85 ms); `low`: a sixteenth of it"
     option(parser, "--latency-ms", "latency_ms", arguments.latency_ms, "MS", text)
+    text = "samples of the window (default: 43 to 85 ms); a longer one suits tonal music, and is later by as much"
+    option(parser, "--window", "n_fft", whole(4), "N", text)
     parser.add_argument("--description", metavar="TEXT", help="what it is, kept in the dictionary")
     parser.add_argument("--licence", metavar="TEXT", help="licence of the recordings, kept in the dictionary")
     arguments.add_device(parser, "--input", "microphone")
@@ -63,6 +65,7 @@ def run(options: argparse.Namespace) -> None:
     """Learn a dictionary from recordings, and write it."""
     pages.check_page(options.report, overwrite=options.overwrite)
     options.rest = _rest(options)
+    options.frames = _frames(options)
     recordings = arguments.recordings(options.recordings)
     pages.check_dictionary(options.output, overwrite=options.overwrite)
     if not microphone_takes.asked_for(recordings):
@@ -101,9 +104,19 @@ def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
     settings = arguments.given(
         options, *arguments.LEARNING, "rest", "voices", "n_iter", "sample_rate", "description", "licence", "strict"
     )
-    latency = {"latency" if options.latency_ms == "low" else "latency_ms": options.latency_ms}
     with progress_bar("learning") as progress:
-        return learn(recordings, **settings, **latency, progress=progress)
+        return learn(recordings, **settings, **options.frames, progress=progress)
+
+
+def _frames(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the window or the latency that is asked for."""
+    if options.n_fft is None:
+        return {"latency" if options.latency_ms == "low" else "latency_ms": options.latency_ms}
+    from rtnmf.frames.stft import STFT
+
+    if options.latency_ms is not None:
+        raise ValueError("--window: the latency is that of the window, leave --latency-ms out")
+    return {"stft": STFT(options.n_fft, max(1, options.n_fft // 4))}
 
 
 def _write_report(options: argparse.Namespace, dictionary: Dictionary, recordings: Any) -> None:

@@ -137,6 +137,9 @@ def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
         "voice=short.wav": "short.wav has 1 sample, expected at least 512",
         "voice=text.wav": "text.wav: not an audio file",
         "voice=mix.wav --latency-ms 0.1": "--latency-ms is 0.1, expected at least two samples, 0.125 ms",
+        "voice=mix.wav --window 4095": "--window is 4095, expected an even number",
+        "voice=mix.wav --window 2048 --latency-ms 3": "the latency is that of the window, leave",
+        "voice=mix.wav --voice cat": "there is no source 'cat': choose from voice, rest",
         "voice=mix.wav --no-rest --steps 5": f"--steps is 5, {trained}",
         "mix.wav --steps 5": f"--steps is 5, {trained}",
         "a=mic b=mic:3": "write mic:10 for ten seconds",
@@ -175,3 +178,16 @@ def test_the_learning_script_learns(tmp_path, monkeypatch, capsys):
     learned = Dictionary.load(output)
     assert learned.sources == ("voice", "fan")
     assert learned.is_trained
+
+
+def test_another_window_is_learned_with(folder):
+    """`--window` sets the window, a hop of a quarter of it, and the latency, which is that of the window."""
+    assert run("learn", "voice=voice.flac", "-o", "d.safetensors", "--no-rest", *QUICK, "--window", 4096) == 0
+    assert Dictionary.load("d.safetensors").stft == STFT(4096, 1024)
+
+
+def test_a_source_is_said_to_be_a_voice(folder):
+    """`--voice` names the sources that are people who speak, where their names do not."""
+    words = ("learn", "me=voice.flac", "keys=keyboard.flac", "-o", "d.safetensors", "--steps", 0, *QUICK)
+    assert run(*words, "--voice", "me") == 0
+    assert Dictionary.load("d.safetensors").voices == ("me",)
