@@ -98,7 +98,8 @@ def run(options: argparse.Namespace) -> None:
             has_begun = True
             if trains:
                 live.train()
-            _announce(live, name, live.dictionary, voices.asked(live.dictionary, options.experts))
+            used = live.dictionary.at_latency(options.latency_ms) if options.latency_ms else live.dictionary
+            _announce(live, name, live.dictionary, voices.asked(used, options.experts))
             (terminal.show if sys.stdout.isatty() else terminal.lines)(live, options.seconds)
     except KeyboardInterrupt:
         if not has_begun:

@@ -31,6 +31,7 @@ def asked(dictionary: Dictionary, wished: Sequence[str] | None) -> str:
     Parameters
     ----------
     dictionary : Dictionary
+        At the latency that it is used at.
     wished : sequence of str, optional
         Names of experts; None means the usual ones.
     """
@@ -39,7 +40,7 @@ def asked(dictionary: Dictionary, wished: Sequence[str] | None) -> str:
     sources, voices = dictionary.sources, dictionary.voices
     found = named.chosen(wished, dictionary)
     if found:
-        lacking = named.lacking() if wished is None else ()
+        lacking = named.lacking(dictionary.stft.latency / dictionary.sample_rate) if wished is None else ()
         hints = [f"; {name} would help, too: {named.remedy(name)}" for name in lacking]
         return f"{', '.join(voices)}: {with_experts(found)}{''.join(hints)}"
     return f"--expert: no expert is asked, as {_why_none(sources, voices)}" if wished else ""

@@ -74,12 +74,12 @@ def usual(latency_s: float = np.inf) -> tuple[str, ...]:
 
     One that is later than the separation is not: of frames as short as those its word comes too late, and harms.
     """
-    return tuple(name for name in _USUAL if not remedy(name) and _KNOWN[name].delay_s <= latency_s)
+    return tuple(name for name in _USUAL if _KNOWN[name].delay_s <= latency_s and not remedy(name))
 
 
-def lacking() -> tuple[str, ...]:
+def lacking(latency_s: float = np.inf) -> tuple[str, ...]:
     """Return the names of those that would be asked then, too, if they were installed."""
-    return tuple(name for name in _USUAL if remedy(name))
+    return tuple(name for name in _USUAL if _KNOWN[name].delay_s <= latency_s and remedy(name))
 
 
 def remedy(name: str) -> str:

@@ -45,6 +45,9 @@ class RNNoise:
     def __init__(self) -> None:
         self._library = _library()
         self._state: int | None = None
+        self._taken, self._given = np.zeros((2, FRAME), np.float32)
+        # As numbers: an array given to ctypes leaves a cycle of references, and live nothing collects those.
+        self._addresses = self._given.ctypes.data, self._taken.ctypes.data
         self.reset()
 
     def __del__(self) -> None:
@@ -59,11 +62,10 @@ class RNNoise:
 
     def denoise(self, frame: Array) -> Array:
         """Take `FRAME` samples, full scale 1, and return as many."""
-        samples = np.clip(frame, -1, 1) * _FULL_SCALE
-        denoised = np.empty_like(samples)
-        self._library.rnnoise_process_frame(self._state, denoised, samples)
-        denoised /= _FULL_SCALE
-        return denoised
+        np.clip(frame, -1, 1, out=self._taken)
+        self._taken *= _FULL_SCALE
+        self._library.rnnoise_process_frame(self._state, *self._addresses)
+        return self._given / _FULL_SCALE
 
 
 def is_installed() -> bool:
@@ -85,9 +87,8 @@ def _library() -> ctypes.CDLL:
     if path is None or not path.is_file():
         raise ValueError(f"expert is 'rnnoise', which is not installed: {INSTALL}")
     library = ctypes.CDLL(str(path))
-    samples = np.ctypeslib.ndpointer(np.float32, ndim=1, shape=(FRAME,), flags="C_CONTIGUOUS")
     library.rnnoise_create.argtypes, library.rnnoise_create.restype = [ctypes.c_void_p], ctypes.c_void_p
     library.rnnoise_destroy.argtypes = [ctypes.c_void_p]
-    library.rnnoise_process_frame.argtypes = [ctypes.c_void_p, samples, samples]
+    library.rnnoise_process_frame.argtypes = [ctypes.c_void_p] * 3
     library.rnnoise_process_frame.restype = ctypes.c_float
     return library

@@ -63,7 +63,10 @@ def test_mono_stems_and_devices_by_number(peer, tmp_path, capfd):  # noqa: F811
     options = ("--outputs", "mono-stems", "--latency-ms", 3, "--for", 0.5)
     assert run("live", "desk.safetensors", "--input", number, "--output", number, *options) == 0
     said = capfd.readouterr()
-    assert "peer to peer, 48000 Hz\noutput channels: voice 1, fan 2\nyou hear: voice, fan\n" in said.out
+    assert (
+        "peer to peer, 48000 Hz\noutput channels: voice 1, fan 2\nyou hear: voice, fan\nvoice: with the expert voices\n"
+        in said.out
+    )
     assert "note: desk.safetensors was learned at 44100 Hz and is converted to 48000 Hz\n" in said.err
     assert "note: desk.safetensors was learned for 23 ms and is used at 3.0 ms: that costs about 1.1 dB" in said.err
 

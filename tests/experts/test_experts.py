@@ -1,5 +1,6 @@
 """Experts beside what was taught: what they change, and what they must not."""
 
+import gc
 import importlib.util
 
 import numpy as np
@@ -178,3 +179,18 @@ def test_a_dictionary_may_be_of_one_voice_and_the_rest(speech):
     assert dictionary.voices == ("speech",)
     assert Separator(dictionary).experts == ()
     assert Separator(dictionary + Dictionary.load(DEMO.parent / "rest.safetensors")).experts == usual()
+
+
+@pytest.mark.parametrize("expert", NAMES)
+def test_experts_leave_nothing_to_collect(expert):
+    """A stream with an expert makes no cycles of references: live, where nothing collects them, memory would grow."""
+    separator = Separator(random_dictionary(STFT(1024, 256), SOURCES), experts=(expert,))
+    x = noise(8000)
+    separator.process(x)
+    gc.collect()
+    gc.disable()
+    try:
+        separator.process(x)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
