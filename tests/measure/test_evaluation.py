@@ -59,6 +59,7 @@ def test_cases_are_loaded_as_they_are_written():
     np.testing.assert_array_equal(stems.sum(axis=0), mixture)
 
 
+@pytest.mark.filterwarnings("ignore:the recordings of voice end at 7.6 kHz")
 def test_evaluation_learns_separates_and_measures():
     """Each stem of the demo gains, less than by the ideal mask, and without training `untrained` is `after`."""
     (result,) = results = evaluate(DEMO, n_iter=3, n_steps=0)
