@@ -125,7 +125,7 @@ def add_separation(parser: argparse.ArgumentParser) -> None:
 def add_experts(parser: argparse.ArgumentParser) -> None:
     """Add the options of which experts to ask about voices: the parameter `experts`."""
     group = parser.add_mutually_exclusive_group()
-    text = "ask this expert about voices, see `rtnmf doctor`; may be repeated (default: the usual one, if installed)"
+    text = "ask this expert about voices, see `rtnmf doctor`; may be repeated (default: voices, and rnnoise if there)"
     group.add_argument("--expert", action="append", dest="experts", type=voices.expert, metavar="NAME", help=text)
     text = "separate voices by what was taught alone"
     group.add_argument("--no-expert", action="store_const", dest="experts", const=(), help=text)

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_overwrite(parser)
     arguments.add_learning(parser)
     arguments.add_rest(parser)
-    text = "this source is a person who speaks (default: one named voice or speech); may be repeated"
+    text = "this source is a person who speaks; may be repeated (default: those named like voice or speech)"
     parser.add_argument("--voice", dest="voices", action="append", metavar="NAME", help=text)
     text = "folder of your own backgrounds to learn the rest from, beside the pool (rtnmf pool); may be repeated"
     parser.add_argument("--pool", action="append", metavar="DIR", help=text)

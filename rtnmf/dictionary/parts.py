@@ -24,6 +24,8 @@ __all__ = [
     "frozen_divergences",
     "frozen_labels",
     "frozen_voices",
+    "grouped_voices",
+    "renamed_voices",
     "says_voice",
     "strings",
 ]
@@ -124,6 +126,21 @@ def frozen_voices(voices: object, sources: tuple[str, ...], rest: str) -> tuple[
     if rest and rest in named:
         raise ValueError(f"voices are {', '.join(named)}, but {rest} stands for all that was not taught: leave it out")
     return tuple(source for source in sources if source in named)
+
+
+def renamed_voices(voices: Iterable[str], names: Mapping[str, str], rest: str) -> tuple[str, ...]:
+    """Return the voices by their new names, with the sources that are named like a voice now."""
+    kept = [names.get(voice, voice) for voice in voices]
+    return (*kept, *(name for source, name in names.items() if source != rest and says_voice(name)))
+
+
+def grouped_voices(voices: Iterable[str], members: Mapping[str, tuple[str, ...]], rest: str) -> tuple[str, ...]:
+    """Return the voices that are in no group, and the groups of voices only or that are named like one."""
+    known, grouped = set(voices), {source for group in members.values() for source in group}
+    of_voices = [
+        name for name, group in members.items() if rest not in group and (set(group) <= known or says_voice(name))
+    ]
+    return (*(known - grouped), *of_voices)
 
 
 def says_voice(name: str) -> bool:

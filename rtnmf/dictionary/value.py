@@ -183,7 +183,7 @@ class Dictionary:
         Parameters
         ----------
         names : {source: new name}
-            Sources that are not mentioned keep their names.
+            Sources that are not mentioned keep their names; one that is then named like a voice becomes one.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class Dictionary:
                 raise ValueError(f"sources {' and '.join(same)} would both be named {name!r}: give each its own name")
         curves = {renamed.get(source, source): curve for source, curve in self.divergences.items()}
         frames = {renamed[source]: frames for source, frames in self.frames.items()}
-        kinds: Any = {"rest": renamed.get(self.rest, ""), "voices": tuple(map(renamed.__getitem__, self.voices))}
+        kinds: Any = {"rest": renamed.get(self.rest, ""), "voices": parts.renamed_voices(self.voices, names, self.rest)}
         return replace(self, labels=labels, **kinds, frames=frames, divergences=curves)
 
     def regroup(self, groups: Mapping[str, Iterable[str]]) -> Dictionary:
@@ -211,7 +211,7 @@ class Dictionary:
         ----------
         groups : {name: sources}
             The sources that get each name. These come first, in this order; others follow, and keep their names. The
-            group that holds the rest becomes the rest, one of voices only a voice.
+            group that holds the rest becomes the rest, one of voices only, or named like one, a voice.
 
         Raises
         ------
@@ -226,8 +226,7 @@ class Dictionary:
         kept = alone | {source: source for source in ("", *others)}
         curves = {kept[source]: curve for source, curve in self.divergences.items() if source in kept}
         frames = examples.joined(self.frames, names)
-        voices = tuple(source for source in others if source in self.voices)
-        voices += tuple(name for name, group in members.items() if set(group) <= set(self.voices))
+        voices = parts.grouped_voices(self.voices, members, self.rest)
         kinds: Any = {"rest": names.get(self.rest, self.rest), "voices": voices}
         return replace(self, labels=labels, **kinds, frames=frames, divergences=curves).select(*members, *others)
 

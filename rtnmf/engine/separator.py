@@ -29,6 +29,7 @@ __all__ = ["Separator", "separate", "usable"]
 Array = NDArray[np.float32]
 
 _HIGHEST_POWER = 1e6
+_LONGEST_PIECE = 2**16
 
 
 class Separator:
@@ -131,7 +132,8 @@ class Separator:
 
         Set it to another dictionary of the same sample rate, STFT and sources, with any components, trained or not.
         From the very next sample on, stems are cross-faded to those of the new dictionary in 50 ms: without a click,
-        and summing to the delayed input throughout. `n_iter` becomes that of its model, unless it was given.
+        and summing to the delayed input throughout. `n_iter` becomes that of its model, unless it was given. Experts go
+        on speaking for the voices of the first dictionary.
         """
         return self._dictionary
 
@@ -234,8 +236,8 @@ class Separator:
         self._flat = flat
         with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
             samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
-        advice = None if self._panel is None else self._panel.process(usable(samples), asks=self.asks)
-        outputs = self._mixed(self._fading.process(samples, self._n_iter, advice), samples)
+        pieces = [samples[i : i + _LONGEST_PIECE] for i in range(0, len(samples), _LONGEST_PIECE)] or [samples]
+        outputs = np.concatenate([self._outputs(piece) for piece in pieces], axis=1)
         return outputs[:, :, 0] if flat else outputs
 
     def flush(self) -> Array:
@@ -244,6 +246,11 @@ class Separator:
         stems = self.process(silence)
         self.reset()
         return stems
+
+    def _outputs(self, samples: Array) -> Array:
+        """Return the outputs of a piece of a block; what experts say of a whole hour would not fit into memory."""
+        advice = None if self._panel is None else self._panel.process(usable(samples), asks=self.asks)
+        return self._mixed(self._fading.process(samples, self._n_iter, advice), samples)
 
     def _mixed(self, stems: Array, samples: Array) -> Array:
         return stems if self._mix is None else self._mix.apply(stems, self._mix.align(usable(samples)))

@@ -135,7 +135,7 @@ def _powers(points: Mapping[int, float], stft: STFT, sample_rate: int) -> NDArra
 
 def checked(names: Sequence[str]) -> tuple[str, ...]:
     """Return names of experts that can be asked, each once; raises as `panel` does."""
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"experts are {names!r:.80}, expected a sequence of names: {', '.join(NAMES)}")
     for name in names:
         if name not in NAMES:

@@ -53,6 +53,9 @@ class Panel:
         self._hop = np.zeros(stft.hop_length, np.float32)
         self._position = 0
         self._rested = False
+        for expert in self._experts:
+            expert.hop(self._hop)  # compiles, so that no later block is late
+        self.reset()
 
     def reset(self) -> None:
         """Reset the stream state."""

@@ -69,9 +69,12 @@ class RNNoise:
 
 
 def is_installed() -> bool:
-    """Return whether the library of RNNoise is there."""
-    path = _path()
-    return path is not None and path.is_file()
+    """Return whether the library of RNNoise is there, and can be used."""
+    try:
+        _library()
+    except (ValueError, OSError, AttributeError):
+        return False
+    return True
 
 
 def _path() -> Path | None:

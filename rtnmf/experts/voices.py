@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.dictionary import merged
+from rtnmf.dictionary import load_preset
 from rtnmf.dictionary.planning import planned
 from rtnmf.frames.stft import STFT
 from rtnmf.kernels import hop
@@ -14,7 +16,7 @@ __all__ = ["Voices"]
 
 Array = NDArray[np.float32]
 
-_PRESETS = "speech+rest"
+_PRESETS = ("speech", "rest")
 _N_ITER = 2  # one frame is much like the last
 _SUREST = np.float32(0.98)
 
@@ -40,7 +42,8 @@ class Voices:
     """
 
     def __init__(self, powers: Array, stft: STFT, sample_rate: int) -> None:
-        dictionary = merged(_PRESETS).at_rate(sample_rate, stft)
+        voice, rest = (replace(load_preset(name), frames={}) for name in _PRESETS)  # frames are for learning
+        dictionary = voice.merge(rest).at_rate(sample_rate, stft)
         self._plan = planned(dictionary, mask_power=1.0)
         self._stream = hop.started(self._plan, 1)
         self._powers = powers

@@ -116,7 +116,7 @@ def learn(
     facts["licence"] = "; ".join(filter(None, [sources.licences_of(licence, known), licences(backgrounds)]))
     facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
     facts["rest"] = REST if backgrounds else rest_known
-    facts["voices"] = sources.voices_among(voices, names, known)
+    facts["voices"] = sources.voices_among(voices, names, known, facts["rest"])
     settings = {"n_components": n_components, "n_iter": n_iter, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)

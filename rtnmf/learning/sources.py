@@ -124,17 +124,21 @@ def from_frames(name: str, read: Frames, n_sources: int, **settings: Any) -> Par
 
 
 def voices_among(
-    voices: Sequence[str] | None, names: Sequence[str], known: Mapping[str, Dictionary]
+    voices: Sequence[str] | None, names: Sequence[str], known: Mapping[str, Dictionary], rest: str
 ) -> tuple[str, ...]:
     """Return the sources that are voices: those that are given, or else those that are named so or known as such.
 
     Raises
     ------
     ValueError
-        If one that is given is no source.
+        If one that is given is no source, or the rest, or there are no named sources.
     """
     if voices is not None:
+        if list(names) == [""]:
+            raise ValueError("voices are given, but sources that are learned blind have no names yet")
         check_known(voices, tuple(names))
+        if rest in voices:
+            raise ValueError(f"{rest} is given as a voice, but stands for all that was not taught: leave it out")
         return tuple(voices)
     return tuple(name for name in names if says_voice(name) or (name in known and known[name].voices))
 

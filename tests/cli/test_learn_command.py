@@ -139,6 +139,8 @@ def test_bad_requests_are_one_line(tmp_path, capsys, monkeypatch):
         "voice=mix.wav --latency-ms 0.1": "--latency-ms is 0.1, expected at least two samples, 0.125 ms",
         "voice=mix.wav --window 4095": "--window is 4095, expected an even number",
         "voice=mix.wav --window 2048 --latency-ms 3": "the latency is that of the window, leave",
+        "mix.wav --voice a": "learned blind have no names yet",
+        "voice=mix.wav --voice rest": "rest is given as a voice, but stands for all that was not taught",
         "voice=mix.wav --voice cat": "there is no source 'cat': choose from voice, rest",
         "voice=mix.wav --no-rest --steps 5": f"--steps is 5, {trained}",
         "mix.wav --steps 5": f"--steps is 5, {trained}",

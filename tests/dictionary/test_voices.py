@@ -45,3 +45,13 @@ def test_what_cannot_be_a_voice_is_refused(changes, message):
     """An unknown source, a text instead of a sequence, and the rest are errors."""
     with pytest.raises((TypeError, ValueError), match=message):
         four(**changes)
+
+
+def test_what_is_named_like_a_voice_becomes_one():
+    """A source that gets the name of a voice, or a group that does, is a voice from then on, but not the rest."""
+    blind = small(labels=("component-1", "component-2", "component-3", "component-4"))
+    assert blind.voices == ()
+    assert blind.rename({"component-1": "my voice"}).voices == ("my voice",)
+    assert blind.regroup({"voice": ["component-1", "component-3"]}).voices == ("voice",)
+    assert small(rest="a").rename({"a": "speech"}).voices == ()
+    assert small(rest="a").regroup({"voices": ["a", "b"]}).voices == ()

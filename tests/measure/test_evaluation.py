@@ -10,6 +10,8 @@ from rtnmf import evaluation, load_preset
 from rtnmf.audio import files
 from rtnmf.measure.evaluation import compare, evaluate, load_case, summary
 
+pytestmark = pytest.mark.filterwarnings("ignore:the recordings of voice end at 7.6 kHz")  # as those of the demo do
+
 
 @pytest.fixture(scope="module")
 def result():
@@ -59,7 +61,6 @@ def test_cases_are_loaded_as_they_are_written():
     np.testing.assert_array_equal(stems.sum(axis=0), mixture)
 
 
-@pytest.mark.filterwarnings("ignore:the recordings of voice end at 7.6 kHz")
 def test_evaluation_learns_separates_and_measures():
     """Each stem of the demo gains, less than by the ideal mask, and without training `untrained` is `after`."""
     (result,) = results = evaluate(DEMO, n_iter=3, n_steps=0)
