@@ -40,6 +40,7 @@ LOUDEST = np.float32(1e9)
 
 _TILE = np.uintp(TILE)
 _0 = np.uintp(0)
+_FIRST, _LATE = np.int64(0), np.int64(1)  # literals would be compiled for each
 _QUIETEST = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
 _FAINTEST = np.float32(1e-37)
 _ALONG = np.array([1])
@@ -336,7 +337,7 @@ def hop_advised(plan: Plan, stream: Stream, n_iter: int, advice: Advice, k: int)
     hop_length, latency = plan.hop_length, stream.overlap.shape[2]
     advance(stream.overlap, hop_length)
     analyse(plan, stream)
-    mask_with(plan, stream, stream.last_spectrum, advice, k, 1)
+    mask_with(plan, stream, stream.last_spectrum, advice, k, _LATE)
     synthesise(plan, stream, stream.last_trends, hop_length, latency, hop_length)
     if stream.level[0] > 0:
         explain(plan, stream, n_iter)
@@ -346,8 +347,8 @@ def hop_advised(plan: Plan, stream: Stream, n_iter: int, advice: Advice, k: int)
             first += tile_values
     else:
         stream.h[:] = 0
-    mask_with(plan, stream, stream.spectrum, advice, k, 0)
-    synthesise(plan, stream, stream.trends, 0, hop_length, 0)
+    mask_with(plan, stream, stream.spectrum, advice, k, _FIRST)
+    synthesise(plan, stream, stream.trends, _FIRST, hop_length, _FIRST)
     stream.last_spectrum[:] = stream.spectrum
     stream.last_trends[:] = stream.trends
     advance(stream.history, hop_length)
@@ -390,7 +391,7 @@ def process_advised(plan: Plan, stream: Stream, block: Array, stems: Array, n_it
 
     That the two are compiled apart keeps what is separated without experts the same to the bit.
     """
-    done, n_samples, k = 0, block.shape[0], 0
+    done, n_samples, k = 0, block.shape[0], _FIRST
     while done < n_samples:
         done = pass_on(plan, stream, block, stems, done)
         if stream.position[0] == plan.hop_length:
