@@ -71,10 +71,9 @@ class RNNoise:
 def is_installed() -> bool:
     """Return whether the library of RNNoise is there, and can be used."""
     try:
-        _library()
+        return _path() is not None and bool(_library())
     except (ValueError, OSError, AttributeError):
         return False
-    return True
 
 
 def _path() -> Path | None:

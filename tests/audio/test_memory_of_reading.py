@@ -26,7 +26,9 @@ rtnmf.separate_file(path, both, folder + '/stems', n_iter=1)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Return a folder to write in, with a short recording; what is compiled once is kept, as compiling takes memory."""
-    rtnmf.Separator(rtnmf.load_preset("keyboard").at_rate(RATE), n_channels=2)
+    both = rtnmf.load_preset("speech").merge(rtnmf.load_preset("keyboard")).at_rate(RATE)
+    for experts in ((), None):
+        rtnmf.Separator(both, n_channels=2, experts=experts)
     folder = tmp_path_factory.mktemp("memory")
     soundfile.write(folder / "short.flac", np.random.default_rng(1).uniform(-0.3, 0.3, (RATE * 3, 2)), RATE)
     return folder

@@ -33,7 +33,7 @@ RATE = 8000
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("minutes", [3, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("minutes", [2, pytest.param(60, marks=pytest.mark.long)])
 def test_long_sound_loses_no_block_and_takes_no_memory(server, on_server, tmp_path, minutes):
     """Freewheeling for long loses nothing, memory stays flat, and stems and output equal `separate` to the bit."""
     dictionary = load_preset("speech").merge(load_preset("keyboard")).at_rate(RATE)
