@@ -8,7 +8,7 @@ from rtnmf import Separator, load_preset
 
 
 @pytest.mark.parametrize(
-    ("latency_ms", "experts"), [(None, ()), (12, ()), pytest.param(None, None, marks=pytest.mark.long)]
+    ("latency_ms", "experts"), [(None, ()), *(pytest.param(*case, marks=pytest.mark.long) for case in ((12, ()), (None, None)))]
 )
 def test_ten_minutes_neither_drift_nor_grow(latency_ms, experts):
     """Stems sum to the input of `latency` samples ago, all is finite, and memory stays as it is."""

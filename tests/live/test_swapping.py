@@ -55,7 +55,7 @@ def desks():
     return [replace(desk, **others), small.select("keyboard", "speech"), desk]
 
 
-@pytest.mark.parametrize("latency_ms", [None, 3])
+@pytest.mark.parametrize("latency_ms", [pytest.param(None, marks=pytest.mark.long), 3])
 def test_every_swap_is_recorded_and_a_replay_gives_the_same_to_the_bit(server, on_server, tmp_path, latency_ms):
     """Swaps, also several at once, take over in their order, and can be replayed to the bit, with an expert."""
     dictionaries = desks()
