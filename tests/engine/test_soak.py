@@ -6,7 +6,6 @@ from soak import KINDS, soak
 
 from rtnmf import Separator, load_preset
 
-
 LONGER = [pytest.param(12, (), marks=pytest.mark.long), pytest.param(None, None, marks=pytest.mark.long)]
 
 
