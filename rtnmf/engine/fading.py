@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.kernels import hop
+from rtnmf.kernels.advised import Advice, process_advised
 
 __all__ = ["Fading"]
 
@@ -72,7 +73,7 @@ class Fading:
         self._before, self._left = None, 0
         hop.reset(self._stream)
 
-    def process(self, samples: Array, n_iter: int, advice: hop.Advice | None = None) -> Array:
+    def process(self, samples: Array, n_iter: int, advice: Advice | None = None) -> Array:
         """Return the stems of a block, shape (n_samples, n_channels), as (n_sources, n_samples, n_channels)."""
         if self._wanted is not self._plan:
             self._begin(self._wanted)
@@ -108,10 +109,10 @@ class Fading:
         stems += (left / np.float32(self._length))[:, None] * (old - stems)
 
 
-def _separated(plan: hop.Plan, stream: hop.Stream, samples: Array, n_iter: int, advice: hop.Advice | None) -> Array:
+def _separated(plan: hop.Plan, stream: hop.Stream, samples: Array, n_iter: int, advice: Advice | None) -> Array:
     stems = np.empty((stream.overlap.shape[0], *samples.shape), np.float32)
     if advice is None:
         hop.process(plan, stream, samples, stems, n_iter)
     else:
-        hop.process_advised(plan, stream, samples, stems, n_iter, advice)
+        process_advised(plan, stream, samples, stems, n_iter, advice)
     return stems

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rtnmf.experts.network import FRAME, RATE, Network
 from rtnmf.frames.stft import STFT
-from rtnmf.kernels.hop import N_AGES
+from rtnmf.kernels.advised import N_AGES
 
 __all__ = ["Denoiser"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.frames.stft import STFT
-from rtnmf.kernels import hop
+from rtnmf.kernels.advised import N_AGES, Advice
 from rtnmf.kernels.updates import TILE
 
 __all__ = ["Expert", "Panel"]
@@ -63,7 +63,7 @@ class Panel:
         for expert in self._experts:
             expert.reset()
 
-    def process(self, samples: Array, *, asks: bool = True) -> hop.Advice:
+    def process(self, samples: Array, *, asks: bool = True) -> Advice:
         """Take a block, shape (n_samples, n_channels), and return what is said of the hops that end in it.
 
         Where it does not ask, the experts rest, and nothing is said; they begin anew after that.
@@ -74,7 +74,7 @@ class Panel:
         self._rested = not asks
         mono = samples.mean(axis=1, dtype=np.float32)
         n_hops = (self._position + len(mono)) // len(self._hop)
-        odds = np.ones((len(self._experts), n_hops, hop.N_AGES, self._n_filled), np.float32)
+        odds = np.ones((len(self._experts), n_hops, N_AGES, self._n_filled), np.float32)
         done = 0
         for k in range(n_hops):
             done = self._take(mono, done)
@@ -82,7 +82,7 @@ class Panel:
                 said[k, :, : self._n_bins] = expert.hop(self._hop)
             self._position = 0
         self._take(mono, done)
-        return hop.Advice(odds, self._speaks)
+        return Advice(odds, self._speaks)
 
     def _take(self, mono: Array, start: int) -> int:
         """Add samples from `start` on to the hop, as many as it lacks, and return where the next begin."""

@@ -11,6 +11,7 @@ from rtnmf.dictionary import load_preset
 from rtnmf.dictionary.planning import planned
 from rtnmf.frames.stft import STFT
 from rtnmf.kernels import hop
+from rtnmf.kernels.advised import N_AGES, odds_of_first
 
 __all__ = ["Voices"]
 
@@ -47,7 +48,7 @@ class Voices:
         self._plan = planned(dictionary, mask_power=1.0)
         self._stream = hop.started(self._plan, 1)
         self._powers = powers
-        self._odds = np.ones((hop.N_AGES, stft.n_bins), np.float32)
+        self._odds = np.ones((N_AGES, stft.n_bins), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -58,5 +59,5 @@ class Voices:
     def hop(self, samples: Array) -> Array:
         """Take the samples of a hop, and return the odds of the voices, as `panel.Expert` has it."""
         self._odds[1] = self._odds[0]
-        hop.odds_of_first(self._plan, self._stream, samples, _N_ITER, _SUREST, self._powers, self._odds[0])
+        odds_of_first(self._plan, self._stream, samples, _N_ITER, _SUREST, self._powers, self._odds[0])
         return self._odds

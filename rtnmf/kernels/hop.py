@@ -1,10 +1,9 @@
 """One hop of a stream, compiled: window, FFT, magnitudes, updates, masks, inverse FFTs, overlap-add.
 
 A frame is explained by the components, and once more by trained columns where there are some; the masks are those
-that both explanations agree on. Where experts are asked, each frame gets masks twice: when it comes, for the samples
-that go out at once, and a hop later, when the experts have heard more, for all others. So their delay costs no latency.
-Nothing here checks, allocates or waits, and the interpreter lock is released. Who
-calls it owns all arrays, float32 and C-contiguous but for the spectra. W and M lie in tiles, see `updates`.
+that both explanations agree on. Where experts are asked, `advised` takes over. Nothing here checks, allocates or waits,
+and the interpreter lock is released. Who calls it owns all arrays, float32 and C-contiguous but for the spectra. W and
+M lie in tiles, see `updates`.
 """
 
 from __future__ import annotations
@@ -19,15 +18,12 @@ from rtnmf.kernels.compiling import compiled, power, zeros
 from rtnmf.kernels.updates import TILE, add_model, follow, normalise
 
 __all__ = [
+    "FAINTEST",
     "INDEPENDENT",
     "LOUDEST",
-    "N_AGES",
-    "Advice",
     "Plan",
     "Stream",
-    "odds_of_first",
     "process",
-    "process_advised",
     "reset",
     "started",
 ]
@@ -40,9 +36,8 @@ LOUDEST = np.float32(1e9)
 
 _TILE = np.uintp(TILE)
 _0 = np.uintp(0)
-_FIRST, _LATE = np.int64(0), np.int64(1)  # literals would be compiled for each
 _QUIETEST = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
-_FAINTEST = np.float32(1e-37)
+FAINTEST = np.float32(1e-37)
 _ALONG = np.array([1])
 _N_REMEMBERED = 8
 
@@ -74,22 +69,6 @@ class Plan(NamedTuple):
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
-
-
-class Advice(NamedTuple):
-    """What experts say of the hops that end in a block."""
-
-    odds: Array
-    """By what each multiplies the shares of its sources, shape (n_experts, n_hops, N_AGES, n_tiles * TILE).
-
-    In each bin of the frame that ends with a hop, and of the frame before, of which it knows more by then.
-    """
-    speaks: NDArray[np.bool_]
-    """Whether each speaks for each source, shape (n_experts, n_sources)."""
-
-
-N_AGES = 2
-"""How many times the masks of a frame are made where experts are asked."""
 
 
 class Stream(NamedTuple):
@@ -222,7 +201,7 @@ def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: 
                 add_model(plan.M[e].reshape(-1), first, h[e], begin, end, r)
                 multiply(shares[s], r, plan.weights[e])
         for i in range(_TILE):
-            shares[s, i] += _FAINTEST  # or explanations that contradict each other leave no share of a bin
+            shares[s, i] += FAINTEST  # or explanations that contradict each other leave no share of a bin
     if plan.mask_power != 1:
         sharpen(shares, r, plan.mask_power)
     r[:] = 0
@@ -232,22 +211,6 @@ def share(plan: Plan, h: Array, n_bins: int, first: np.uintp, shares: Array, r: 
     for s in range(shares.shape[0]):
         for i in range(_TILE):
             shares[s, i] /= r[i]
-
-
-@compiled(inline=True)
-def advise(advice: Advice, k: int, age: int, begin: int, exponent: np.float32, shares: Array, total: Array) -> None:
-    """Multiply the shares of the sources by the odds that experts give them, and normalise."""
-    total[:] = 0
-    for s in range(shares.shape[0]):
-        for p in range(advice.odds.shape[0]):
-            if advice.speaks[p, s]:
-                multiply(shares[s], advice.odds[p, k, age, begin:], exponent)
-        for i in range(_TILE):
-            shares[s, i] += _FAINTEST
-            total[i] += shares[s, i]
-    for s in range(shares.shape[0]):
-        for i in range(_TILE):
-            shares[s, i] /= total[i]
 
 
 @compiled(inline=True)
@@ -332,38 +295,6 @@ def mask(plan: Plan, stream: Stream) -> None:
 
 
 @compiled(inline=True)
-def hop_advised(plan: Plan, stream: Stream, n_iter: int, advice: Advice, k: int) -> None:
-    """Add what goes out of the last frame from now on, and what goes out of the new one until the next hop."""
-    hop_length, latency = plan.hop_length, stream.overlap.shape[2]
-    advance(stream.overlap, hop_length)
-    analyse(plan, stream)
-    mask_with(plan, stream, stream.last_spectrum, advice, k, _LATE)
-    synthesise(plan, stream, stream.last_trends, hop_length, latency, hop_length)
-    if stream.level[0] > 0:
-        explain(plan, stream, n_iter)
-        tile_values, first = np.uintp(plan.W.shape[2]) * _TILE, _0
-        for t in range(plan.W.shape[1]):
-            share(plan, stream.h, stream.spectrum.shape[1], first, stream.last_shares[t], stream.r)
-            first += tile_values
-    else:
-        stream.h[:] = 0
-    mask_with(plan, stream, stream.spectrum, advice, k, _FIRST)
-    synthesise(plan, stream, stream.trends, _FIRST, hop_length, _FIRST)
-    stream.last_spectrum[:] = stream.spectrum
-    stream.last_trends[:] = stream.trends
-    advance(stream.history, hop_length)
-
-
-@compiled(inline=True)
-def mask_with(plan: Plan, stream: Stream, spectrum: Spectra, advice: Advice, k: int, age: int) -> None:
-    """Set the spectra of the stems of a frame, tile by tile, from its shares and what experts say of it."""
-    for t in range(stream.last_shares.shape[0]):
-        stream.shares[:] = stream.last_shares[t]
-        advise(advice, k, age, t * TILE, plan.mask_power, stream.shares, stream.r)
-        weigh(stream.shares, t * TILE, spectrum, stream.separated)
-
-
-@compiled(inline=True)
 def advance(x: Array, n: int) -> None:
     """Move the last axis on by n samples, and fill up with zeros."""
     length = x.shape[-1]
@@ -383,50 +314,6 @@ def process(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int)
         if stream.position[0] == plan.hop_length:
             hop(plan, stream, n_iter)
             stream.position[0] = 0
-
-
-@compiled(fastmath=False)
-def process_advised(plan: Plan, stream: Stream, block: Array, stems: Array, n_iter: int, advice: Advice) -> None:
-    """Take a block as `process` does, with what experts say of the hops that end in it.
-
-    That the two are compiled apart keeps what is separated without experts the same to the bit.
-    """
-    done, n_samples, k = 0, block.shape[0], _FIRST
-    while done < n_samples:
-        done = pass_on(plan, stream, block, stems, done)
-        if stream.position[0] == plan.hop_length:
-            hop_advised(plan, stream, n_iter, advice, k)
-            stream.position[0] = 0
-            k += 1
-
-
-@compiled(fastmath=False)
-def odds_of_first(
-    plan: Plan, stream: Stream, samples: Array, n_iter: int, surest: np.float32, powers: Array, odds: Array
-) -> None:
-    """Take the samples of a hop of one channel, and set powers of the odds of the first source in each bin.
-
-    Its shares count as at most `surest`, and as at least what is left of 1.
-    """
-    hop_length, n_bins = plan.hop_length, odds.shape[0]
-    start = stream.history.shape[1] - hop_length
-    for i in range(hop_length):
-        stream.history[0, start + i] = usable(samples[i])
-    analyse(plan, stream)
-    odds[:] = 1
-    if stream.level[0] > 0:
-        explain(plan, stream, n_iter)
-        tile_values, first = np.uintp(plan.W.shape[2]) * _TILE, _0
-        for t in range(plan.W.shape[1]):
-            share(plan, stream.h, n_bins, first, stream.shares, stream.r)
-            first += tile_values
-            begin = t * TILE
-            for i in range(min(TILE, n_bins - begin)):
-                x = min(max(stream.shares[0, i], 1 - surest), surest)
-                odds[begin + i] = power(x / (1 - x), powers[begin + i])
-    else:
-        stream.h[:] = 0
-    advance(stream.history, hop_length)
 
 
 @compiled(fastmath=False, inline=True)
