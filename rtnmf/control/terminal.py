@@ -143,7 +143,7 @@ def _strip(live: Live, source: str, level_db: float, *, number: int, is_chosen: 
     """Return the cells of a source: number, name, meter, level, gain, output channels and state."""
     from rich.text import Text
 
-    is_heard = source in live.heard and not live.bypass
+    is_heard = source in live.mixer.heard and not live.bypass
     name_style, style = "bold" if is_chosen else "", "" if is_heard else "bright_black"
     states = (("solo", source in live.soloed), ("muted", source in live.muted), ("not heard", not is_heard))
     gain_db = 20 * math.log10(abs(live.gains[source])) if live.gains[source] else -math.inf

@@ -39,7 +39,8 @@ class Recorder:
     recording, all its parts one after another. Where it `begins_anew` the separation has just begun, elsewhere the
     dictionary was set in `Separator.dictionary`; `experts` are those of the `Separator`. `updates.json` says the same
     of its `n_iter` and `asks`: when time is short, experts rest, and there are fewer updates. With both, a replay gives
-    the same stems, to the bit.
+    the same stems, to the bit, unless the recording began while it sounded already: then it does not begin anew, and
+    what was heard before is not there.
 
     Parameters
     ----------
@@ -75,15 +76,22 @@ class Recorder:
         self.n_missed = 0
         self.failure = ""
 
-    def begin(self, sample_rate: int, latency: int, outage_s: float = 0.0, experts: Sequence[str] = ()) -> None:
-        """Start on the ring of a new process, which asks these experts, after an outage."""
+    @property
+    def seconds(self) -> float:
+        """Duration of what was written so far."""
+        return self._n_samples / max(1, self._sample_rate)
+
+    def begin(
+        self, sample_rate: int, latency: int, outage_s: float = 0.0, experts: Sequence[str] = (), position: int = 0
+    ) -> None:
+        """Start on the ring of a process which asks these experts, at a sample of its stream, after an outage."""
         self._experts = list(experts)
         if sample_rate != self._sample_rate:
             self._sample_rate, self._n_written = sample_rate, 0
         elif outage_s > 0:
             for silence in self._silence(round(outage_s * sample_rate)):
                 self._write(silence)
-        self._position, self._skipped, self._first_sample = 0, latency, self._n_samples
+        self._position, self._skipped, self._first_sample = position, latency, self._n_samples - position
         self._waiting = np.empty((0, self._n_channels), np.float32)
 
     def note_dictionary(self, dictionary: Dictionary, position: int, *, begins_anew: bool = False) -> None:

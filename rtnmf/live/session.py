@@ -11,26 +11,24 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.checks import check_channels, check_whole, whole_hz
+from rtnmf.checks import check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mixer import Mixer
-from rtnmf.experts.named import chosen
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES
 from rtnmf.live.adaptation import is_adaptable
-from rtnmf.live.link.protocol import OUTPUTS, Layout, Settings, routes
+from rtnmf.live.asking import asked, check_folder
+from rtnmf.live.link.protocol import Layout, routes
 from rtnmf.live.link.telemetry import Stats
 from rtnmf.live.listeners import Listeners
+from rtnmf.live.recording import Recording
 from rtnmf.live.supervision import Supervision
 from rtnmf.live.tap import Tap
 from rtnmf.live.training import check_trainable
 
 __all__ = ["Live"]
-
-_LONGEST_BLOCK = 2**16
-_LONGEST_LATENCY_MS = 10_000
 
 
 class Live:
@@ -123,31 +121,25 @@ class Live:
         adapt: bool | None = None,
         tap: bool = False,
     ) -> None:
-        if not isinstance(dictionary, Dictionary):
-            raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
-        self.sources = dictionary.sources
-        late = dictionary if latency_ms is None else dictionary.at_latency(latency_ms)
-        self._settings = Settings(
-            dictionary=dictionary.select(*dictionary.sources),
+        self._settings = asked(
+            dictionary,
             input=input,
             output=output,
-            sample_rate=None if sample_rate is None else whole_hz(sample_rate),
-            n_channels=check_channels(n_channels),
-            block_length=check_whole("block_length", block_length, 0, _LONGEST_BLOCK),
+            sample_rate=sample_rate,
+            n_channels=n_channels,
+            block_length=block_length,
             latency_ms=latency_ms,
             mask_power=mask_power,
-            experts=chosen(experts, late),
+            experts=experts,
             outputs=outputs,
             resample=resample,
             allow_feedback=allow_feedback,
-            is_recorded=record is not None or tap,
         )
-        self.experts = self._settings.experts
-        _check(self._settings, record)
+        check_folder(record)
+        self.sources, self.experts = dictionary.sources, self._settings.experts
         adapts = is_adaptable(dictionary) if adapt is None else adapt
         if adapts:
             check_adaptable(dictionary)
-            self._settings = self._settings._replace(is_recorded=True)
         used = dictionary.model.used_updates(n_iter, is_trained=dictionary.is_trained)
         self._wished_n_iter = n_iter
         self._mixer, self._n_iter = Mixer(self.sources), check_whole("n_iter", used, 1, MOST_UPDATES)
@@ -160,11 +152,26 @@ class Live:
         return f"<Live of {', '.join(self.sources)}; {self.stats.state}>"
 
     def __enter__(self) -> Self:
-        self._supervision.open()
+        self.open()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def open(self, *, instead_of: Live | None = None) -> None:
+        """Start to sound, as entering the context does.
+
+        Parameters
+        ----------
+        instead_of : Live, optional
+            Which sounds until this one is ready to open the devices, and is closed then.
+
+        Raises
+        ------
+        ValueError
+            If the devices cannot be used, or the folder cannot be written to; the other one may be closed then.
+        """
+        self._supervision.open(None if instead_of is None else instead_of.close)
 
     def close(self) -> None:
         """Stop the sound, and finish the recordings; within a second, whatever the device does."""
@@ -211,11 +218,6 @@ class Live:
     def mute(self, *sources: str) -> None:
         """Mute these sources and no others."""
         self._change(lambda mixer: replace(mixer, muted=sources))
-
-    @property
-    def heard(self) -> tuple[str, ...]:
-        """The sources that neither solo nor mute keeps out, whatever their gains."""
-        return self.mixer.heard
 
     @property
     def bypass(self) -> bool:
@@ -308,6 +310,11 @@ class Live:
             )
         self._supervision.adaptation.is_frozen = bool(freeze)
 
+    def relearn(self) -> None:
+        """Forget what was learned of the rest from what came in, and begin again; raises as setting `freeze` does."""
+        self.freeze = self.freeze
+        self.dictionary = self._supervision.base
+
     def on_change(self, listener: Callable[[Mixer, int], object]) -> Callable[[], None]:
         """Call a function after each change of `mixer` or `n_iter`, with both; return a function that unsubscribes it.
 
@@ -337,16 +344,38 @@ class Live:
         return routes(self._settings, self.facts["n_outputs"]) if self.facts else {}
 
     @property
+    def recording(self) -> Recording:
+        """What is recorded: it can be started and stopped at any time."""
+        return self._supervision.recording
+
+    @property
     def recordings(self) -> tuple[str, ...]:
         """Paths of the files that were recorded so far."""
-        recorder = self._supervision.recorder
-        return () if recorder is None else tuple(str(path) for path in recorder.paths)
+        return tuple(str(path) for path in self._supervision.recording.paths)
 
     @property
     def recording_failure(self) -> str:
         """Why the recording stopped; empty when all is well."""
-        recorder = self._supervision.recorder
-        return "" if recorder is None else recorder.failure
+        return self._supervision.recording.failure
+
+    def recent(self, n_samples: int) -> tuple[int, NDArray[np.float32], NDArray[np.float32]]:
+        """Return what was heard last.
+
+        Parameters
+        ----------
+        n_samples : int
+            How much of it at most.
+
+        Returns
+        -------
+        n_heard : int
+            Samples that came so far, since the sounding process began.
+        samples : array, shape (n_samples, n_channels)
+            Of the input, as old as the stems.
+        stems : array, shape (n_sources, n_samples, n_channels)
+            Before their gains.
+        """
+        return self._supervision.recent(check_whole("n_samples", n_samples, 0))
 
     @property
     def stats(self) -> Stats:
@@ -369,23 +398,3 @@ class Live:
         parameters = np.zeros((), Layout(self._settings).parameters)
         parameters["weights"], parameters["n_iter"] = self._mixer.weights, self._n_iter
         return parameters
-
-
-def _check(settings: Settings, record: object) -> None:
-    """Raise TypeError or ValueError if a setting is out of its range."""
-    if not isinstance(record, str | os.PathLike | None):
-        raise TypeError(f"record is {record!r:.80}, expected the path of a folder")
-    if settings.outputs not in OUTPUTS:
-        raise ValueError(f"outputs is {settings.outputs!r}, expected one of {', '.join(OUTPUTS)}")
-    if settings.outputs == "mono-stems" and settings.n_channels != 1:
-        raise ValueError(
-            f"outputs is 'mono-stems' with n_channels={settings.n_channels}, expected n_channels=1: use 'stems'"
-        )
-    if settings.latency_ms is not None and not 1 <= settings.latency_ms <= _LONGEST_LATENCY_MS:
-        raise ValueError(f"latency_ms is {settings.latency_ms}, expected 1 to {_LONGEST_LATENCY_MS}")
-    if not 0 < settings.mask_power < 100:
-        raise ValueError(f"mask_power is {settings.mask_power}, expected a positive number below 100")
-    for name in ("input", "output"):
-        wish = getattr(settings, name)
-        if wish is not None and not isinstance(wish, str):
-            check_whole(name, wish, 0)

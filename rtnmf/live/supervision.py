@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from rtnmf.live.devices import listing
 from rtnmf.live.link.process import SoundProcess
 from rtnmf.live.link.protocol import Layout, Settings
 from rtnmf.live.link.telemetry import COUNTERS, Stats, reported
-from rtnmf.live.recorder import Recorder, new_folder
+from rtnmf.live.recording import Recording
 from rtnmf.live.tap import Tap
 from rtnmf.live.training import Training
 
@@ -27,6 +28,8 @@ __all__ = ["Supervision"]
 _LOOK_S = 0.02
 _RETRY_S = 1.0
 _log = logging.getLogger(__name__)
+
+Array = NDArray[np.float32]
 
 
 class Supervision:
@@ -53,8 +56,7 @@ class Supervision:
         What the process said when it opened its stream; empty before.
     closed : threading.Event
         Set when it has ended.
-    recorder : Recorder, optional
-        From `open` on, when there is a folder.
+    recording : Recording
     adaptation : Adaptation, optional
     """
 
@@ -72,22 +74,27 @@ class Supervision:
             self.adaptation.learn_beside(settings.dictionary)
         self._tap = tap
         self._training: Training | None = None
-        self._settings = settings
-        self._parameters = parameters
+        self._settings, self._parameters = settings, parameters
+        self._base = settings.dictionary
         self._folder = folder
         self._lock = threading.Lock()
         self._child: SoundProcess | None = None
         self._before = dict.fromkeys(COUNTERS, 0)
-        self._n_restarts = self._n_noted = self._n_turns = 0
+        self._n_restarts = 0
         self._reason = self._swap_failure = ""
         self._is_swap_due = False
         self._closing, self.closed = threading.Event(), threading.Event()
-        self.recorder: Recorder | None = None
+        self.recording = Recording(settings.dictionary.sources, settings.n_channels)
         self.facts: dict[str, Any] = {}
         self._watch = threading.Thread(target=self._supervise, name="rtnmf-live", daemon=True)
 
-    def open(self) -> None:
+    def open(self, make_room: Callable[[], object] | None = None) -> None:
         """Start the sound, and return when it sounds.
+
+        Parameters
+        ----------
+        make_room : function, optional
+            Called when all is ready but the devices, before they are opened.
 
         Raises
         ------
@@ -98,8 +105,8 @@ class Supervision:
             raise ValueError("this Live has sounded already: make another")
         try:
             if self._folder is not None:
-                sources = self._settings.dictionary.sources
-                self.recorder = Recorder(new_folder(self._folder), sources, self._settings.n_channels)
+                self.recording.start(self._folder)
+            self._settings = self._settings._replace(waits=make_room is not None)
             child = self._started()
             with self._lock:
                 self._child = child
@@ -110,6 +117,10 @@ class Supervision:
                 failure = child.failure()
                 if failure:
                     raise ValueError(failure)
+                if make_room is not None and child.message["state"] == "ready":
+                    make_room()
+                    child.release()
+                    make_room = None
             self._opened(child.message)
             self._watch.start()
         except BaseException:
@@ -149,7 +160,7 @@ class Supervision:
         """
         with self._lock:
             self._end_training()
-            self._settings = self._settings._replace(dictionary=dictionary)
+            self._settings, self._base = self._settings._replace(dictionary=dictionary), dictionary
             self._parameters, self._is_swap_due = parameters, True
             if self.adaptation is not None:
                 self.adaptation.learn_beside(dictionary)
@@ -185,6 +196,25 @@ class Supervision:
         """The dictionary that was set or learned last."""
         return self._settings.dictionary
 
+    @property
+    def base(self) -> Dictionary:
+        """The dictionary without what was learned of the rest while it sounds."""
+        return self._base
+
+    def recent(self, n_samples: int) -> tuple[int, Array, Array]:
+        """Return how many samples came so far, and the last of them: of the input and of the stems, aligned."""
+        child, n_channels = self._child, self._settings.n_channels
+        n_sources = len(self._settings.dictionary.sources)
+        end, n = 0, 0
+        if child is not None and child.is_open:
+            end, latency = child.count("n_recorded"), int(child.facts["latency"])
+            n = max(0, min(n_samples, end - latency, child.ring.length // 2 - latency))
+        if child is None or not n:
+            return end, np.zeros((0, n_channels), np.float32), np.zeros((n_sources, 0, n_channels), np.float32)
+        rows = child.ring.read(end - latency - n, end)
+        stems = rows[n_channels:, latency:].reshape(n_sources, n_channels, n)
+        return end, rows[:n_channels, :n].T, stems.transpose(0, 2, 1)
+
     def stats(self) -> Stats:
         """Return what is going on now."""
         with self._lock:
@@ -209,7 +239,7 @@ class Supervision:
             rest_s=rest.seconds,
             n_rest_rounds=rest.n_rounds,
             n_restarts=n_restarts,
-            n_unrecorded=0 if self.recorder is None else self.recorder.n_missed,
+            n_unrecorded=self.recording.n_missed,
         )
 
     def _state(self, child: SoundProcess | None) -> str:
@@ -232,7 +262,7 @@ class Supervision:
             if getattr(self._settings, kind) is not None
         }
         with self._lock:
-            self._settings = self._settings._replace(keep_trying=True, **named)
+            self._settings = self._settings._replace(keep_trying=True, waits=False, **named)
 
     def _started(self) -> SoundProcess:
         """Return a new process, with the newest dictionary."""
@@ -249,10 +279,7 @@ class Supervision:
                 if was_open:
                     silent_since = child.heard_s
                 child.end()
-                if was_open and self.recorder is not None:
-                    self._note_swaps(child)
-                    self.recorder.drain(child.ring, child.count("n_recorded"))
-                    self.recorder.end(is_flushed=child.count("n_flushed") > 0)
+                self.recording.end()
                 self._closing.wait(0 if was_open else _RETRY_S)
                 child = self._succeed(child, reason)
         except Exception as error:
@@ -281,14 +308,13 @@ class Supervision:
                 was_open, self._reason = True, ""
                 self._began(child, message, 0.0 if silent_since is None else time.monotonic() - silent_since)
             if was_open:
-                self._note_swaps(child)
+                self.recording.note(child)
                 if self._tap is not None:
                     self._tap.drain(child.ring, recordable)
                 self._take_trained()
                 self._adapt(child, recordable)
                 self._swap_when_due(child)
-                if self.recorder is not None:
-                    self.recorder.drain(child.ring, recordable)
+                self.recording.drain(recordable)
                 recordable = child.count("n_recorded")  # has long been written when it is read, at the next look
             failure = child.failure()
             if failure:
@@ -299,10 +325,7 @@ class Supervision:
         """Begin to record and to learn from a stream that was opened, after an outage."""
         self._opened(facts)
         _log.info("%s to %s opened at %d Hz", facts["input"], facts["output"], facts["device_rate"])
-        self._n_noted = self._n_turns = 0
-        if self.recorder is not None:
-            self.recorder.begin(facts["sample_rate"], facts["latency"], outage_s, self._settings.experts)
-            self.recorder.note_dictionary(child.dictionary(0), 0, begins_anew=True)
+        self.recording.begin(child, outage_s)
         if self.adaptation is not None:
             self.adaptation.begin(facts["sample_rate"])
         if self._tap is not None:
@@ -315,8 +338,8 @@ class Supervision:
                 return
             found = self._training.look()
             if found is not None:
-                self._settings = self._settings._replace(dictionary=found.select(*self._settings.dictionary.sources))
-                self._is_swap_due = True
+                self._base = found.select(*self._settings.dictionary.sources)
+                self._settings, self._is_swap_due = self._settings._replace(dictionary=self._base), True
             if self._training.is_over and self.adaptation is not None:
                 if found is not None:
                     self.adaptation.learn_beside(self._settings.dictionary)
@@ -333,21 +356,6 @@ class Supervision:
             if found is not None:
                 self._settings = self._settings._replace(dictionary=found.select(*self._settings.dictionary.sources))
                 self._is_swap_due = True
-
-    def _note_swaps(self, child: SoundProcess) -> None:
-        """Record which dictionary has taken over, and where, and how much is done for each frame.
-
-        No other dictionary takes over before this was seen.
-        """
-        number, sample = child.taken_over()
-        n_turns, turns = child.turns(self._n_turns)
-        if self.recorder is not None:
-            if number > self._n_noted:
-                self.recorder.note_dictionary(child.dictionary(number), sample)
-            self.recorder.note_turns(turns)
-            if n_turns > self._n_turns + len(turns):
-                _log.warning("updates and experts changed too fast to be recorded: a replay differs")
-        self._n_noted, self._n_turns = number, n_turns
 
     def _swap_when_due(self, child: SoundProcess) -> None:
         """Hand over the newest dictionary, unless the one before is still about to take over."""

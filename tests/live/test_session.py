@@ -217,7 +217,7 @@ def test_conveniences_replace_the_mixer():
     live.bypass, live.wet = True, 0.25
     assert live.mixer == Mixer(("voice", "fan"), {"fan": 0.5}, ("voice",), ("fan",), bypass=True, wet=0.25)
     assert (live.gains, live.soloed, live.muted) == ({"voice": 1, "fan": 0.5}, ("voice",), ("fan",))
-    assert (live.heard, live.bypass, live.wet) == (("voice",), True, 0.25)
+    assert (live.mixer.heard, live.bypass, live.wet) == (("voice",), True, 0.25)
     for change in (
         lambda: setattr(live, "gains", {"fan": np.nan}),
         lambda: live.solo("drum"),

@@ -20,7 +20,6 @@ __all__ = ["Callback"]
 
 Array = NDArray[np.float32]
 
-_PUBLISH_S = 0.01
 _PRIORITY = 60
 _FALL_S = 0.3
 
@@ -35,13 +34,10 @@ class Callback:
         deadline: Deadline,
         device_rate: int,
         resampling: Resampling | None,
-        *,
-        is_recorded: bool,
     ) -> None:
         self.engine = engine
         self._device_rate = device_rate
         self._resampling = resampling
-        self._is_recorded = is_recorded
         self._parameters, self._telemetry, self._ring, self._plans = shared
         self._state = np.zeros((), self._telemetry.dtype)
         self._rate = engine.separator.sample_rate
@@ -49,7 +45,6 @@ class Callback:
         self._lost = LostBlocks()
         self._n_failed, self._error = 0, ""
         self._turn = (0, True)
-        self._published_s = 0.0
 
     def __call__(self, indata: Array, outdata: Array, n_samples: int, time_info: Any, status: Any) -> None:
         """Run for one block, as sounddevice calls it."""
@@ -73,9 +68,8 @@ class Callback:
 
     def finish(self) -> None:
         """Record what is still inside the engine; only when no callback runs any more."""
-        if self._is_recorded:
-            self._record(self.engine.flush())
-            self._state["n_flushed"] = self.engine.separator.latency
+        self._record(self.engine.flush())
+        self._state["n_flushed"] = self.engine.separator.latency
         self._publish()
 
     def _read_parameters(self) -> None:
@@ -108,8 +102,7 @@ class Callback:
         state["n_samples"] += len(samples)
         if len(samples):
             self._meter(heard)
-        if self._is_recorded:
-            self._record(heard)
+        self._record(heard)
         return heard.output
 
     def _n_frames(self, n_samples: int) -> int:
@@ -139,7 +132,7 @@ class Callback:
         state["silent_s"] = 0.0 if input_power > 0 else state["silent_s"] + block_s
 
     def _record(self, heard: Heard) -> None:
-        """Put the input and the stems of a block into the ring, channel by channel, for the parent to write."""
+        """Put the input and the stems of a block into the ring, channel by channel, for the parent."""
         block = np.concatenate([heard.samples[None], heard.stems])
         n_signals, n_samples, n_channels = block.shape
         rows = block.transpose(0, 2, 1).reshape(n_signals * n_channels, n_samples)
@@ -166,9 +159,7 @@ class Callback:
         state["n_late"] += now - began > block_s
         state["block_s"] = block_s
         state["n_blocks"] += 1
-        if self._is_recorded or now - self._published_s > _PUBLISH_S:
-            self._publish()
-            self._published_s = now
+        self._publish()
 
     def _publish(self) -> None:
         state = self._state

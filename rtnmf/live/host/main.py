@@ -41,28 +41,34 @@ def main() -> None:
             print(json.dumps(message), file=lines, flush=True)
 
     settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the parent
-    ended = threading.Event()
-    threading.Thread(target=_wait_for_the_end, args=(sys.stdin.buffer, ended), daemon=True).start()
+    told, ended = threading.Event(), threading.Event()
+    threading.Thread(target=_obey, args=(sys.stdin.buffer, told, ended), daemon=True).start()
     try:
-        _sound(settings, say, ended)
+        _sound(settings, say, told, ended)
     except ValueError as error:
         say(state="failed", reason=str(error))
     leave()
 
 
-def _wait_for_the_end(pipe: BinaryIO, ended: threading.Event) -> None:
+def _obey(pipe: BinaryIO, told: threading.Event, ended: threading.Event) -> None:
+    """Wait for the byte that lets a process open the devices which `waits`, and for the end."""
+    pipe.read(1)
+    told.set()
     pipe.read()
     ended.set()
     time.sleep(_CLOSING_S)
     os._exit(1)
 
 
-def _sound(settings: Settings, say: Callable[..., None], ended: threading.Event) -> None:
+def _sound(settings: Settings, say: Callable[..., None], told: threading.Event, ended: threading.Event) -> None:
     if not settings.keep_trying:
         _check_devices(settings)
     say(state="warming")
     warm_up(settings)
     shared = Layout(settings).views(attach(settings.handle))
+    if settings.waits:
+        say(state="ready")
+        told.wait()
     sounding = _opened_when_possible(settings, say, ended, shared)
     if sounding is None:
         return

@@ -128,7 +128,7 @@ def opened(sounddevice: Any, settings: Settings, shared: Shared) -> Opened:
         block_length = block_length or _RESAMPLING_BLOCK
         resampling = Resampling(device_rate, rate, settings.n_channels, n_outputs, block_length)
     engine, deadline = _prepared(settings, shared.parameters, rate, n_outputs)
-    callback = Callback(shared, engine, deadline, device_rate, resampling, is_recorded=settings.is_recorded)
+    callback = Callback(shared, engine, deadline, device_rate, resampling)
     facts = {
         "input": pair.input.name,
         "output": pair.output.name,

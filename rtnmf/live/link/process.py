@@ -27,7 +27,7 @@ from rtnmf.live.link.telemetry import N_TURNS
 
 __all__ = ["SoundProcess"]
 
-_PATIENCE_S = {"starting": 60.0, "warming": 120.0, "opening": 10.0, "waiting": 10.0, "open": 10.0}
+_PATIENCE_S = {"starting": 60.0, "warming": 120.0, "ready": 60.0, "opening": 10.0, "waiting": 10.0, "open": 10.0}
 _BLOCK_PATIENCE_S = 1.0
 _CLOSING_S = 0.6
 _SILENT_S = 2.0
@@ -98,9 +98,20 @@ class SoundProcess:
         self._talk.start()
 
     @property
+    def experts(self) -> tuple[str, ...]:
+        """Names of those that it asks."""
+        return self._settings.experts
+
+    @property
     def is_open(self) -> bool:
         """Whether it has opened its stream."""
         return bool(self.message["state"] == "open")
+
+    def release(self) -> None:
+        """Let it open the devices, if it was to wait for that."""
+        with contextlib.suppress(OSError):  # it has ended, which is seen elsewhere
+            self._process.stdin.write(b"\n")  # type: ignore[union-attr]
+            self._process.stdin.flush()  # type: ignore[union-attr]
 
     def send(self, parameters: NDArray[Any]) -> None:
         """Set other parameters; they take effect with the next block."""

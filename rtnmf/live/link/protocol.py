@@ -45,12 +45,12 @@ class Settings(NamedTuple):
     """One of `OUTPUTS`."""
     resample: bool
     allow_feedback: bool
-    is_recorded: bool
-    """Whether the input and the stems go through the ring."""
     handle: Any = None
     """To `attach` the shared memory with."""
     keep_trying: bool = False
     """Wait for the devices when they cannot be opened, instead of giving up."""
+    waits: bool = False
+    """Get ready, and open the devices only when told to."""
 
     @property
     def as_stems(self) -> bool:
@@ -116,7 +116,7 @@ class Layout:
         inner = Mailbox.size(self.parameters)
         self._telemetry = slice(inner, inner + Mailbox.size(self.telemetry))
         ring = _on_a_line(self._telemetry.stop)
-        self._ring = slice(ring, ring + 4 * self.n_rows * (_RING_SAMPLES // self.n_rows if settings.is_recorded else 1))
+        self._ring = slice(ring, ring + 4 * self.n_rows * (_RING_SAMPLES // self.n_rows))
         self.n_taken = _on_a_line(self._ring.stop)
         slot = _slot_size(settings)
         self.plans = tuple(slice(self.n_taken + i * slot, self.n_taken + (i + 1) * slot) for i in range(2))

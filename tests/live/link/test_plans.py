@@ -53,9 +53,7 @@ def test_nothing_is_copied_when_a_plan_is_read():
 def test_a_slot_holds_as_many_components_as_are_promised(sample_rate, n_each):
     """A dictionary of as many components as may take over at a sample rate fits in, and one of 256 up to 96 kHz."""
     dictionary = random_dictionary(STFT(512, 128), ("a", "b"), n_each)
-    settings = Settings(*[None] * len(Settings._fields))._replace(
-        dictionary=dictionary, n_channels=1, is_recorded=False
-    )
+    settings = Settings(*[None] * len(Settings._fields))._replace(dictionary=dictionary, n_channels=1)
     layout = Layout(settings)
     converted = settings.dictionary_at(sample_rate)
     n_most = layout.most_components(converted.stft.n_bins)
