@@ -30,7 +30,17 @@ EXAMPLES = """examples:
 
 _COST_AT_3_MS_DB = {False: 1.1, True: 1.7}  # untrained, trained; as measured on 32 mixtures, at 6 and 12 ms too
 _COST_OF_DOUBLE_DB = {False: 0.3, True: 0.45}
-_DEVICE = ("input", "output", "sample_rate", "n_channels", "block_length", "outputs", "resample", "allow_feedback")
+_DEVICE = (
+    "input",
+    "output",
+    "sample_rate",
+    "n_channels",
+    "block_length",
+    "outputs",
+    "resample",
+    "allow_feedback",
+    "limit",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", type=positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
     text = "accept loudspeakers that the microphone may hear"
     arguments.switch(parser, "--allow-feedback", "allow_feedback", text)
+    text = "let the output go over full scale (default: it is turned down for a moment where it would)"
+    parser.add_argument("--no-limiter", dest="limit", action="store_const", const=False, help=text)
     arguments.add_rest(parser)
     text = "leave the rest as it is until f is pressed (default: learn it from what comes in)"
     arguments.switch(parser, "--freeze", "freeze", text)

@@ -78,6 +78,9 @@ class Live:
         Convert between the device's rate and the separation's, which adds latency, instead of raising.
     allow_feedback : bool
         Accept a microphone and loudspeakers that may hear each other.
+    limit : bool
+        Turn an output down for a moment, each by itself, where it would go over full scale: nothing that goes out is
+        louder than -0.3 dB. What is recorded is not limited.
     record : path, optional
         Folder to write the input and every stem to, made on entering the context; see `recordings`.
     adapt : bool, optional
@@ -117,6 +120,7 @@ class Live:
         outputs: str = "mix",
         resample: bool = False,
         allow_feedback: bool = False,
+        limit: bool = True,
         record: str | os.PathLike[str] | None = None,
         adapt: bool | None = None,
         tap: bool = False,
@@ -134,6 +138,7 @@ class Live:
             outputs=outputs,
             resample=resample,
             allow_feedback=allow_feedback,
+            limit=bool(limit),
         )
         check_folder(record)
         self.sources, self.experts = dictionary.sources, self._settings.experts
@@ -359,21 +364,10 @@ class Live:
         return self._supervision.recording.failure
 
     def recent(self, n_samples: int) -> tuple[int, NDArray[np.float32], NDArray[np.float32]]:
-        """Return what was heard last.
+        """Return how many samples came since the sounding process began, and the last `n_samples` of them at most.
 
-        Parameters
-        ----------
-        n_samples : int
-            How much of it at most.
-
-        Returns
-        -------
-        n_heard : int
-            Samples that came so far, since the sounding process began.
-        samples : array, shape (n_samples, n_channels)
-            Of the input, as old as the stems.
-        stems : array, shape (n_sources, n_samples, n_channels)
-            Before their gains.
+        These are the input, shape (n_samples, n_channels), as old as the stems, and the stems before their gains, shape
+        (n_sources, n_samples, n_channels).
         """
         return self._supervision.recent(check_whole("n_samples", n_samples, 0))
 

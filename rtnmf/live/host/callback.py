@@ -22,6 +22,7 @@ Array = NDArray[np.float32]
 
 _PRIORITY = 60
 _FALL_S = 0.3
+_PEAK_FALL_DB_PER_S = 20 / 1.7  # IEC 60268-18
 
 
 class Callback:
@@ -99,6 +100,8 @@ class Callback:
         state["n_unseparated"] += not heard.is_separated
         if not self._deadline.asks:
             state["n_unasked"] += self._n_frames(len(samples))
+        state["n_over"] += heard.is_over
+        state["n_limited"] += heard.is_limited
         state["n_samples"] += len(samples)
         if len(samples):
             self._meter(heard)
@@ -129,6 +132,10 @@ class Callback:
         state["output"] = max(_mean_square(heard.output), state["output"] * fall)
         stem_powers = np.einsum("snc,snc->s", heard.stems, heard.stems) / heard.samples.size
         state["levels"] = np.maximum(stem_powers, state["levels"] * fall)
+        peaks_fall = 10 ** (-_PEAK_FALL_DB_PER_S * block_s / 20)
+        state["input_peak"] = max(_peak(heard.samples), state["input_peak"] * peaks_fall)
+        state["output_peak"] = max(_peak(heard.output), state["output_peak"] * peaks_fall)
+        state["peaks"] = np.maximum(np.abs(heard.stems).max(axis=(1, 2)), state["peaks"] * peaks_fall)
         state["silent_s"] = 0.0 if input_power > 0 else state["silent_s"] + block_s
 
     def _record(self, heard: Heard) -> None:
@@ -183,3 +190,7 @@ def _made_realtime() -> bool:
 
 def _mean_square(x: Array) -> float:
     return float(np.einsum("nc,nc->", x, x)) / x.size
+
+
+def _peak(x: Array) -> float:
+    return float(max(x.max(), -x.min()))

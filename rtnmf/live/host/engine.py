@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rtnmf.engine.limiter import Limiter
 from rtnmf.engine.mix import Mix
 from rtnmf.engine.separator import Separator, usable
 
@@ -29,6 +30,9 @@ class Heard(NamedTuple):
     output: Array
     """What goes out, shape (n_samples, n_output_channels)."""
     is_separated: bool
+    is_over: bool
+    """Whether a sample of the output was over full scale, before it was limited."""
+    is_limited: bool
 
 
 class Engine:
@@ -51,6 +55,8 @@ class Engine:
         Of each stem, and last of the aligned input, in the output.
     as_stems : bool
         Send each source to its own share of the output channels instead of mixing them.
+    limit : bool
+        Keep the output, or each of the stems, from going over full scale.
 
     Attributes
     ----------
@@ -61,7 +67,13 @@ class Engine:
     """
 
     def __init__(
-        self, separator: Separator, n_output_channels: int, weights: ArrayLike, *, as_stems: bool = False
+        self,
+        separator: Separator,
+        n_output_channels: int,
+        weights: ArrayLike,
+        *,
+        as_stems: bool = False,
+        limit: bool = False,
     ) -> None:
         self.separator = separator
         self.n_errors, self.error = 0, ""
@@ -74,6 +86,7 @@ class Engine:
         self._weights = np.array(weights, np.float32)
         ramp_length = separator.dictionary.stft.hop_length
         self._mix = Mix(self._matrix(self._weights), separator.latency, n_channels, ramp_length)
+        self._limiter = Limiter(n_outputs, separator.sample_rate) if limit else None
 
     def weigh(self, weights: ArrayLike) -> None:
         """Set the weights; the output gets there in a straight line over one hop."""
@@ -95,8 +108,10 @@ class Engine:
         if stems is None:
             stems = np.repeat(aligned[None] / np.float32(self._n_sources), self._n_sources, axis=0)
         self._mix.turn_to(self._matrix(self._weights) if is_separated and not gives_way else unseparated)
-        output = self._spread(self._mix.apply(stems, aligned))
-        return Heard(samples, stems, output, is_separated)
+        outputs = self._mix.apply(stems, aligned)
+        is_over = max(outputs.max(initial=0), -outputs.min(initial=0)) > 1
+        is_limited = self._limiter is not None and self._limiter.apply(outputs)
+        return Heard(samples, stems, self._spread(outputs), is_separated, is_over, is_limited)
 
     def flush(self) -> Heard:
         """Return the last `latency` samples of the stems, as if silence came next."""

@@ -54,7 +54,7 @@ def warm_up(settings: Settings) -> None:
     """Compile and touch everything once, so that the first callback takes no longer than any other."""
     separator = _separator(settings, settings.dictionary)
     weights = np.ones(len(separator.sources) + 1, np.float32)
-    engine = Engine(separator, settings.n_channels, weights)
+    engine = Engine(separator, settings.n_channels, weights, limit=settings.limit)
     noise = np.random.default_rng(0).uniform(-1, 1, (separator.latency, settings.n_channels)).astype(np.float32)
     for i in range(3):
         engine.weigh(weights * i)
@@ -185,7 +185,7 @@ def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outpu
     if wished is None:
         raise ValueError("the parent has sent no parameters")
     separator = _separator(settings, settings.dictionary_at(sample_rate))
-    engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems)
+    engine = Engine(separator, n_outputs, wished["weights"], as_stems=settings.as_stems, limit=settings.limit)
     return engine, _rehearsed(separator, int(wished["n_iter"]))
 
 

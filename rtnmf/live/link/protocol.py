@@ -45,6 +45,8 @@ class Settings(NamedTuple):
     """One of `OUTPUTS`."""
     resample: bool
     allow_feedback: bool
+    limit: bool
+    """Whether what goes out is kept from going over full scale."""
     handle: Any = None
     """To `attach` the shared memory with."""
     keep_trying: bool = False

@@ -99,6 +99,11 @@ def _db(mean_square: NDArray[np.float64]) -> Any:
     return (10 * np.log10(np.maximum(mean_square, 1e-20))).tolist()
 
 
+def _peak_db(peak: NDArray[np.float64]) -> Any:
+    """Return a peak, or peaks, in dB of full scale."""
+    return _db(np.square(peak))
+
+
 def _callback_ms(seen: _Seen) -> dict[str, float]:
     values = np.percentile(seen.times, [50, 99, 100]) * 1000 if len(seen.times) else np.zeros(3)
     return dict(zip(("p50", "p99", "max"), values.tolist(), strict=True))
@@ -150,6 +155,27 @@ class Stats:
         metadata=_meter("out", "dB", cells={"output": "f8"}, read=lambda seen: _db(seen.cells["output"]))
     )
     """RMS of the output in dB of full scale."""
+    peaks_db: dict[str, float] = field(
+        metadata=_meter(
+            "peak",
+            "dB",
+            cells={"peaks": ("f8", "n_sources")},
+            read=lambda seen: dict(zip(seen.sources, _peak_db(seen.cells["peaks"]), strict=True)),
+        )
+    )
+    """Loudest sample of each stem, before its gain, in dB of full scale; peaks fall 20 dB in 1.7 s (IEC 60268-18)."""
+    input_peak_db: float = field(
+        metadata=_meter(
+            "peak in", "dB", cells={"input_peak": "f8"}, read=lambda seen: _peak_db(seen.cells["input_peak"])
+        )
+    )
+    """Loudest sample of the input in dB of full scale, falling as the other peaks do."""
+    output_peak_db: float = field(
+        metadata=_meter(
+            "peak out", "dB", cells={"output_peak": "f8"}, read=lambda seen: _peak_db(seen.cells["output_peak"])
+        )
+    )
+    """Loudest sample of what goes out, limited or not, in dB of full scale, falling as the other peaks do."""
     activations: NDArray[np.float32] = field(
         metadata=_meter(
             "activations",
@@ -198,6 +224,10 @@ class Stats:
     """Blocks at which something failed."""
     n_unseparated: int = field(metadata=_counter("unseparated"))
     """Blocks at which the aligned input went out instead, after an error or for want of time."""
+    n_over: int = field(metadata=_counter("over", ELSEWHERE))
+    """Blocks at which the output was over full scale, before it was limited."""
+    n_limited: int = field(metadata=_counter("limited"))
+    """Blocks at which the output was turned down, so as not to go over full scale."""
     n_unasked: int = field(metadata=_counter("without experts", NONZERO, "frames"))
     """Frames that experts were to be asked about, for which there was no time."""
     n_swaps: int = field(metadata=_counter("swaps", NONZERO, ""))

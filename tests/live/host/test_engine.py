@@ -84,6 +84,24 @@ def test_stems_go_to_channels_of_their_own(dictionary, speech):
     assert not out[4].any()
 
 
+@pytest.mark.parametrize("length", [0, 1000])
+def test_each_output_is_limited_by_itself_and_stems_are_not(dictionary, speech, length):
+    """With a limiter an output that would go over full scale does not, the others and the stems keep every bit."""
+    x = speech[:8000]
+    engines = [
+        Engine(Separator(dictionary), 2, [1000, 1, 0], as_stems=True, limit=is_limited) for is_limited in (False, True)
+    ]
+    free, limited = ([engine.process(block) for block in blocks(x, length)] for engine in engines)
+    assert np.array_equal(*(np.concatenate([heard.output[:, 1] for heard in way]) for way in (free, limited)))
+    assert np.array_equal(*(np.hstack([heard.stems for heard in way]) for way in (free, limited)))
+    assert max(np.abs(heard.output).max(initial=0) for heard in limited) == pytest.approx(0.966, abs=1e-3)
+    assert [heard.is_over for heard in free] == [np.abs(heard.output).max(initial=0) > 1 for heard in free]
+    assert [heard.is_over for heard in limited] == [heard.is_over for heard in free]
+    assert any(heard.is_over for heard in free)
+    assert all(heard.is_limited for heard in limited if heard.is_over)
+    assert not any(heard.is_limited for heard in free)
+
+
 def test_stereo_keeps_its_sides(dictionary, speech):
     """In a stereo mix left stays left, and stereo stems lie side by side, each left and right."""
     x = np.column_stack([speech[:8000], -0.5 * speech[:8000]])

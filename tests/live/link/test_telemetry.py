@@ -55,6 +55,7 @@ def test_display_shows_what_is_not_zero():
     assert shown_texts(stats, with_zeros=True)[5:] == [
         "errors 0",
         "unseparated 0",
+        "limited 0",
         "without experts 0",
         "swaps 0",
         "restarts 0",
@@ -66,10 +67,13 @@ def test_cells_are_converted_to_the_units_of_people():
     """Levels are in dB, times in ms and s, and latency is made of what the process said and what it wrote."""
     stats = stats_of(
         levels=[0.01, 0], input=1, n_samples=8000, n_blocks=2, times=[0.001, 0.003] + [0] * 1022, block_s=0.01,
-        device_s=0.005, activations=[1, 2, 3],
+        device_s=0.005, activations=[1, 2, 3], peaks=[0.5, 0], input_peak=1, output_peak=2, n_over=4, n_limited=3,
     )  # fmt: skip
     assert stats.levels_db == {"a": pytest.approx(-20), "b": -200}
     assert (stats.input_db, stats.seconds) == (0, 0.5)
+    assert stats.peaks_db == {"a": pytest.approx(-6.02, abs=0.01), "b": -200}
+    assert (stats.input_peak_db, stats.output_peak_db) == (0, pytest.approx(6.02, abs=0.01))
+    assert (stats.n_over, stats.n_limited) == (4, 3)
     assert stats.callback_ms == {"p50": pytest.approx(2), "p99": pytest.approx(2.98), "max": pytest.approx(3)}
     assert stats.load == pytest.approx(0.2)
     assert stats.latency_ms == {"device": 5, "blocks": 10, "resampling": 1, "algorithm": 10}
