@@ -141,9 +141,15 @@ class Remove(_Message):
     source: Name
 
 
+class Hidden(_Message):
+    """Tell that the page is out of sight, and needs neither meters nor columns, or is seen again."""
+
+    on: bool
+
+
 Command = (
     Gain | Solo | Mute | Bypass | Wet | Listen | Reset | Freeze | Relearn | Record | Teach | Keep | Drop | Load | Save
-    | Rename | Group | Remove
+    | Rename | Group | Remove | Hidden
 )  # fmt: skip
 """What the page may ask for."""
 
