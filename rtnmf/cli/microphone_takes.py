@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -14,14 +13,10 @@ from typing import Any
 from rtnmf.cli.arguments import microphone_s
 from rtnmf.cli.progress_bar import progress_bar
 
-__all__ = ["asked_for", "recorded", "trimmed"]
+__all__ = ["asked_for", "recorded"]
 
 _COUNTDOWN_S = 3
-_FULL_SCALE = 0.999
-_QUIET_DB = -60.0
-_SILENCE_BELOW_PEAK_DB = 40.0
 _LEAST_CUT_S = 0.05
-_MARGIN_S = 0.1  # around what is kept, for soft beginnings and endings
 
 
 def asked_for(recordings: Any) -> bool:
@@ -94,6 +89,8 @@ def _take(microphone: Any, source: str, seconds: float) -> Any:
     """Count down, and record."""
     import numpy as np
 
+    from rtnmf.learning.takes import level_db
+
     for left in range(_COUNTDOWN_S, 0, -1):
         print(f"{source}: {seconds:g} s from {microphone.name!r} in {left} ...", flush=True)
         list(microphone.blocks(1.0))
@@ -104,11 +101,13 @@ def _take(microphone: Any, source: str, seconds: float) -> Any:
         for block in microphone.blocks(seconds):
             blocks.append(block)
             done_s = min(seconds, time.monotonic() - began)
-            progress(f"{source} {_level_db(block):4.0f} dB", int(1000 * done_s), int(1000 * seconds))
+            progress(f"{source} {level_db(block):4.0f} dB", int(1000 * done_s), int(1000 * seconds))
     return np.concatenate(blocks)
 
 
 def _without_silence(source: str, x: Any, sample_rate: int) -> Any:
+    from rtnmf.learning.takes import trimmed
+
     kept = trimmed(x, sample_rate)
     cut_s = (len(x) - len(kept)) / sample_rate
     if cut_s < _LEAST_CUT_S:
@@ -117,42 +116,14 @@ def _without_silence(source: str, x: Any, sample_rate: int) -> Any:
     return kept
 
 
-def trimmed(x: Any, sample_rate: int) -> Any:
-    """Return a take without the silence at its ends: all but 0.1 s of what is 40 dB below its loudest moment.
-
-    Parameters
-    ----------
-    x : array, shape (n_samples, n_channels)
-        One that is silent throughout is returned as it is.
-    sample_rate : int
-        In Hz.
-
-    Returns
-    -------
-    array, shape (n_kept, n_channels)
-        A view.
-    """
-    import librosa
-
-    _, (begin, end) = librosa.effects.trim(x.T, top_db=_SILENCE_BELOW_PEAK_DB)
-    margin = round(_MARGIN_S * sample_rate)
-    return x[max(0, begin - margin) : end + margin] if begin < end else x
-
-
 def _judge(source: str, x: Any) -> None:
     """Say how loud a take is; warn of one that is not worth learning from."""
-    import numpy as np
+    from rtnmf.learning.takes import judged
 
-    n_clipped, level_db = int((np.abs(x) >= _FULL_SCALE).sum()), _level_db(x)
-    print(f"{source}: mean level {level_db:.0f} dB, peak {20 * math.log10(np.abs(x).max()):.0f} dB")
-    if n_clipped:
-        print(f"note: {source}: {n_clipped} samples are clipped: turn the input down and record again", file=sys.stderr)
-    if level_db < _QUIET_DB:
-        print(f"note: {source}: is nearly silent: turn the input up or come closer, and record again", file=sys.stderr)
-
-
-def _level_db(x: Any) -> float:
-    return 10 * math.log10(max(1e-20, float((x**2).mean())))
+    level, *notes = judged(x)
+    print(f"{source}: {level}")
+    for note in notes:
+        print(f"note: {source}: {note}", file=sys.stderr)
 
 
 def _free_path(beside: str) -> str:

@@ -62,6 +62,8 @@ def prepared(words: list[str], *, rest: bool | None, sample_rate: int | None) ->
     ValueError
         If a word makes no sense, a recording cannot be learned from, or there is one source only.
     """
+    from rtnmf.learning.takes import trimmed
+
     rate = _RATE if sample_rate is None else sample_rate
     recordings = _with_rest(arguments.recordings(words), rest)
     has_takes = microphone_takes.asked_for(recordings)
@@ -69,7 +71,7 @@ def prepared(words: list[str], *, rest: bool | None, sample_rate: int | None) ->
     dictionary = _plain({name: _stand_in(rate) if part is None else part for name, part in known.items()}, rate)
     ready = {name: given if _takes(given) else known[name] for name, given in recordings.items()}
     if has_takes:
-        microphone_takes.trimmed(_stand_in(rate)[:, None], rate)  # loads what it takes
+        trimmed(_stand_in(rate)[:, None], rate)  # loads what it takes
     return Lesson(ready, rate, has_takes, dictionary)
 
 

@@ -173,12 +173,14 @@ class Supervision:
         ValueError
             If it does not sound, or no process can be started.
         """
+        from rtnmf.learning.joining import joined  # here, as it loads what learning needs
+
         with self._lock:
             if self._watch.ident is None or self._closing.is_set():
                 raise ValueError("a dictionary is trained while it sounds: call train() within the context")
             self._end_training()
             try:
-                self._training = Training(self._settings.dictionary)
+                self._training = Training(joined, self._settings.dictionary)
             except OSError as error:
                 raise ValueError(f"no process could be started to train the dictionary ({error})") from error
             if self.adaptation is not None:

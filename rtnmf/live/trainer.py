@@ -1,4 +1,4 @@
-"""What runs in the process that trains a dictionary while it sounds plain: it says how far it is, then the result."""
+"""What runs in a process that works beside the sound: it says how far it is, then the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 import time
 from typing import Any
 
-from rtnmf.learning.joining import joined
 from rtnmf.live.link.child import in_background
 
 __all__ = ["main"]
@@ -18,7 +17,7 @@ _SAY_S = 0.2
 
 
 def main() -> None:
-    """Train the dictionary on standard input, and end at once when that is closed."""
+    """Call the function on standard input with its arguments, and end at once when that is closed."""
     said = in_background()
 
     def say(what: Any) -> None:
@@ -33,9 +32,9 @@ def main() -> None:
             last_s = time.monotonic()
             say(n_done / n_steps)
 
-    dictionary = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the parent
+    work, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the parent
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
-    say(joined(dictionary, progress=progress))
+    say(work(*arguments, progress=progress))
 
 
 def _end_with(pipe: Any) -> None:

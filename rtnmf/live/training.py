@@ -1,8 +1,10 @@
-"""A dictionary that is trained in a process of its own while it sounds plain; nothing here waits for it."""
+"""A dictionary that is found in a process of its own while another one sounds; nothing here waits for it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from rtnmf.dictionary import Dictionary
 from rtnmf.live.helper import Helper
@@ -27,15 +29,18 @@ def check_trainable(dictionary: Dictionary) -> None:
 
 
 class Training:
-    """Train a dictionary from the frames that it carries, in a process of the lowest priority.
+    """Work that ends in a dictionary, in a process of the lowest priority.
 
     Thread safety
         The property may be used from any thread; methods are called by one at a time.
 
     Parameters
     ----------
-    dictionary : Dictionary
-        Untrained, with frames of every source.
+    work : function
+        Of a module, called with the arguments and `progress`, which returns a dictionary.
+    *arguments
+    doing, done : str
+        In words, such as training and trained.
 
     Raises
     ------
@@ -43,12 +48,15 @@ class Training:
         If no process can be started.
     """
 
-    def __init__(self, dictionary: Dictionary) -> None:
-        self.text = "training 0 %"
+    def __init__(
+        self, work: Callable[..., Dictionary], *arguments: Any, doing: str = "training", done: str = "trained"
+    ) -> None:
+        self.text = f"{doing} 0 %"
         """How it goes, in words."""
+        self._doing, self._done = doing, done
         self._said: float | Dictionary = 0.0
         self._is_over = False
-        self._helper = Helper("rtnmf.live.trainer", lambda _: (dictionary,), self._keep)
+        self._helper = Helper("rtnmf.live.trainer", lambda _: ((work, arguments),), self._keep)
 
     @property
     def is_over(self) -> bool:
@@ -56,15 +64,15 @@ class Training:
         return self._is_over
 
     def look(self) -> Dictionary | None:
-        """Return the trained dictionary, once, when it is there; notice when there will be none."""
+        """Return the dictionary, once, when it is there; notice when there will be none."""
         if self._is_over or (self._helper.is_running and isinstance(self._said, float)):
             return None
         reason = self._helper.end()  # all that it said has come in then
         self._is_over = True
         if isinstance(self._said, Dictionary):
-            self.text = "trained"
+            self.text = self._done
             return self._said
-        self.text = f"not trained, the process for that {reason}"
+        self.text = f"not {self._done}, the process for that {reason}"
         _log.warning(self.text)
         return None
 
@@ -77,4 +85,4 @@ class Training:
     def _keep(self, said: float | Dictionary) -> None:
         self._said = said
         if isinstance(said, float):
-            self.text = f"training {100 * said:.0f} %"
+            self.text = f"{self._doing} {100 * said:.0f} %"

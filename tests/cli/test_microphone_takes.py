@@ -8,6 +8,7 @@ from jack_desk import peer  # noqa: F401
 from rtnmf import Dictionary
 from rtnmf.audio import files
 from rtnmf.cli import microphone_takes
+from rtnmf.learning import takes
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -90,7 +91,7 @@ def test_silent_ends_are_cut_off_but_for_a_margin(n_channels):
     """All but 0.1 s of what is 40 dB below the loudest moment is cut off at both ends, in no middle."""
     quiet = noise(0.8, 1e-4)
     x = np.concatenate([quiet, noise(0.5), quiet, noise(0.5), quiet])[:, None] * np.ones(n_channels, np.float32)
-    kept = microphone_takes.trimmed(x, 48000)
+    kept = takes.trimmed(x, 48000)
     assert kept.shape[1] == n_channels
     assert len(kept) / 48000 == pytest.approx(1.8 + 0.2, abs=0.1)
     begin = int(np.argmax((x == kept[0]).all(axis=1)))
@@ -105,7 +106,7 @@ def test_silent_ends_are_cut_off_but_for_a_margin(n_channels):
 def test_a_take_without_silent_ends_stays_as_it_is(x):
     """Silence throughout, sound throughout and a take shorter than a frame are not cut."""
     x = np.asarray(x, np.float32)[:, None]
-    np.testing.assert_array_equal(microphone_takes.trimmed(x, 48000), x)
+    np.testing.assert_array_equal(takes.trimmed(x, 48000), x)
 
 
 def test_a_click_is_never_cut_to_less_than_a_window():
@@ -113,7 +114,7 @@ def test_a_click_is_never_cut_to_less_than_a_window():
     for position in (0, 24_000, 47_999):
         x = np.zeros((48_000, 1), np.float32)
         x[position] = 1
-        kept = microphone_takes.trimmed(x, 48000)
+        kept = takes.trimmed(x, 48000)
         assert kept.any()
         assert 4096 <= len(kept) < 24_000
 
