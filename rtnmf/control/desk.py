@@ -59,7 +59,7 @@ class Desk:
     Parameters
     ----------
     live : Live
-        The separation; may be replaced by another one.
+        The separation, which is kept as an attribute.
     """
 
     def __init__(self, live: Live) -> None:
@@ -67,6 +67,10 @@ class Desk:
         self._marks = Marks()
         self._n_over = 0
         self._before: Mixer | None = None
+
+    def turn_to(self, live: Live) -> None:
+        """Steer another separation from now on."""
+        self.live, self._before, self._n_over = live, None, 0
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -109,10 +109,16 @@ class Drop(_Message):
 
 
 class Load(_Message):
-    """Listen for what a dictionary in the folder of the studio, or a preset, describes."""
+    """Listen for what a dictionary in the folder of the studio describes, or for a preset and all else."""
 
     name: Name
     kind: Literal["dictionary", "preset"]
+
+
+class Add(_Message):
+    """Listen for a preset, too."""
+
+    preset: Name
 
 
 class Save(_Message):
@@ -148,8 +154,8 @@ class Hidden(_Message):
 
 
 Command = (
-    Gain | Solo | Mute | Bypass | Wet | Listen | Reset | Freeze | Relearn | Record | Teach | Keep | Drop | Load | Save
-    | Rename | Group | Remove | Hidden
+    Gain | Solo | Mute | Bypass | Wet | Listen | Reset | Freeze | Relearn | Record | Teach | Keep | Drop | Load | Add
+    | Save | Rename | Group | Remove | Hidden
 )  # fmt: skip
 """What the page may ask for."""
 
