@@ -14,7 +14,9 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-__all__ = ["BANDS", "Command", "Message", "columns", "commanded", "encoded"]
+from rtnmf.checks import is_plain
+
+__all__ = ["BANDS", "MOST_BYTES", "Command", "Message", "columns", "commanded", "encoded"]
 
 BANDS = 96
 """Bands of a column of a spectrogram, of equal width on a logarithmic axis, from low to high."""
@@ -274,6 +276,9 @@ Message = State | Meters | Refused
 """What the server may say."""
 
 
+_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+
+
 def commanded(text: str | bytes) -> Command:
     """Return the command that a page has sent.
 
@@ -284,7 +289,14 @@ def commanded(text: str | bytes) -> Command:
     """
     if len(text) > MOST_BYTES:
         raise ValueError(f"a command has {len(text)} bytes, expected at most {MOST_BYTES}")
-    return msgspec.json.decode(text, type=Command)  # DecodeError is a ValueError
+    try:
+        command = _decoder.decode(text)  # DecodeError is a ValueError
+    except RecursionError as error:
+        raise ValueError("a command is nested too deeply") from error
+    for value in msgspec.structs.astuple(command):
+        if isinstance(value, str) and not is_plain(value):
+            raise ValueError("a name has characters that cannot be printed: leave them out")
+    return command
 
 
 def encoded(message: Message) -> str:
