@@ -1,0 +1,63 @@
+// The keys of the studio. None acts while one types, or in a window that is in front.
+
+import { find } from "./dom.js";
+
+const STEP_DB = 0.5;
+const FINER_DB = 0.1;
+
+export function listen({ strips, master, shelf, teach }) {
+  let byHand = false; // a button that was clicked keeps the focus, but Space still compares
+  document.addEventListener("pointerdown", () => (byHand = true), true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Tab") byHand = false;
+    if (isForeign(event) || isTyped(event.target) || (event.key === " " && isButton(event.target) && !byHand)) return;
+    const action = actionOf(event, { strips, master, shelf, teach });
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  // Firefox presses a button when the key goes up.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && byHand && isButton(event.target)) event.preventDefault();
+  });
+  find("#open-help").addEventListener("click", () => find("#help").showModal());
+  for (const dialog of document.querySelectorAll("dialog")) {
+    find(".close", dialog).addEventListener("click", () => dialog.close());
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    dialog.addEventListener("keydown", (event) => event.key === "Escape" && dialog.close());
+  }
+}
+
+function isForeign(event) {
+  return event.ctrlKey || event.metaKey || event.altKey || event.isComposing || find("dialog:modal") !== null;
+}
+
+function isTyped(node) {
+  return node.matches?.("input, select, textarea, audio, [contenteditable]") ?? false;
+}
+
+function isButton(node) {
+  return node.matches?.("button, a, summary") ?? false;
+}
+
+function actionOf(event, { strips, master, shelf, teach }) {
+  const strip = strips.current;
+  const step = event.shiftKey ? FINER_DB : STEP_DB;
+  const once = {
+    " ": () => master.compare(),
+    s: () => strip?.solo.click(),
+    m: () => strip?.mute.click(),
+    r: () => master.record(),
+    t: () => teach.open(),
+    f: () => shelf.freeze(),
+    "?": () => find("#help").showModal(),
+    Escape: () => find("#teach").close(),
+  };
+  const often = {
+    ArrowUp: () => strip?.fader.step(step),
+    ArrowDown: () => strip?.fader.step(-step),
+  };
+  if (/^[1-9]$/.test(event.key)) return () => strips.focus(Number(event.key) - 1);
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  return often[key] ?? (event.repeat ? undefined : once[key]);
+}

@@ -1,0 +1,60 @@
+// The page of the studio: what the server says is shown, what hands do is sent. The server's echo is the truth.
+
+import { onTheme } from "./colours.js";
+import * as keys from "./keys.js";
+import { Master } from "./master.js";
+import { Parts } from "./parts.js";
+import { Sender } from "./sending.js";
+import { Shelf } from "./shelf.js";
+import { Connection } from "./socket.js";
+import { Spectrograms } from "./spectrogram.js";
+import { Status } from "./status.js";
+import { Strips } from "./strips.js";
+import { Teach } from "./teach.js";
+
+const NOT_ALLOWED = "The studio does not answer to this link: open the whole link that rtnmf printed, with its token if it has one.";
+const LOST = "The connection to rtnmf is lost. Trying again by itself; if nothing comes back, see whether rtnmf still runs.";
+
+const sender = new Sender((command) => connection.send(command));
+const strips = new Strips(sender);
+const master = new Master(sender);
+const shelf = new Shelf(sender);
+const teach = new Teach(sender);
+const parts = new Parts(sender);
+const status = new Status();
+const spectrograms = new Spectrograms();
+let colours = [];
+let hasOpened = false;
+
+function show(state) {
+  const before = colours.join();
+  colours = strips.show(state);
+  if (before !== colours.join()) spectrograms.recolour(colours);
+  spectrograms.label(state.band_hz);
+  for (const part of [master, shelf, teach, parts, status]) part.show(state);
+  document.body.classList.add("ready");
+}
+
+const connection = new Connection({
+  state: show,
+  meters(meters) {
+    const now = performance.now();
+    for (const part of [strips, master, teach, parts, status]) part.meters(meters, now);
+  },
+  columns: (bytes) => spectrograms.add(bytes),
+  refused: ({ reason }) => status.say(reason),
+  opened() {
+    hasOpened = true;
+    status.banner("#offline", "");
+    document.body.classList.remove("lost");
+  },
+  lost(isRefused) {
+    status.banner("#offline", isRefused || !hasOpened ? NOT_ALLOWED : LOST);
+    document.body.classList.add("lost");
+    strips.silence();
+    master.silence();
+  },
+});
+
+onTheme(() => spectrograms.recolour(colours));
+keys.listen({ strips, master, shelf, teach });
