@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
@@ -32,6 +32,7 @@ _HEADERS = {
 }
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
 
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?", re.ASCII)
 _STRANGE_HOST = "this server is not known by that name: open the link that it printed"
 _STRANGE_ORIGIN = "this is not asked for by the page of this server: open the link that it printed"
 _NO_TOKEN = "the link is not complete: open the one that was printed, to its end"  # noqa: S105
@@ -87,10 +88,10 @@ class Door:
 
     def _is_own(self, host: str) -> bool:
         """Return whether a Host header names this server."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        found = _HOST.fullmatch(host)
+        if found is None:
             return False
+        name = found[1] or found[2]
         if is_loopback(self._host):
             return is_loopback(name)
         return name == self._host or name == "localhost" or _is_address(name)

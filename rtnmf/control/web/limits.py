@@ -16,7 +16,8 @@ __all__ = ["Allowance", "Requests", "WebSockets"]
 _MOST_CONNECTIONS = 256
 _REQUEST_S = 10.0
 _READING_S = 5.0
-_SEND_BUFFER = 2**16
+_SEND_BUFFER = 2**15
+"""So that what is not read is noticed soon, and pictures are not late."""
 _BYTES_PER_S, _MOST_BYTES_AT_ONCE = 65_536, 262_144
 
 
@@ -53,8 +54,6 @@ class _Bounded(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to count."""
         self._bytes = Allowance(_BYTES_PER_S, _MOST_BYTES_AT_ONCE)
-        with contextlib.suppress(OSError):  # so that what is not read is noticed soon, and pictures are not late
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -87,6 +86,13 @@ class _Bounded(asyncio.Protocol):
 
 class WebSockets(_Bounded, WebSocketsSansIOProtocol):
     """The WebSocket of a page."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Keep little in buffers."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(_SEND_BUFFER)
+        with contextlib.suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 
 class Requests(_Bounded, H11Protocol):
