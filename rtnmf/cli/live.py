@@ -85,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Separate the input device until interrupted."""
     from rtnmf.control import terminal
+    from rtnmf.control.desk import Desk
     from rtnmf.live import Live
 
     if options.save_rest:
@@ -112,7 +113,7 @@ def run(options: argparse.Namespace) -> None:
                 live.train()
             used = live.dictionary.at_latency(options.latency_ms) if options.latency_ms else live.dictionary
             _announce(live, name, live.dictionary, voices.asked(used, options.experts))
-            (terminal.show if sys.stdout.isatty() else terminal.lines)(live, options.seconds)
+            (terminal.show if sys.stdout.isatty() else terminal.lines)(Desk(live), options.seconds)
     except KeyboardInterrupt:
         if not has_begun:
             raise
@@ -180,17 +181,22 @@ def _mixer(options: argparse.Namespace, sources: tuple[str, ...]) -> Mixer:
 
 
 def _announce(live: Live, name: str, learned: Dictionary, about_voices: str) -> None:
-    """Print what comes in, what is heard and where it goes out, and notes on what costs quality."""
-    facts, rate = live.facts, live.sample_rate
+    """Print which experts are asked, notes on what costs quality, and what a panel would show of sound and devices."""
     for note in (_note_on_rate(live, name, learned), _note_on_latency(live, name, learned), _note_on_feedback(live)):
         if note:
             print(f"note: {note}", file=sys.stderr)
+    if about_voices:
+        print(about_voices)
+    if not sys.stdout.isatty():
+        _announce_sound(live)
+
+
+def _announce_sound(live: Live) -> None:
+    facts, rate = live.facts, live.sample_rate
     resampled = f", converted to {rate} Hz and back" if rate != facts["device_rate"] else ""
     print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
     print(f"output channels: {', '.join(f'{what} {_channels(numbers)}' for what, numbers in live.routes.items())}")
     print(f"you hear: {_heard(live.mixer)}")
-    if about_voices:
-        print(about_voices)
     print(
         f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, plus the blocks of the device",
         flush=True,
@@ -235,14 +241,12 @@ def _heard(mixer: Mixer) -> str:
 
 def _sum_up(live: Live) -> None:
     """Print how it went, and what was recorded."""
-    from rtnmf.control import terminal
+    from rtnmf.control import panel
     from rtnmf.live.link.telemetry import shown_texts
 
     stats = live.stats
-    times = stats.callback_ms
-    print(f"sounded for {stats.seconds:.1f} s; latency {terminal.latency_text(stats)}")
-    print(f"callback p50 {times['p50']:.2f} ms, p99 {times['p99']:.2f} ms")
-    print(", ".join(shown_texts(stats, with_zeros=True)))
+    print(f"sounded for {stats.seconds:.1f} s; latency {panel.latency_text(stats)}")
+    print(", ".join(shown_texts(stats)))
     if stats.rest:
         print(f"rest: {stats.rest}")
     for note in _notes_on_faults(live):

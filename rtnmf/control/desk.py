@@ -6,8 +6,10 @@ The terminal, the page, OSC and MIDI read and write a separation through this al
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rtnmf.control import faders
@@ -60,10 +62,13 @@ class Desk:
     ----------
     live : Live
         The separation, which is kept as an attribute.
+    folder : path
+        Where `record` makes a folder for each recording, named after the time.
     """
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, folder: str | os.PathLike[str] = ".") -> None:
         self.live = live
+        self._folder, self._recorded = Path(folder), ""
         self._marks = Marks()
         self._n_over = 0
         self._before: Mixer | None = None
@@ -141,6 +146,21 @@ class Desk:
             mixer = replace(mixer, soloed=before.soloed, muted=before.muted)
             self._before = None
         self.live.mixer = replace(mixer, bypass=to == INPUT)
+
+    def record(self, on: bool) -> str:
+        """Begin or end a recording of the input and every stem, and return the folder that it is in.
+
+        Raises
+        ------
+        ValueError
+            If that folder cannot be made or written to.
+        """
+        recording = self.live.recording
+        if not on:
+            recording.stop()
+        elif not recording.is_on:
+            self._recorded = str(recording.start(self._folder / time.strftime("take-%Y-%m-%d-%H.%M.%S")))
+        return self._recorded
 
     def reset_marks(self) -> None:
         """Take away the marks of what went over full scale."""

@@ -47,11 +47,11 @@ def test_it_says_what_is_heard_and_ends_by_itself(peer, capfd):  # noqa: F811
     said = capfd.readouterr()
     assert (ended, said.err) == (0, "")
     assert "peer to peer, 48000 Hz\noutput channels: mix 1-2\nyou hear: voice; muted: fan" in said.out
-    assert "\nvoice: with the experts voices and rnnoise\nlatency: " in said.out
+    assert said.out.startswith("voice: with the experts voices and rnnoise\npeer to peer")
     assert "latency: 21.3 ms = 1024 samples" in said.out
     assert re.search(r"\d s  voice -\d+ dB  fan -\d+ dB  in -\d+ dB  out -\d+ dB  load \d+ %", said.out)
     assert re.search(r"sounded for 2\.\d s; latency .*algorithm 21\.3\)", said.out)
-    assert re.search(r"load \d+ %, updates 5, late \d+, lost \d+, xruns \d+, errors 0, ", said.out)
+    assert re.search(r"\nload \d+ %, late \d+, lost \d+", said.out)
     assert said.out.endswith("take/input.wav\ntake/voice.wav\ntake/fan.wav\n")
 
 
@@ -64,7 +64,7 @@ def test_mono_stems_and_devices_by_number(peer, tmp_path, capfd):  # noqa: F811
     assert run("live", "desk.safetensors", "--input", number, "--output", number, *options) == 0
     said = capfd.readouterr()
     assert (
-        "peer to peer, 48000 Hz\noutput channels: voice 1, fan 2\nyou hear: voice, fan\nvoice: with the expert voices\n"
+        "voice: with the expert voices\npeer to peer, 48000 Hz\noutput channels: voice 1, fan 2\nyou hear: voice, fan\n"
         in said.out
     )
     assert "note: desk.safetensors was learned at 44100 Hz and is converted to 48000 Hz\n" in said.err

@@ -206,9 +206,7 @@ class Stats:
     """Whether the system gave real-time priority."""
     load: float = field(metadata=_meter("load", "%", ALWAYS, read=_load))
     """Mean time that a block took divided by the duration of a block."""
-    n_iter: int = field(
-        metadata=_meter("updates", "", ALWAYS, cells={"n_iter": "u8"}, read=lambda seen: int(seen.cells["n_iter"]))
-    )
+    n_iter: int = field(metadata=_meter("updates", cells={"n_iter": "u8"}, read=lambda seen: int(seen.cells["n_iter"])))
     """Updates per frame now; fewer than asked for when time is short."""
     n_samples: int = field(metadata=_counter("samples", ELSEWHERE, "samples"))
     """Samples that were processed."""
@@ -218,11 +216,11 @@ class Stats:
     """Blocks that took longer than they last."""
     n_lost: int = field(metadata=_counter("lost", ALWAYS))
     """Blocks that never came, by the clock."""
-    n_xruns: int = field(metadata=_counter("xruns"))
+    n_xruns: int = field(metadata=_counter("dropouts of the device"))
     """Blocks at which the device reported that some were lost."""
-    n_errors: int = field(metadata=_counter("errors"))
+    n_errors: int = field(metadata=_counter("failed"))
     """Blocks at which something failed."""
-    n_unseparated: int = field(metadata=_counter("unseparated"))
+    n_unseparated: int = field(metadata=_counter("not separated"))
     """Blocks at which the aligned input went out instead, after an error or for want of time."""
     n_over: int = field(metadata=_counter("over", ELSEWHERE))
     """Blocks at which the output was over full scale, before it was limited."""
@@ -230,7 +228,7 @@ class Stats:
     """Blocks at which the output was turned down, so as not to go over full scale."""
     n_unasked: int = field(metadata=_counter("without experts", NONZERO, "frames"))
     """Frames that experts were to be asked about, for which there was no time."""
-    n_swaps: int = field(metadata=_counter("swaps", NONZERO, ""))
+    n_swaps: int = field(metadata=_counter("swaps", ELSEWHERE, ""))
     """Times that the dictionary was replaced while it sounded."""
     swapped_at: int = field(metadata=_meter("swapped at", "samples", cells={"swapped_at": "u8"}, read=_swapped_at))
     """The sample, of all that were processed, from which on the last of these separates; 0 when there was none."""
@@ -244,7 +242,7 @@ class Stats:
     """Times that the rest was learned anew."""
     n_restarts: int = field(metadata=_meter("restarts", "", NONZERO))
     """Times that another process was started."""
-    n_unrecorded: int = field(metadata=_meter("unrecorded", "samples", NONZERO))
+    n_unrecorded: int = field(metadata=_meter("not recorded", "samples", NONZERO))
     """Samples that could not be recorded in time."""
     error: str = field(metadata=_meter("error"))
     """The first failure of the process that sounds now, in words."""
@@ -293,18 +291,11 @@ def reported(
     return Stats(**counts, **read, **known)
 
 
-def shown_texts(stats: Stats, *, with_zeros: bool = False) -> list[str]:
-    """Return the line of meters of a display, such as `["load 9 %", "updates 5", "late 0", "lost 0"]`.
-
-    Parameters
-    ----------
-    stats : Stats
-    with_zeros : bool
-        Add the meters that are shown only when they are not 0.
-    """
+def shown_texts(stats: Stats) -> list[str]:
+    """Return the line of meters of a display, such as `["load 9 %", "late 0", "lost 0"]`."""
     values = {name: getattr(stats, name) for name in METERS}
     return [
         meter.text(values[name])
         for name, meter in METERS.items()
-        if meter.shown == ALWAYS or (meter.shown == NONZERO and (values[name] or with_zeros))
+        if meter.shown == ALWAYS or (meter.shown == NONZERO and values[name])
     ]
