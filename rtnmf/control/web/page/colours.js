@@ -27,7 +27,7 @@ export function palette(names) {
     const colour = rgb(name);
     for (let i = 0; i < 256; i++) {
       const strength = Math.min(1, Math.max(0, (i / 255 - 0.18) / 0.67)) ** 1.25;
-      const glare = (0.45 * Math.max(0, strength - 0.8)) / 0.2;
+      const glare = ((isLight.matches ? 0.3 : 0.45) * Math.max(0, strength - 0.8)) / 0.2;
       const [r, g, b] = colour.map((c, k) => mixed(mixed(ground[k], c, Math.min(1, strength * 1.1)), end[k], glare));
       pixels[owner * 256 + i] = (255 << 24) | (b << 16) | (g << 8) | r;
     }

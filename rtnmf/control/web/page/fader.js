@@ -29,8 +29,8 @@ export const WET = {
   page: 0.1,
   position: (share) => share,
   value: (place) => Math.round(place * 100) / 100,
-  text: (share) => `${Math.round(share * 100)}\u00a0%`,
-  typed: (text) => (/^\s*\d+([.,]\d+)?\s*%?\s*$/.test(text) ? Math.min(1, parseFloat(text.replace(",", ".")) / 100) : null),
+  text: (share) => `${Math.round(share * 100)}\u00a0%\u00a0wet`,
+  typed: (text) => (/^\s*\d+([.,]\d+)?[\s%wet]*$/.test(text) ? Math.min(1, parseFloat(text.replace(",", ".")) / 100) : null),
   off: 0,
 };
 

@@ -39,7 +39,7 @@ const connection = new Connection({
   state: show,
   meters(meters) {
     const now = performance.now();
-    for (const part of [strips, master, teach, parts, status]) part.meters(meters, now);
+    for (const part of [strips, master, shelf, teach, parts, status]) part.meters(meters, now);
   },
   columns: (bytes) => spectrograms.add(bytes),
   refused: ({ reason }) => status.say(reason),

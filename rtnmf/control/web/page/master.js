@@ -39,7 +39,6 @@ export class Master {
     find("#record").disabled = !recording.on && state.sources.length === 0;
     setText(find("#record .what"), recording.on ? "Recording" : "Record");
     setHidden(find("#record-time"), !recording.on);
-    if (recording.on) setText(find("#record-time"), minutes(recording.seconds));
   }
 
   meters(meters, now) {

@@ -60,10 +60,15 @@ export class Shelf {
     if (this.state?.adapts) this.sender.now("freeze", { on: !this.state.frozen });
   }
 
-  recording({ on, seconds, folder, files }) {
+  // Times that go on come with the meters.
+  meters({ recorded_s }) {
+    const { on, folder } = this.state?.recording ?? {};
+    if (!folder) return;
+    setText(find("#recorded-text"), `${on ? "Recording" : "Recorded"} ${minutes(recorded_s)} into ${folder}`);
+  }
+
+  recording({ on, folder, files }) {
     setHidden(find("#recorded"), !folder);
-    const text = on ? `Recording into ${folder}` : `Recorded ${minutes(seconds)} into ${folder}`;
-    setText(find("#recorded-text"), text);
     const node = find("#downloads");
     const key = JSON.stringify([on, folder, files]);
     if (node.dataset.key === key) return;

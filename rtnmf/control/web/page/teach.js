@@ -63,11 +63,10 @@ export class Teach {
     if (lesson.stage !== before.stage || lesson.name !== before.name) this.enter(lesson);
     if (before.stage === "learning" && !lesson.stage) this.end();
     setText(find("#teach-text"), lesson.text);
-    setText(find("#teach-left"), left(lesson.stage, lesson.left_s));
   }
 
-  enter({ stage, name, left_s }) {
-    this.whole_s = left_s;
+  enter({ stage, name }) {
+    this.whole_s = 0;
     setHidden(find("#teach-form"), stage !== "");
     setHidden(find("#teach-stage"), stage === "");
     setText(find("#teach-title"), stage ? `Teach ${name}` : "Teach a sound");
@@ -81,6 +80,7 @@ export class Teach {
     setHidden(find("#teach-cancel"), !BUSY.includes(stage));
     find("#teach-stage").dataset.stage = stage;
     find("#teach-progress").removeAttribute("value");
+    setText(find("#teach-left"), "");
     for (const node of document.querySelectorAll(".teach")) node.classList.toggle("busy", BUSY.includes(stage));
     this.player(stage === "heard");
     if (stage === "heard" && this.mine) find("#teach-keep").focus({ focusVisible: false });
@@ -105,6 +105,7 @@ export class Teach {
     const { stage } = this.lesson;
     if (!BUSY.includes(stage)) return;
     setText(find("#teach-left"), left(stage, meters.left_s));
+    this.whole_s = Math.max(this.whole_s, meters.left_s);
     if (this.whole_s > 0) find("#teach-progress").value = 1 - meters.left_s / this.whole_s;
   }
 }
