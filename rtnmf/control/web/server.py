@@ -11,6 +11,7 @@ import errno
 import functools
 import ipaddress
 import logging
+import re
 import secrets
 import socket
 import threading
@@ -38,6 +39,7 @@ __all__ = ["HOST", "PORT", "Server"]
 HOST, PORT = "127.0.0.1", 8765
 
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+_SOUND = "audio/wav"
 _LONGEST_REQUEST = 16_384
 _CLOSING_S = 1
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
@@ -136,9 +138,9 @@ def _config(app: Door) -> uvicorn.Config:
 def _answers(studio: Studio, clients: Clients) -> Router:
     """Return the application: each path that there is, and what it answers."""
 
-    def take(_: Request) -> Response:
+    def take(request: Request) -> Response:
         try:
-            return Response(studio.take_wav(), media_type="audio/wav")
+            return _part(studio.take_wav(), request.headers.get("range", ""))
         except ValueError as error:
             return PlainTextResponse(str(error), 404)
 
@@ -146,11 +148,22 @@ def _answers(studio: Studio, clients: Clients) -> Router:
         name = request.path_params["name"]
         if name not in studio.recording.files:
             return PlainTextResponse("there is no such recording", 404)
-        return FileResponse(studio.recorded_file(name), media_type="audio/wav", filename=name)
+        return FileResponse(studio.recorded_file(name), media_type=_SOUND, filename=name)
 
     files = [_file(path, file) for path, file in _files().items()]
     others = [Route("/take.wav", take), Route("/recordings/{name}", recorded), WebSocketRoute("/ws", clients.serve)]
     return Router([*files, *others], redirect_slashes=False)
+
+
+def _part(content: bytes, wanted: str) -> Response:
+    """Return the part of a sound that a Range header asks for, as some browsers insist on, or all of it."""
+    headers, n_bytes = {"accept-ranges": "bytes"}, len(content)
+    found = re.fullmatch(r"bytes=(\d{1,12})-(\d{0,12})", wanted, re.ASCII)
+    if found is None or int(found[1]) >= n_bytes:
+        return Response(content, headers=headers, media_type=_SOUND)
+    start, end = int(found[1]), min(n_bytes, int(found[2] or n_bytes) + 1)
+    headers["content-range"] = f"bytes {start}-{end - 1}/{n_bytes}"
+    return Response(content[start:end], 206, headers, _SOUND)
 
 
 def _files() -> dict[str, Traversable]:
