@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Studio"]
 
-_TAKE = "take"
-
 
 class Studio:
     """A separation that is steered by hands, and may become another one while it sounds.
@@ -57,8 +55,8 @@ class Studio:
     def __init__(self, make: Callable[[Dictionary], Live], dictionary: Dictionary, name: str, folder: Path) -> None:
         self._make, self._given = make, dictionary
         self._changing = threading.Lock()
-        self._files: dict[str, Path] = {}
-        self.desk = Desk(make(dictionary))
+        self._paths: list[Path] = []
+        self.desk = Desk(make(dictionary), folder / "recordings")
         self.shelf = Shelf(folder)
         self.lesson = Lesson(self._learned)
         self.name, self.notice = name, ""
@@ -134,18 +132,14 @@ class Studio:
 
     def record(self, on: bool) -> None:
         """Begin or end a recording in the folder; raises ValueError if it cannot be written to."""
-        live = self.live
-        if on and not live.recording.is_on:
-            made = live.recording.start(self.shelf.folder / "recordings" / _TAKE)
-            self._files, self.notice = {}, f"recording to {made}"
-        elif not on and live.recording.is_on:
-            live.recording.stop()
-            self.notice = f"recorded to {self.recorded_in}"
+        if on != self.live.recording.is_on:
+            folder = self.desk.record(on)
+            self.notice = f"{'recording' if on else 'recorded'} to {folder}"
 
     @property
     def recordings(self) -> dict[str, Path]:
         """The files of the last recording, by names to show and to ask for them."""
-        paths = [*self._files.values(), *self.live.recording.paths]
+        paths = [*self._paths, *self.live.recording.paths]
         last = [path for path in paths if path.parent == paths[-1].parent]
         return {f"{path.parent.name}-{path.name}": path for path in last}
 
@@ -174,7 +168,7 @@ class Studio:
             new.mixer = _carried(old.mixer, new.sources, new_names or {})
             was_recording = old.recording.is_on
             self._open(new, old)
-            self._files |= self.recordings
+            self._paths = list(self.recordings.values())
             self.desk.turn_to(new)
             self._given, self.name = dictionary, name
         if was_recording:
