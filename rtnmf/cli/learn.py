@@ -121,8 +121,22 @@ def _frames(options: argparse.Namespace) -> dict[str, Any]:
 
 def _write_report(options: argparse.Namespace, dictionary: Dictionary, recordings: Any) -> None:
     """Write the page of a dictionary, with the clip that it was learned from when that was one."""
-    x, facts = pages.shown(recordings, dictionary.sample_rate) if not isinstance(recordings, dict) else (None, {})
-    pages.write_report(options.report, Path(options.output).name, dictionary, x, facts, overwrite=options.overwrite)
+    is_blind = not isinstance(recordings, dict)
+    x, facts = pages.shown(recordings, dictionary.sample_rate) if is_blind else (None, {})
+    origin = {"dictionary": options.output, "is_blind": is_blind, **(_place(recordings) if is_blind else {})}
+    title = Path(options.output).name
+    pages.write_report(options.report, title, dictionary, x, facts, overwrite=options.overwrite, origin=origin)
+
+
+def _place(recording: Any) -> dict[str, Any]:
+    """Return the file of a recording and where in it that begins; nothing where there is no single place."""
+    from rtnmf.learning.clips import Clip
+
+    if isinstance(recording, str):
+        return {"recording": pages.typed(recording)}
+    if isinstance(recording, Clip) and len(recording.stretches) == 1 and isinstance(recording.path, str):
+        return {"recording": pages.typed(recording.path), "start_s": recording.stretches[0][0]}
+    return {}
 
 
 def _described(dictionary: Dictionary) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
     from rtnmf.learning.clips import Clip, Together
 
-__all__ = ["SHOWN_S", "check_dictionary", "check_page", "mix", "shown", "write_page", "write_report"]
+__all__ = ["SHOWN_S", "check_dictionary", "check_page", "mix", "shown", "typed", "write_page", "write_report"]
 
 SHOWN_S = 30.0
 """Seconds of a recording on a page where no number is given."""
@@ -106,6 +106,13 @@ def _beginning(clip: Clip | Together, sample_rate: int, seconds: float) -> tuple
     return np.concatenate(blocks)[:most], {"Shown": f"the first {seconds:g} s"} if n > most else {}
 
 
+def typed(path: str) -> str | None:
+    """Return the name of a recording as a command is given it again; a pipe cannot be read twice."""
+    from rtnmf.audio.reading import is_pipe
+
+    return None if is_pipe(path) else path
+
+
 def write_report(
     path: str,
     title: str,
@@ -115,12 +122,17 @@ def write_report(
     *,
     axis: Any = "hz",
     overwrite: bool = False,
+    origin: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
-    """Write the page of a dictionary, and of the samples of a clip where there is one; see `report.describe`."""
+    """Write the page of a dictionary, and of the samples of a clip where there is one; see `report.describe`.
+
+    `origin` has the fields of a `report.Origin`.
+    """
     from rtnmf import report
 
     with progress_bar("drawing") as progress:
+        options["origin"] = report.Origin(**(origin or {}))
         described = report.describe(title, dictionary, x, facts=facts, progress=progress, **options)
         page = report.render(described, axis=axis)
     write_page(path, page, overwrite=overwrite)

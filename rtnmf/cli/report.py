@@ -23,6 +23,13 @@ EXAMPLES = """examples:
   rtnmf report desk.safetensors -o report.html                  a dictionary by itself"""
 
 _LEARNING = ("n_components", "n_iter", "sample_rate", "seed", "n_fft", "hop_length")
+_LEARNING_FLAGS = {  # that `rtnmf learn` has, too
+    "n_components": "--components",
+    "n_iter": "--iterations",
+    "seed": "--seed",
+    "sample_rate": "--rate",
+    "n_fft": "--window",
+}
 _SHOWING = ("seconds", "start_s", "truth")
 
 
@@ -82,7 +89,8 @@ def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:
     truth = _truth(options.truth or [], dictionary, x, options.start_s or 0.0)
     experts = arguments.given(options, "experts")
     si_sdr_db = _si_sdr_db(truth, x, dictionary, **experts)
-    _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=si_sdr_db, **experts)
+    origin = {"recording": pages.typed(mix), "start_s": options.start_s or 0.0, "dictionary": name}
+    _write(options, Path(mix).name, dictionary, x, facts, si_sdr_db=si_sdr_db, origin=origin, **experts)
 
 
 def _report_dictionary(options: argparse.Namespace, name: str) -> None:
@@ -90,7 +98,7 @@ def _report_dictionary(options: argparse.Namespace, name: str) -> None:
 
     reason = "there is no recording to learn from or to show"
     arguments.refuse(options, reason, *_LEARNING, "seconds", "start_s", "truth", "rest", "experts")
-    _write(options, name, load(name))
+    _write(options, name, load(name), origin={"dictionary": name})
 
 
 def _report_clip(options: argparse.Namespace, clip: str) -> None:
@@ -100,7 +108,19 @@ def _report_clip(options: argparse.Namespace, clip: str) -> None:
     dictionary = _learned(options, clip)
     learned = {"Time to learn": f"{time.perf_counter() - began:.1f} s"}
     x, facts = pages.shown(clip, dictionary.sample_rate, *_part(options))
-    _write(options, Path(clip).name, dictionary, x, facts | learned)
+    origin = {"recording": pages.typed(clip), "start_s": options.start_s or 0.0, **_learning_command(options, clip)}
+    _write(options, Path(clip).name, dictionary, x, facts | learned, origin=origin)
+
+
+def _learning_command(options: argparse.Namespace, clip: str) -> dict[str, Any]:
+    """Return the name of a dictionary like that of the page, and the command that makes it."""
+    if clip == "-" or options.hop_length:
+        return {"is_blind": True}
+    name = f"{Path(clip).stem}.safetensors"
+    given = arguments.given(options, *_LEARNING_FLAGS)
+    words = [word for field, value in given.items() for word in (_LEARNING_FLAGS[field], str(value))]
+    learn = ("rtnmf", "learn", clip, "-o", name, *words)
+    return {"dictionary": name, "learn": learn, "is_blind": True}
 
 
 def _write(options: argparse.Namespace, title: str, dictionary: Dictionary, *shown: Any, **measured: Any) -> None:

@@ -82,7 +82,7 @@ def _separate_one(options: argparse.Namespace, path: str, name: str, settings: d
         for written in paths.values():
             print(printable(written))
         if options.report:
-            _write_report(options, mix, name)
+            _write_report(options, mix, name, path)
 
 
 def _separate_all(options: argparse.Namespace, mixes: list[str], name: str, settings: dict[str, Any]) -> None:
@@ -111,11 +111,12 @@ def _write_stem(options: argparse.Namespace, mixes: list[str], name: str, settin
         separate_to(sys.stdout.buffer, mixes[0], name, options.stdout, progress=progress, **settings)
 
 
-def _write_report(options: argparse.Namespace, mix: AudioReader, name: str) -> None:
+def _write_report(options: argparse.Namespace, mix: AudioReader, name: str, path: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each came when the mixture was separated
         dictionary, x, facts = pages.mix(mix, name, rest=options.rest)
     settings = arguments.given(options, *arguments.SEPARATION)
+    settings["origin"] = {"recording": pages.typed(path), "dictionary": name}
     pages.write_report(options.report, mix.path.name, dictionary, x, facts, overwrite=options.overwrite, **settings)
 
 

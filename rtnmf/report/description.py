@@ -20,9 +20,11 @@ from rtnmf.engine.streaming import aligned
 from rtnmf.frames.griffin_lim import griffin_lim
 from rtnmf.frames.stft import STFT
 from rtnmf.progress import Progress
+from rtnmf.report import figures
+from rtnmf.report.figures import Figure
 from rtnmf.version import version
 
-__all__ = ["Description", "Row", "describe"]
+__all__ = ["Description", "Origin", "Row", "describe"]
 
 Array = NDArray[np.float32]
 
@@ -44,6 +46,8 @@ class Row(NamedTuple):
         Its stem of the clip.
     si_sdr_db : float, optional
         Of the stem, where the true one is known.
+    source : str
+        Which a component belongs to; of a source, its own name.
     """
 
     name: str
@@ -53,6 +57,29 @@ class Row(NamedTuple):
     activations: Array | None = None
     filtered: Array | None = None
     si_sdr_db: float | None = None
+    source: str = ""
+
+
+class Origin(NamedTuple):
+    """Where it all comes from, in the words that a shell is given: a page makes commands of them.
+
+    recording : str, optional
+        Of which the clip is a part.
+    start_s : float
+        Where in the recording the clip begins.
+    dictionary : str, optional
+        The name of a file, a preset, or several joined with +.
+    learn : tuple of str
+        The command that makes the dictionary, where there is none yet.
+    is_blind : bool
+        Whether the dictionary was learned from this very clip, and nothing was taught.
+    """
+
+    recording: str | None = None
+    start_s: float = 0.0
+    dictionary: str | None = None
+    learn: tuple[str, ...] = ()
+    is_blind: bool = False
 
 
 class Description(NamedTuple):
@@ -70,6 +97,14 @@ class Description(NamedTuple):
     clip : array, shape (n_samples, n_channels), optional
     approximation : array, shape (n_samples,), optional
         The sound of the model of the clip, W H.
+    experts : tuple of str
+        Those that were asked about the voices of the clip.
+    voices : tuple of str
+    rest : str
+        The source that stands for all that was not taught.
+    figures : list of Figure
+        How good, how sure.
+    origin : Origin
     """
 
     title: str
@@ -81,12 +116,18 @@ class Description(NamedTuple):
     divergences: Mapping[str, tuple[tuple[int, float], ...]]
     clip: Array | None = None
     approximation: Array | None = None
+    experts: tuple[str, ...] = ()
+    voices: tuple[str, ...] = ()
+    rest: str = ""
+    figures: Sequence[Figure] = ()
+    origin: Origin = Origin()
 
 
 class _Part(NamedTuple):
     """A source or a component with its columns of W and its stem of the clip."""
 
     name: str
+    source: str
     columns: list[int]
     filtered: Array | None
 
@@ -98,6 +139,14 @@ class _Modelled(NamedTuple):
     activations: Array
     approximation: Array | None
     facts: dict[str, str]
+    explained: float = 0.0
+
+
+class _Stems(NamedTuple):
+    """Stems, and the experts that were asked for them."""
+
+    stems: Sequence[Array | None]
+    experts: tuple[str, ...] = ()
 
 
 def describe(
@@ -108,6 +157,7 @@ def describe(
     facts: Mapping[str, str] | None = None,
     si_sdr_db: Mapping[str, float] | None = None,
     n_components: int = 8,
+    origin: Origin | None = None,
     progress: Progress | None = None,
     **separator_options: Any,
 ) -> Description:
@@ -126,6 +176,8 @@ def describe(
     n_components : int
         Upper limit on the components with a row of their own, the strongest in the clip. Without a clip all have one,
         and none when each is a source.
+    origin : Origin, optional
+        Names of files, for the commands that the page gives; without it there are none.
     progress : callable, optional
         Called with the stage, the rows done and their number; returning False ends with the rows done.
     **separator_options
@@ -148,14 +200,14 @@ def describe(
     truth = _checked_truth(si_sdr_db or {}, dictionary)
     report: Progress = progress or (lambda *_: None)
     report("the stems", 0, 1)
-    sources = _parts(dictionary, dictionary.sources, x, separator_options)
+    stems = _stems(dictionary, dictionary.sources, x, separator_options)
     report("the whole approximation", 0, 1)
     stft = _shown_stft(dictionary.stft)
     modelled = _modelled(dictionary, x, stft, **separator_options)
-    H = modelled.activations
-    parts = [*sources, *_component_parts(dictionary, H, x, n_components, separator_options)]
+    H, n = modelled.activations, len(dictionary.sources)
+    parts = _parts(dictionary, dictionary.sources, dictionary.sources, stems.stems)
+    parts += _component_parts(dictionary, H, x, n_components, separator_options)
     rows = _rows(parts, dictionary, H, stft, report)
-    n = len(sources)
     return Description(
         title=title,
         sample_rate=dictionary.sample_rate,
@@ -166,7 +218,20 @@ def describe(
         divergences=dictionary.divergences,
         clip=x,
         approximation=modelled.approximation,
+        experts=stems.experts,
+        voices=dictionary.voices,
+        rest=dictionary.rest,
+        figures=_figures(dictionary, x, stems, modelled.explained, stft),
+        origin=origin or Origin(),
     )
+
+
+def _figures(dictionary: Dictionary, x: Array | None, stems: _Stems, share: float, stft: STFT) -> list[Figure]:
+    learned = figures.of_learning(dictionary.divergences)
+    if x is None:
+        return learned
+    found = figures.of_clip(x, [stem for stem in stems.stems if stem is not None], share, dictionary.n_components, stft)
+    return [*found, figures.of_experts(dictionary, stems.experts), *learned]
 
 
 def _check_options(options: Mapping[str, Any], clip: ArrayLike | None) -> None:
@@ -212,7 +277,9 @@ def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int |
     H = nmf.activations(V, W, n_iter=n_iter, relaxation=model.relaxation, memory=model.memory)
     WH = W @ H
     approximation = griffin_lim(WH, stft, n_iter=_GRIFFIN_LIM_ITERATIONS)
-    return _Modelled(n_iter, H, approximation, _facts_of_clip(x, V, WH, dictionary.sample_rate))
+    divergence = nmf.kl_divergence(V, WH + np.float32(1e-30)) / max(float(V.sum(dtype=np.float64)), 1e-30)
+    facts = _facts_of_clip(x, divergence, dictionary.sample_rate)
+    return _Modelled(n_iter, H, approximation, facts, figures.explained(divergence))
 
 
 def _component_parts(
@@ -223,7 +290,8 @@ def _component_parts(
         return []
     single = _single(dictionary)
     order = range(single.n_components) if x is None else np.argsort(-H.sum(axis=1), kind="stable")[:n_most]
-    return _parts(single, [single.sources[k] for k in order], x, options)
+    names = [single.sources[k] for k in order]
+    return _parts(single, names, [dictionary.labels[k] for k in order], _stems(single, names, x, options).stems)
 
 
 def _single(dictionary: Dictionary) -> Dictionary:
@@ -238,14 +306,17 @@ def _single(dictionary: Dictionary) -> Dictionary:
     return replace(dictionary.untrained(), labels=tuple(labels), divergences={}, rest="", voices=(), frames={})
 
 
-def _parts(dictionary: Dictionary, sources: Sequence[str], x: Array | None, options: Mapping[str, Any]) -> list[_Part]:
-    columns = [[k for k, label in enumerate(dictionary.labels) if label == source] for source in sources]
-    stems = [None] * len(sources) if x is None or not sources else _stems(dictionary, sources, x, options)
-    return [_Part(*part) for part in zip(sources, columns, stems, strict=True)]
+def _parts(
+    dictionary: Dictionary, names: Sequence[str], sources: Sequence[str], stems: Sequence[Array | None]
+) -> list[_Part]:
+    columns = [[k for k, label in enumerate(dictionary.labels) if label == name] for name in names]
+    return [_Part(*part) for part in zip(names, sources, columns, stems, strict=True)]
 
 
-def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array, options: Mapping[str, Any]) -> Array:
-    """Return the stems of some sources, shape (n_sources, n_samples, n_channels); those of others are not kept."""
+def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array | None, options: Mapping[str, Any]) -> _Stems:
+    """Return the stems of some sources, each of the clip's shape; those of others are not kept."""
+    if x is None or not sources:
+        return _Stems([None] * len(sources))
     separator = Separator(dictionary, n_channels=x.shape[1], **options)
     kept = [separator.sources.index(source) for source in sources]
     length = max(1, _VALUES_AT_ONCE // (len(separator.sources) * x.shape[1]))
@@ -254,7 +325,7 @@ def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array, options: Ma
     for outputs in aligned(separator, blocks):
         begin, end = end, end + outputs.shape[1]
         stems[:, begin:end] = outputs[kept]
-    return stems
+    return _Stems(list(stems), separator.experts)
 
 
 def _rows(parts: list[_Part], dictionary: Dictionary, H: Array, stft: STFT, report: Progress) -> list[Row]:
@@ -267,14 +338,14 @@ def _rows(parts: list[_Part], dictionary: Dictionary, H: Array, stft: STFT, repo
 
 
 def _row(part: _Part, W: Array, H: Array, stft: STFT, sample_rate: int) -> Row:
-    name, columns, filtered = part
+    name, source, columns, filtered = part
     energies = H[columns].sum(axis=1)
     spectrum = W[:, columns] @ (energies / max(float(energies.sum()), 1e-30))
     alone = _alone(spectrum, stft, sample_rate)
     if filtered is None:
-        return Row(name, spectrum, alone)
+        return Row(name, spectrum, alone, source=source)
     share = float(energies.sum() / max(float(H.sum()), 1e-30))
-    return Row(name, spectrum, alone, share, H[columns].sum(axis=0), filtered)
+    return Row(name, spectrum, alone, share, H[columns].sum(axis=0), filtered, source=source)
 
 
 def _alone(spectrum: Array, stft: STFT, sample_rate: int) -> Array:
@@ -315,8 +386,7 @@ def _facts_of_learning(dictionary: Dictionary) -> dict[str, str]:
     return facts
 
 
-def _facts_of_clip(x: Array, V: Array, WH: Array, sample_rate: int) -> dict[str, str]:
-    divergence = nmf.kl_divergence(V, WH + np.float32(1e-30)) / max(float(V.sum(dtype=np.float64)), 1e-30)
+def _facts_of_clip(x: Array, divergence: float, sample_rate: int) -> dict[str, str]:
     return {
         "Clip": f"{len(x) / sample_rate:.1f} s, {x.shape[1]} channel{'s' if x.shape[1] > 1 else ''}",
         "Divergence of the clip from its model": f"{100 * divergence:.1f} % of its spectrogram's sum",

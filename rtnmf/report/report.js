@@ -1,126 +1,414 @@
-"use strict";
-const left = Number(document.body.dataset.left);
-const right = Number(document.body.dataset.right);
+const { dataset } = document.body;
+const desks = [];
+let lastDesk = null;
 
-function button(text, label, action) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = text;
-  made.setAttribute("aria-label", label);
-  made.addEventListener("click", action);
-  return made;
+function quoted(word) {
+  return /^[\w@%+=:,.\/-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 }
 
-// The tracks of a group share one moment, and one of them is heard.
-function connect(group) {
-  const tracks = [...group.querySelectorAll("audio.track")];
-  if (!tracks.length) return;
-  const timelines = [...group.querySelectorAll(".timeline")];
-  const toolbar = group.querySelector(".toolbar");
-  const play = toolbar.querySelector(".play");
-  const cursors = timelines.map((timeline) => {
-    const cursor = document.createElement("div");
-    cursor.className = "cursor";
-    timeline.append(cursor);
-    return cursor;
-  });
-  const solos = new Map();
-  const wanted = new Map();
-  let heard = tracks[0];
+function shell(...words) {
+  return words.map(quoted).join(" ");
+}
 
-  const momentOf = (track) => wanted.get(track) ?? track.currentTime;
+function fileOf(name) {
+  return `${name.replace(/[\\/:*?"<>|\s]+/g, "-").replace(/^[-.]+/, "") || "sound"}.safetensors`;
+}
 
-  // Browsers may never finish a seek that overtakes another one: the next waits until the last is done.
-  function place(track, moment) {
-    if (Math.abs(momentOf(track) - moment) < 0.005) return;
-    if (track.seeking) wanted.set(track, moment);
-    else track.currentTime = moment;
+function showCommand(box, lines) {
+  box.hidden = !lines.length;
+  box.querySelector("code").textContent = lines.join("\n");
+  box.querySelector(".copied").textContent = "";
+}
+
+// A page in a frame, or from a disk, may be refused the clipboard: then the selection is copied, or left to the user.
+async function copy(box) {
+  const code = box.querySelector("code");
+  const copied = box.querySelector(".copied");
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    copied.textContent = "Copied.";
+  } catch {
+    getSelection().selectAllChildren(code);
+    copied.textContent = document.execCommand("copy") ? "Copied." : "Press Ctrl+C to copy.";
   }
+}
 
-  function show() {
-    const moment = momentOf(heard);
-    const part = left + (right - left) * (moment / (heard.duration || 1));
-    for (const cursor of cursors) cursor.style.left = `${100 * part}%`;
-    toolbar.querySelector(".moment").textContent = `${moment.toFixed(1)} s`;
-    toolbar.querySelector(".heard").textContent = heard.getAttribute("aria-label");
-    play.textContent = heard.paused ? "Play" : "Pause";
-    for (const [track, solo] of solos) solo.setAttribute("aria-pressed", String(track === heard));
-    if (!heard.paused) requestAnimationFrame(show);
-  }
+function toggle(set, value) {
+  if (!set.delete(value)) set.add(value);
+}
 
-  function seek(moment) {
-    if (!Number.isFinite(moment)) return; // nothing is loaded yet
-    for (const track of tracks) place(track, Math.max(0, Math.min(moment, track.duration || 0)));
-    show();
-  }
+const pressed = (button, is) => button.setAttribute("aria-pressed", String(is));
+const short = (seconds) => String(Number(seconds.toFixed(2)));
 
-  // Hear another track, from the moment at which the last one was.
-  function hear(track) {
-    if (track === heard) return;
-    const moment = momentOf(heard);
-    heard.pause();
-    heard = track;
-    place(heard, moment);
-    show();
-  }
-
-  function start(track) {
-    hear(track);
-    track.play().catch(show); // a browser may refuse until the page was touched
-  }
-
-  for (const track of tracks) {
-    const name = track.getAttribute("aria-label");
-    const solo = button("Solo", `hear ${name} alone`, () => start(track));
-    solo.className = "solo";
-    solos.set(track, solo);
-    track.after(solo);
-    if (track !== tracks[0]) {
-      const swap = button("A/B", `swap ${name} and the first`, () => {
-        const playing = !heard.paused;
-        const other = heard === track ? tracks[0] : track;
-        if (playing) start(other);
-        else hear(other);
-      });
-      swap.className = "swap";
-      solo.after(swap);
+// A player with its pictures, strips, tiles and transport.
+class Desk {
+  constructor(root) {
+    this.root = root;
+    this.duration = Number(root.dataset.duration);
+    this.soloed = new Set();
+    this.muted = new Set();
+    this.hearing = "mix";
+    this.stretch = null;
+    this.audios = new Map();
+    this.numbers = { whole: [], model: [], source: [], component: [], alone: [] };
+    for (const audio of root.querySelectorAll("audio[data-sound]")) {
+      this.audios.set(audio.dataset.sound, audio);
+      this.numbers[audio.dataset.kind].push(audio.dataset.sound);
     }
-    track.addEventListener("play", () => {
-      for (const other of document.querySelectorAll("audio")) if (other !== track) other.pause();
-      hear(track);
-      show();
-    });
-    track.addEventListener("pause", show);
-    track.addEventListener("seeked", () => {
-      const moment = momentOf(track);
-      if (wanted.delete(track)) track.currentTime = moment;
-      const moved = Math.abs(moment - momentOf(heard)) > 0.05;
-      if (track === heard || (moved && heard.paused)) {
-        for (const other of tracks) if (Math.abs(momentOf(other) - moment) > 0.05) place(other, moment);
-      }
-      show();
+    this.strips = [...root.querySelectorAll(".strip")];
+    this.chosen = this.strips[0];
+    this.timelines = [...root.querySelectorAll(".timeline")];
+    this.player = new Player(this.audios, this.duration, () => this.gains(), () => this.show());
+    this.fillTimelines();
+    this.connect();
+    for (const part of root.querySelectorAll(".transport, .stretch, .strip .buttons, .download, .tile .buttons")) {
+      part.hidden = false;
+    }
+    this.show();
+  }
+
+  find(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  gains() {
+    if (this.hearing !== "mix") return { [this.numbers[this.hearing][0]]: 1 };
+    const gains = {};
+    for (const number of this.numbers.source) {
+      gains[number] = Number(this.soloed.size ? this.soloed.has(number) : !this.muted.has(number));
+    }
+    for (const number of this.soloed) gains[number] = 1;
+    return gains;
+  }
+
+  fillTimelines() {
+    this.cursors = this.timelines.map((timeline) => {
+      const stretch = document.createElement("div");
+      stretch.className = "chosen-stretch";
+      const cursor = document.createElement("div");
+      cursor.className = "cursor";
+      timeline.append(stretch, cursor);
+      return { stretch, cursor };
     });
   }
-  for (const timeline of timelines) {
-    timeline.addEventListener("click", (event) => {
+
+  connect() {
+    const on = (selector, kind, action) => {
+      for (const part of this.root.querySelectorAll(selector)) part.addEventListener(kind, (event) => action(part, event));
+    };
+    on(".play", "click", () => this.toggle());
+    on(".position", "input", (slider) => this.player.seek(Number(slider.value)));
+    on(".repeat", "click", () => this.repeat());
+    on("[data-hear]", "click", (button) => this.hear(button.dataset.hear));
+    on(".strip .solo", "click", (button) => this.solo(button.closest(".strip")));
+    on(".strip .mute", "click", (button) => this.mute(button.closest(".strip")));
+    on(".strip", "focusin", (strip) => this.choose(strip));
+    on(".download", "click", (button) => this.download(button.closest(".strip")));
+    on(".heard", "click", (button) => this.hearOnly([button.dataset.sound]));
+    on(".stretch .from, .stretch .to", "change", () => this.typed());
+    on(".stretch .clear", "click", () => this.setStretch(null));
+    on(".stretch .name", "input", () => this.showStretch());
+    for (const timeline of this.timelines) this.connectTimeline(timeline);
+    this.root.addEventListener("pointerdown", () => (lastDesk = this));
+    this.root.addEventListener("focusin", () => (lastDesk = this));
+  }
+
+  connectTimeline(timeline) {
+    const momentOf = (event) => {
       const box = timeline.getBoundingClientRect();
-      seek((((event.clientX - box.left) / box.width - left) / (right - left)) * heard.duration);
+      return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * this.duration;
+    };
+    let start = null;
+    timeline.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      start = { x: event.clientX, moment: momentOf(event), isDrag: false };
+      timeline.setPointerCapture(event.pointerId);
+    });
+    timeline.addEventListener("pointermove", (event) => {
+      if (!start) return;
+      start.isDrag ||= Math.abs(event.clientX - start.x) > 5;
+      if (!start.isDrag) return;
+      this.stretch = [start.moment, momentOf(event)].sort((a, b) => a - b);
+      this.showStretch();
+    });
+    timeline.addEventListener("pointerup", (event) => {
+      if (!start) return;
+      if (start.isDrag) this.setStretch([start.moment, momentOf(event)].sort((a, b) => a - b));
+      else this.player.seek(momentOf(event));
+      start = null;
+    });
+    timeline.addEventListener("pointercancel", () => (start = null));
+  }
+
+  async run(action) {
+    const message = this.find(".message");
+    message.hidden = true;
+    stopAlone();
+    for (const other of desks) if (other !== this && other.player.isPlaying) other.player.stop();
+    try {
+      await action();
+    } catch (error) {
+      message.textContent = `This browser does not play the sounds (${error.message}): use the players below the pictures.`;
+      message.hidden = false;
+      document.documentElement.classList.remove("scripted");
+    }
+  }
+
+  toggle() {
+    if (this.player.isPlaying) this.player.stop();
+    else this.run(() => this.player.play());
+  }
+
+  hear(what) {
+    this.hearing = what;
+    this.run(() => this.player.mix());
+  }
+
+  swap() {
+    this.hear(this.hearing === "mix" ? "whole" : "mix");
+  }
+
+  solo(strip) {
+    this.hearing = "mix";
+    this.choose(strip);
+    toggle(this.soloed, strip.dataset.sound);
+    this.run(() => this.player.mix());
+  }
+
+  mute(strip) {
+    this.hearing = "mix";
+    this.choose(strip);
+    toggle(this.muted, strip.dataset.sound);
+    this.run(() => this.player.mix());
+  }
+
+  hearOnly(numbers) {
+    const isSame = numbers.length === this.soloed.size && numbers.every((number) => this.soloed.has(number));
+    this.hearing = "mix";
+    this.soloed = new Set(isSame ? [] : numbers);
+    if (isSame) this.player.stop();
+    else if (!this.player.isPlaying) return this.run(() => this.player.play());
+    return this.run(() => this.player.mix());
+  }
+
+  choose(strip) {
+    this.chosen = strip;
+    for (const other of this.strips) other.classList.toggle("chosen", other === strip);
+  }
+
+  repeat() {
+    if (this.player.loop) this.player.setLoop(null);
+    else this.player.setLoop(this.stretch ?? [0, this.duration]);
+  }
+
+  setStretch(stretch) {
+    this.stretch = stretch && stretch[1] - stretch[0] >= 0.01 ? stretch : null;
+    if (this.stretch) this.player.rest = this.player.isPlaying ? this.player.rest : this.stretch[0];
+    this.player.setLoop(this.stretch);
+    this.showStretch();
+  }
+
+  typed() {
+    const [from, to] = [this.find(".from"), this.find(".to")].map((field) => field.valueAsNumber);
+    const end = Number.isNaN(to) ? this.duration : Math.min(to, this.duration);
+    if (!Number.isNaN(from) && end > from) this.setStretch([Math.max(0, from), end]);
+  }
+
+  mark(isEnd) {
+    const here = this.player.position;
+    const [from, to] = this.stretch ?? [0, this.duration];
+    this.setStretch(isEnd ? [Math.min(from, here), here] : [here, Math.max(to, here)]);
+  }
+
+  async download(strip) {
+    await this.run(async () => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(wavOf(await decodedOnce(this.audios.get(strip.dataset.sound), this.duration)));
+      link.download = `${strip.dataset.name.replace(/[\\/:*?"<>|]+/g, "-")}.wav`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     });
   }
-  toolbar.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    seek(momentOf(heard) + step);
-  });
-  play.addEventListener("click", () => (heard.paused ? start(heard) : heard.pause()));
-  toolbar.hidden = false;
-  show();
+
+  showStretch() {
+    for (const { stretch } of this.cursors) {
+      stretch.hidden = !this.stretch;
+      if (!this.stretch) continue;
+      stretch.style.left = `${(100 * this.stretch[0]) / this.duration}%`;
+      stretch.style.width = `${(100 * (this.stretch[1] - this.stretch[0])) / this.duration}%`;
+    }
+    const fields = [this.find(".from"), this.find(".to")];
+    fields.forEach((field, i) => {
+      if (field !== document.activeElement || !this.stretch) field.value = this.stretch ? short(this.stretch[i]) : "";
+    });
+    this.find(".stretch .clear").disabled = !this.stretch;
+    if (!dataset.recording) return;
+    const name = this.find(".stretch .name").value.trim() || "NAME";
+    const [from, to] = (this.stretch ?? [0, 0]).map((moment) => short(Number(dataset.start) + moment));
+    const word = `${name}=${dataset.recording}@${from}-${to}`;
+    showCommand(this.find(".stretch .command"), this.stretch ? [shell("rtnmf", "learn", word, "-o", fileOf(name))] : []);
+  }
+
+  show() {
+    const { player } = this;
+    if (player.isPlaying && !player.loop && player.position >= this.duration) {
+      player.stop(0);
+      return;
+    }
+    const moment = player.position;
+    this.root.classList.toggle("playing", player.isPlaying);
+    this.find(".play").setAttribute("aria-label", player.isPlaying ? "Pause" : "Play");
+    this.find(".position").value = moment;
+    this.find(".moment").textContent = `${moment.toFixed(1)} / ${this.duration.toFixed(1)}\u00a0s`;
+    for (const { cursor } of this.cursors) cursor.style.left = `${(100 * moment) / this.duration}%`;
+    this.showButtons();
+    if (player.isPlaying) {
+      cancelAnimationFrame(this.frame);
+      this.frame = requestAnimationFrame(() => this.show());
+    }
+  }
+
+  showButtons() {
+    const gains = this.gains();
+    pressed(this.find(".repeat"), Boolean(this.player.loop));
+    for (const button of this.root.querySelectorAll("[data-hear]")) pressed(button, button.dataset.hear === this.hearing);
+    for (const strip of this.strips) {
+      const number = strip.dataset.sound;
+      pressed(strip.querySelector(".solo"), this.soloed.has(number));
+      pressed(strip.querySelector(".mute"), this.muted.has(number));
+      strip.classList.toggle("sounds", this.hearing === "mix" && gains[number] > 0);
+    }
+    for (const button of this.root.querySelectorAll(".heard")) pressed(button, this.soloed.has(button.dataset.sound));
+  }
 }
 
-document.querySelectorAll(".group").forEach(connect);
-for (const alone of document.querySelectorAll("audio:not(.track)")) {
-  alone.addEventListener("play", () => {
-    for (const other of document.querySelectorAll("audio")) if (other !== alone) other.pause();
-  });
+// Components alone, outside all clocks: one at a time.
+let alone = null;
+
+function stopAlone() {
+  if (!alone) return;
+  pressed(alone.button, false);
+  alone.source?.stop();
+  alone = null;
 }
+
+async function playAlone(button) {
+  const isOn = alone?.button === button;
+  stopAlone();
+  if (isOn) return;
+  for (const desk of desks) if (desk.player.isPlaying) desk.player.stop();
+  const mine = { button, source: null };
+  alone = mine;
+  pressed(button, true);
+  const buffer = await decodedOnce(document.querySelector(`audio[data-sound="${button.dataset.sound}"]`));
+  if (alone !== mine) return;
+  mine.source = new AudioBufferSourceNode(soundCard(), { buffer });
+  mine.source.connect(context.destination);
+  mine.source.addEventListener("ended", () => alone === mine && stopAlone());
+  mine.source.start();
+}
+
+// Ticked sources get a name, and the page gives the command.
+function connectNaming(root, desk) {
+  const groups = new Map();
+  const field = root.querySelector(".name");
+  const list = root.querySelector(".named");
+  const sources = JSON.parse(dataset.sources);
+  const picks = [...document.querySelectorAll(".pick")];
+  const word = (source) => {
+    const number = /^component-(\d+)$/.exec(source)?.[1];
+    return number && !sources.includes(number) ? number : source.replaceAll(",", "\\,");
+  };
+  function show() {
+    list.replaceChildren(
+      ...[...groups].map(([name, members]) => {
+        const item = document.createElement("li");
+        const remove = document.createElement("button");
+        remove.textContent = "Undo";
+        remove.setAttribute("aria-label", `undo ${name}`);
+        remove.addEventListener("click", () => {
+          groups.delete(name);
+          show();
+        });
+        item.append(`${name}: ${members.join(", ")}`, remove);
+        return item;
+      }),
+    );
+    const words = [...groups].map(([name, members]) => `${name}=${members.map(word).join(",")}`);
+    const lines = JSON.parse(dataset.learn).length ? [shell(...JSON.parse(dataset.learn))] : [];
+    lines.push(shell("rtnmf", "name", dataset.dictionary, ...words, "-o", "named.safetensors"));
+    showCommand(root.querySelector(".command"), groups.size ? lines : []);
+  }
+  function add() {
+    const name = field.value.trim();
+    const members = picks.filter((pick) => pick.checked).map((pick) => pick.value);
+    if (!name) return field.focus();
+    if (!members.length) return picks[0].focus();
+    for (const [other, theirs] of groups) {
+      const left = theirs.filter((source) => !members.includes(source));
+      if (left.length) groups.set(other, left);
+      else groups.delete(other);
+    }
+    groups.set(name, members);
+    for (const pick of picks) pick.checked = false;
+    field.value = "";
+    return show();
+  }
+  root.querySelector(".add").addEventListener("click", add);
+  field.addEventListener("keydown", (event) => event.key === "Enter" && add());
+  root.querySelector(".hear-picked")?.addEventListener("click", () => {
+    const names = picks.filter((pick) => pick.checked).map((pick) => pick.value);
+    const strips = desk.strips.filter((strip) => names.includes(strip.dataset.name));
+    if (strips.length) desk.hearOnly(strips.map((strip) => strip.dataset.sound));
+  });
+  for (const pick of picks) pick.disabled = false;
+  root.hidden = false;
+}
+
+const KEYS = {
+  " ": (desk) => desk.toggle(),
+  ArrowLeft: (desk, event) => desk.player.seek(desk.player.position - (event.shiftKey ? 0.1 : 1)),
+  ArrowRight: (desk, event) => desk.player.seek(desk.player.position + (event.shiftKey ? 0.1 : 1)),
+  Home: (desk) => desk.player.seek(0),
+  s: (desk) => desk.solo(desk.chosen),
+  m: (desk) => desk.mute(desk.chosen),
+  o: (desk) => desk.swap(),
+  l: (desk) => desk.repeat(),
+  "[": (desk) => desk.mark(false),
+  "]": (desk) => desk.mark(true),
+  Escape: (desk) => desk.setStretch(null),
+};
+
+// Space and arrows belong to a button or slider that was reached by Tab; after a click they are the transport's.
+function isTaken(target, key) {
+  if (target.matches("input:not([type=checkbox]):not([type=range])")) return key !== "Escape";
+  if (target.matches("input[type=range]")) return key.startsWith("Arrow") || key === "Home";
+  const hasOwn = target.matches("button:not(.play), summary, input, code");
+  return key === " " && hasOwn && target.matches(":focus-visible");
+}
+
+document.addEventListener("keydown", (event) => {
+  const desk = lastDesk ?? desks[0];
+  const { key } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target, key)) return;
+  if (key === "?") document.querySelector(".keys").toggleAttribute("open");
+  if (!desk) return;
+  const action = KEYS[key] ?? KEYS[key.toLowerCase()];
+  const strip = desk.strips[Number(key) - 1];
+  if (strip) {
+    desk.choose(strip);
+    strip.scrollIntoView({ block: "nearest" });
+  } else if (action) action(desk, event);
+  if (strip || action) event.preventDefault();
+});
+
+document.documentElement.classList.add("scripted");
+for (const root of document.querySelectorAll(".player")) desks.push(new Desk(root));
+for (const desk of desks) desk.setStretch(null);
+for (const box of document.querySelectorAll(".command")) box.querySelector(".copy").addEventListener("click", () => copy(box));
+for (const button of document.querySelectorAll(".alone")) {
+  button.closest(".buttons").hidden = false;
+  button.addEventListener("click", () => playAlone(button));
+}
+for (const naming of document.querySelectorAll(".naming")) connectNaming(naming, desks[0]);
+if (desks.length) document.querySelector(".keys").hidden = false;

@@ -1,0 +1,40 @@
+"""The colours of the sources, as `look.css` has them, for pictures that are drawn before a page is opened.
+
+The style sheet is their only owner; nothing here has a colour of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+__all__ = ["N_HUES", "STYLE", "hue", "hues"]
+
+STYLE = Path(__file__).with_name("look.css").read_text(encoding="utf-8")
+"""The style sheet that all pages share."""
+
+N_HUES = 8
+"""Sources beyond so many begin again with the first colour: names and places tell them apart."""
+
+
+def hue(source: str, sources: tuple[str, ...], rest: str = "") -> str:
+    """Return the name of a source's colour, which is also a class of the pages: `source-1` to `source-8`.
+
+    Parameters
+    ----------
+    source : str
+    sources : tuple of str
+        All of them, in their order.
+    rest : str
+        The source that stands for all that was not taught, which is always grey: `source-rest`.
+    """
+    if source == rest:
+        return "source-rest"
+    return f"source-{[name for name in sources if name != rest].index(source) % N_HUES + 1}"
+
+
+def hues() -> dict[str, tuple[int, int, int]]:
+    """Return {name: red, green and blue from 0 to 255} of the dark page, on whose ground all pictures are drawn."""
+    dark = STYLE.partition("@media")[0]
+    found = re.findall(r"--(source-\w+): #(\w\w)(\w\w)(\w\w);", dark)
+    return {name: (int(red, 16), int(green, 16), int(blue, 16)) for name, red, green, blue in found}
