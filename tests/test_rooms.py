@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"checks", "progress", "version"},
+    {"checks", "look", "progress", "version"},
     {"audio", "frames", "kernels"},
     {"dictionary"},
     {"experts"},
@@ -62,7 +62,17 @@ def test_kernels_need_only_numpy_and_numba(module):
 )
 def test_streaming_loads_no_heavy_library(modules):
     """Importing what streams, and what parses a command line, loads no library that only learning or pages need."""
-    heavy = ["sounddevice", "librosa", "matplotlib", "sklearn", "rtnmf.learning", "soundfile", "scipy.signal", "rich"]
+    heavy = [
+        "sounddevice",
+        "librosa",
+        "matplotlib",
+        "IPython",
+        "sklearn",
+        "rtnmf.learning",
+        "soundfile",
+        "scipy.signal",
+        "rich",
+    ]
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -17,15 +17,11 @@ __all__ = [
     "Curve",
     "Divergences",
     "check_adaptable",
-    "check_fits",
     "check_known",
-    "checked_groups",
     "frozen_columns",
     "frozen_divergences",
     "frozen_labels",
     "frozen_voices",
-    "grouped_voices",
-    "renamed_voices",
     "says_voice",
     "strings",
 ]
@@ -128,21 +124,6 @@ def frozen_voices(voices: object, sources: tuple[str, ...], rest: str) -> tuple[
     return tuple(source for source in sources if source in named)
 
 
-def renamed_voices(voices: Iterable[str], names: Mapping[str, str], rest: str) -> tuple[str, ...]:
-    """Return the voices by their new names, with the sources that are named like a voice now."""
-    kept = [names.get(voice, voice) for voice in voices]
-    return (*kept, *(name for source, name in names.items() if source != rest and says_voice(name)))
-
-
-def grouped_voices(voices: Iterable[str], members: Mapping[str, tuple[str, ...]], rest: str) -> tuple[str, ...]:
-    """Return the voices that are in no group, and the groups of voices only or that are named like one."""
-    known, grouped = set(voices), {source for group in members.values() for source in group}
-    of_voices = [
-        name for name, group in members.items() if rest not in group and (set(group) <= known or says_voice(name))
-    ]
-    return (*(known - grouped), *of_voices)
-
-
 def says_voice(name: str) -> bool:
     """Return whether the name of a source says that it is a person who speaks."""
     return not _VOICES.isdisjoint(re.findall(r"[^\W\d_]+", name.lower()))
@@ -153,30 +134,6 @@ def check_known(sources: Iterable[str], known: tuple[str, ...]) -> None:
     for source in sources:
         if source not in known:
             raise ValueError(f"there is no source {source!r}: choose from {', '.join(known)}")
-
-
-def checked_groups(groups: object, sources: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Return {name: sources} if each group has known sources that are in no other one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If not, or if a name is that of a source that is in none.
-    """
-    if not isinstance(groups, Mapping) or any(isinstance(group, str) for group in groups.values()):
-        raise TypeError(f"groups are {groups!r:.80}, expected {{name: [source, ...]}}")
-    members = {name: tuple(group) for name, group in groups.items()}
-    grouped = [source for group in members.values() for source in group]
-    check_known(grouped, sources)
-    for source in grouped:
-        if grouped.count(source) > 1:
-            raise ValueError(f"source {source!r} is given {grouped.count(source)} times: put it into one group")
-    for name, group in members.items():
-        if not group:
-            raise ValueError(f"no source is given for {name!r}, expected one or more of {', '.join(sources)}")
-        if name in sources and name not in grouped:
-            raise ValueError(f"there is another source {name!r}: put it into that group, or choose another name")
-    return members
 
 
 def strings(name: str, values: object) -> tuple[str, ...]:
@@ -214,32 +171,6 @@ def frozen_divergences(given: Mapping[str, Iterable[Iterable[Any]]], sources: tu
 def _curve(pairs: Iterable[Iterable[Any]]) -> Curve:
     """Return pairs of an iteration and a divergence as a tuple; adding 0.0 turns -0.0 into 0.0."""
     return tuple((check_whole("iteration", i, 0), float(value) + 0.0) for i, value in pairs)
-
-
-def check_fits(first: Any, second: Any) -> None:
-    """Raise an error that says how to mend it if a dictionary cannot be merged with the first one."""
-    if type(second) is not type(first):
-        raise TypeError(f"one of the dictionaries to merge is {type(second).__name__}, expected a Dictionary")
-    if second.sample_rate != first.sample_rate:
-        raise ValueError(
-            f"sample rates {first.sample_rate} and {second.sample_rate} differ:"
-            f" use .at_rate({first.sample_rate}) on the second first"
-        )
-    if second.stft != first.stft:
-        raise ValueError(
-            f"settings {first.stft} and {second.stft} differ: learn both with the same stft, or convert the second"
-            " with .at_rate(sample_rate, stft)"
-        )
-    if second.model != first.model:
-        raise ValueError(
-            f"models {first.model} and {second.model} differ: learn both with the same model, or give the second"
-            " that of the first with dataclasses.replace(second, model=first.model)"
-        )
-    if first.rest and second.rest:
-        raise ValueError(
-            "both dictionaries have a rest, the source of all that was not taught: leave that of the second out, with"
-            f" .select of {', '.join(source for source in second.sources if source != second.rest)}"
-        )
 
 
 def check_adaptable(dictionary: Any) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.checks import check_text, whole_hz
-from rtnmf.dictionary import examples, file, parts
+from rtnmf.dictionary import examples, file, merging, naming, notebook, parts
 from rtnmf.dictionary.rebinning import rebinned, stft_at
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT, latency_samples
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Dictionary"]
 
@@ -114,6 +116,9 @@ class Dictionary:
         counts = ", ".join(f"{self.labels.count(source)} {source}" for source in self.sources)
         return f"<Dictionary of {counts}; {self.sample_rate} Hz, {self.stft}>"
 
+    def _repr_html_(self) -> str:
+        return notebook.table(self)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dictionary):
             return NotImplemented
@@ -190,19 +195,7 @@ class Dictionary:
         TypeError, ValueError
             If a source is unknown, a new name is unusable, or two sources would have the same name.
         """
-        if not isinstance(names, Mapping):
-            raise TypeError(f"names are {names!r:.80}, expected {{source: new name}}")
-        parts.check_known(names, self.sources)
-        renamed = {source: names.get(source, source) for source in self.sources}
-        labels = parts.frozen_labels([renamed[label] for label in self.labels], self.n_components)
-        for name, n_same in Counter(renamed.values()).items():
-            if n_same > 1:
-                same = [source for source in renamed if renamed[source] == name]
-                raise ValueError(f"sources {' and '.join(same)} would both be named {name!r}: give each its own name")
-        curves = {renamed.get(source, source): curve for source, curve in self.divergences.items()}
-        frames = {renamed[source]: frames for source, frames in self.frames.items()}
-        kinds: Any = {"rest": renamed.get(self.rest, ""), "voices": parts.renamed_voices(self.voices, names, self.rest)}
-        return replace(self, labels=labels, **kinds, frames=frames, divergences=curves)
+        return naming.renamed(self, names)
 
     def regroup(self, groups: Mapping[str, Iterable[str]]) -> Dictionary:
         """Return the dictionary with several of its sources as one, under a new name; no component changes.
@@ -218,17 +211,7 @@ class Dictionary:
         TypeError, ValueError
             If a group is empty, a source is unknown or in two groups, or a name is unusable or that of another source.
         """
-        members = parts.checked_groups(groups, self.sources)
-        names = {source: name for name, group in members.items() for source in group}
-        others = [source for source in self.sources if source not in names]
-        labels = tuple(names.get(label, label) for label in self.labels)
-        alone = {group[0]: name for name, group in members.items() if len(group) == 1}
-        kept = alone | {source: source for source in ("", *others)}
-        curves = {kept[source]: curve for source, curve in self.divergences.items() if source in kept}
-        frames = examples.joined(self.frames, names)
-        voices = parts.grouped_voices(self.voices, members, self.rest)
-        kinds: Any = {"rest": names.get(self.rest, self.rest), "voices": voices}
-        return replace(self, labels=labels, **kinds, frames=frames, divergences=curves).select(*members, *others)
+        return naming.regrouped(self, groups)
 
     def merge(self, *others: Dictionary) -> Dictionary:
         """Return an untrained dictionary of the sources of this one and of others; `a + b` does the same.
@@ -240,29 +223,7 @@ class Dictionary:
         TypeError, ValueError
             If an argument is not a Dictionary, they do not fit together, or two have a source of the same name.
         """
-        for other in others:
-            parts.check_fits(self, other)
-        if not others:
-            return self
-        merged = (self, *others)
-        for name, n_same in Counter(source for part in merged for source in part.sources).items():
-            if n_same > 1:
-                raise ValueError(
-                    f"source {name!r} is in more than one of the dictionaries: leave one out, or rename it in one of"
-                    " them with Dictionary.rename"
-                )
-        return replace(
-            self.untrained(),
-            components=np.hstack([part.components for part in merged]),
-            labels=tuple(label for part in merged for label in part.labels),
-            rest="".join(part.rest for part in merged),
-            voices=tuple(voice for part in merged for voice in part.voices),
-            frames={source: frames for part in merged for source, frames in part.frames.items()},
-            description=_joined(part.description for part in merged),
-            licence=_joined(part.licence for part in merged),
-            learned_from=tuple(dict.fromkeys(name for part in merged for name in part.learned_from)),
-            divergences={source: curve for part in merged for source, curve in part._curves().items()},
-        )
+        return merging.merged(self, *others)
 
     def at_rate(self, sample_rate: int, stft: STFT | None = None) -> Dictionary:
         """Return the dictionary for another sample rate.
@@ -348,6 +309,39 @@ class Dictionary:
             )
         return dict(zip(self.sources, stems, strict=True))
 
+    def plot(self) -> Figure:
+        """Draw the components, grouped by source and in its colour: bins upwards, on a logarithmic axis.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it where it is the last value of a cell; `savefig` writes it to a file. The numbers below
+            are those of the columns of `components`.
+        """
+        return notebook.figure(self)
+
+    def play(self, component: int) -> Any:
+        """Make a component heard: a second of its spectrum, with phases that the Griffin-Lim algorithm finds.
+
+        Parameters
+        ----------
+        component : int
+            A column of `components`, from 0.
+
+        Returns
+        -------
+        IPython.display.Audio
+            A player, which a notebook shows where it is the last value of a cell.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such component.
+        ModuleNotFoundError
+            If IPython is not installed.
+        """
+        return notebook.player(self, component)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the dictionary to a `.safetensors` file, whole or not at all.
 
@@ -383,17 +377,7 @@ class Dictionary:
         """Return everything that the dictionary holds, in a form that can be compared and hashed."""
         return tuple(part.tobytes() if isinstance(part, np.ndarray) else part for part in self._parts().values())
 
-    def _curves(self) -> dict[str, parts.Curve]:
-        """Return the divergences with those of a blind recording under the name of each of its sources."""
-        blind = self.divergences.get("")
-        curves = {source: self.divergences.get(source, blind) for source in self.sources}
-        return {source: curve for source, curve in curves.items() if curve is not None}
-
 
 def _made(held: dict[str, Any]) -> Dictionary:
     """Return the dictionary of these parts: what a pickle calls, so that copies are checked and frozen as well."""
     return Dictionary(**held)
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(text for text in texts if text))

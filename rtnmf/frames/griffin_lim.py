@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from rtnmf.frames.stft import STFT
 
-__all__ = ["griffin_lim"]
+__all__ = ["N_ITER_HEARD", "griffin_lim", "steady_sound"]
+
+N_ITER_HEARD = 16
+"""Iterations after which an ear hears no difference to more."""
 
 
 def griffin_lim(
@@ -51,3 +54,25 @@ def griffin_lim(
         phases /= np.maximum(np.abs(phases), np.float32(1e-20))
         last = rebuilt
     return stft.inverse(magnitudes * phases, n_samples)
+
+
+def steady_sound(spectrum: NDArray[np.floating], stft: STFT, sample_rate: int) -> NDArray[np.float32]:
+    """Return the sound of a spectrum that stands still for a second, or for one window when that is longer.
+
+    Parameters
+    ----------
+    spectrum : array, shape (n_bins,)
+        Magnitudes.
+    stft : STFT
+        Settings that the spectrum belongs to.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    array, shape (n_samples,)
+        With a peak of 0.5, or silence where the spectrum is.
+    """
+    n_frames = -(-(max(stft.n_fft, sample_rate) + stft.latency) // stft.hop_length)
+    y = griffin_lim(np.repeat(spectrum[:, None], n_frames, axis=1), stft, n_iter=N_ITER_HEARD)
+    return np.float32(0.5) * y / max(float(np.abs(y).max(initial=0)), 1e-9)

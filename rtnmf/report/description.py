@@ -17,7 +17,7 @@ from rtnmf.checks import check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import Separator
 from rtnmf.engine.streaming import aligned
-from rtnmf.frames.griffin_lim import griffin_lim
+from rtnmf.frames.griffin_lim import N_ITER_HEARD, griffin_lim, steady_sound
 from rtnmf.frames.stft import STFT
 from rtnmf.progress import Progress
 from rtnmf.report import figures
@@ -28,7 +28,6 @@ __all__ = ["Description", "Origin", "Row", "describe"]
 
 Array = NDArray[np.float32]
 
-_GRIFFIN_LIM_ITERATIONS = 16  # after which an ear hears no difference to more
 _VALUES_AT_ONCE = 2**22  # of the stems of a block, whatever their number
 
 
@@ -276,7 +275,7 @@ def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int |
     V = np.sum([np.abs(stft.forward(channel, trend=trend)) for channel in x.T], axis=0)
     H = nmf.activations(V, W, n_iter=n_iter, relaxation=model.relaxation, memory=model.memory)
     WH = W @ H
-    approximation = griffin_lim(WH, stft, n_iter=_GRIFFIN_LIM_ITERATIONS)
+    approximation = griffin_lim(WH, stft, n_iter=N_ITER_HEARD)
     divergence = nmf.kl_divergence(V, WH + np.float32(1e-30)) / max(float(V.sum(dtype=np.float64)), 1e-30)
     facts = _facts_of_clip(x, divergence, dictionary.sample_rate)
     return _Modelled(n_iter, H, approximation, facts, figures.explained(divergence))
@@ -341,18 +340,11 @@ def _row(part: _Part, W: Array, H: Array, stft: STFT, sample_rate: int) -> Row:
     name, source, columns, filtered = part
     energies = H[columns].sum(axis=1)
     spectrum = W[:, columns] @ (energies / max(float(energies.sum()), 1e-30))
-    alone = _alone(spectrum, stft, sample_rate)
+    alone = steady_sound(spectrum, stft, sample_rate)
     if filtered is None:
         return Row(name, spectrum, alone, source=source)
     share = float(energies.sum() / max(float(H.sum()), 1e-30))
     return Row(name, spectrum, alone, share, H[columns].sum(axis=0), filtered, source=source)
-
-
-def _alone(spectrum: Array, stft: STFT, sample_rate: int) -> Array:
-    """Return the sound of a spectrum that stands still for one window, or a second when that is longer."""
-    n_frames = -(-(max(stft.n_fft, sample_rate) + stft.latency) // stft.hop_length)
-    y = griffin_lim(np.repeat(spectrum[:, None], n_frames, axis=1), stft, n_iter=_GRIFFIN_LIM_ITERATIONS)
-    return 0.5 * y / max(float(np.abs(y).max(initial=0)), 1e-9)
 
 
 def _facts(dictionary: Dictionary, n_iter: int) -> dict[str, str]:
