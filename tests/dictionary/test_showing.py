@@ -64,13 +64,13 @@ def test_table_holds_names_as_text():
 
 def test_figure_groups_components_by_source_in_its_colour():
     """All components of a source stand side by side below its name, at the numbers that they have in the dictionary."""
-    made = small(labels=("a$", "b", "a$", "noise"), rest="noise")
+    made = small(labels=(r"$\a$", "b", r"$\a$", "noise"), rest="noise")
     figure = made.plot()
     assert pyplot.get_fignums() == []  # a notebook would show it twice
     axes = figure.axes[0]
     names = [text for text in axes.texts if isinstance(text, Annotation)]
     assert {text.get_text(): text.get_color() for text in names} == {
-        "a$": "#b87f00",
+        r"$\a$": "#b87f00",
         "b": "#4590ba",
         "noise": "#6e747d",
     }
