@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from rtnmf.control.web.messages import encoded
 from rtnmf.control.web.scope import Scope
-from rtnmf.control.web.state import meters_of, state_of
+from rtnmf.control.web.state import Shelves, meters_of, state_of
+from rtnmf.dictionary import presets
 
 if TYPE_CHECKING:
     from rtnmf.control.studio import Studio
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Pulse"]
 
 _PERIOD_S = 1 / 30
+_SHELVES_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +41,7 @@ class Pulse:
         self._closing = False
         self._state, self._failure = "", ""
         self._scope = Scope(1)
+        self._shelves, self._looked_s = Shelves([], []), -math.inf
         self._thread = threading.Thread(target=self._run, name="rtnmf-pulse", daemon=True)
 
     def open(self, clients: Clients) -> None:
@@ -81,12 +85,19 @@ class Pulse:
     def _told(self, *, is_beat: bool) -> None:
         stats = self._studio.live.stats
         strips = self._studio.desk.strips(stats)
-        state = encoded(state_of(self._studio, strips, stats))
+        state = encoded(state_of(self._studio, strips, stats, self._on_shelves(is_old=not is_beat)))
         is_new, self._state = state != self._state, state
         meters, columns = "", b""
         if is_beat and self._clients.n_seeing:
             meters, columns = encoded(meters_of(self._studio, strips, stats)), self._columns()
         self._tell(state, meters, columns, is_new)
+
+    def _on_shelves(self, *, is_old: bool) -> Shelves:
+        """Return what can be loaded, as it was a second ago at most: to look it up takes time."""
+        now_s = time.monotonic()
+        if is_old or now_s > self._looked_s + _SHELVES_S:
+            self._shelves, self._looked_s = Shelves(self._studio.shelf.names, list(presets())), now_s
+        return self._shelves
 
     def _columns(self) -> bytes:
         """Return the columns of the spectrograms that are due."""

@@ -140,15 +140,16 @@ def _answers(studio: Studio, clients: Clients) -> Router:
 
     def take(request: Request) -> Response:
         try:
-            return _part(studio.take_wav(), request.headers.get("range", ""))
+            return _part(studio.lesson.wav(), request.headers.get("range", ""))
         except ValueError as error:
             return PlainTextResponse(str(error), 404)
 
     def recorded(request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in studio.recording.files:
+        path = studio.recordings.get(name)
+        if path is None:
             return PlainTextResponse("there is no such recording", 404)
-        return FileResponse(studio.recorded_file(name), media_type=_SOUND, filename=name)
+        return FileResponse(path, media_type=_SOUND, filename=name)
 
     files = [_file(path, file) for path, file in _files().items()]
     others = [Route("/take.wav", take), Route("/recordings/{name}", recorded), WebSocketRoute("/ws", clients.serve)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -17,19 +17,26 @@ if TYPE_CHECKING:
     from rtnmf.control.studio import Studio
     from rtnmf.live import Stats
 
-__all__ = ["meters_of", "state_of"]
+__all__ = ["Shelves", "meters_of", "state_of"]
 
 _SILENCE_DB = -200.0
 _ACTIVE_DB = 60.0
 """Range of the activations that is shown, below that of a tone of full scale."""
 
 
-def state_of(studio: Studio, strips: Sequence[Strip], stats: Stats) -> messages.State:
+class Shelves(NamedTuple):
+    """What can be loaded, by name."""
+
+    dictionaries: list[str]
+    presets: list[str]
+
+
+def state_of(studio: Studio, strips: Sequence[Strip], stats: Stats, shelves: Shelves) -> messages.State:
     """Return all that changes seldom. Times that go on are 0 here: the meters have them."""
     live, mixer = studio.live, studio.live.mixer
-    dictionary, rest = live.dictionary, live.dictionary.rest
+    dictionary = live.dictionary
     return messages.State(
-        sources=[_source(strip, is_rest=strip.source == rest) for strip in strips],
+        sources=[_source(strip, is_rest=strip.source == dictionary.rest) for strip in strips],
         bypass=mixer.bypass,
         wet=mixer.wet,
         listening=studio.desk.listening,
@@ -41,10 +48,10 @@ def state_of(studio: Studio, strips: Sequence[Strip], stats: Stats) -> messages.
         frozen=live.freeze,
         rest=stats.rest,
         training=stats.training,
-        lesson=messages.Lesson(studio.lesson.stage, studio.lesson.name, 0.0, studio.lesson.text),
-        recording=messages.Recording(studio.recording.on, 0.0, studio.recording.folder, list(studio.recording.files)),
-        dictionaries=list(studio.dictionaries()),
-        presets=list(studio.presets),
+        lesson=messages.Lesson(cast(Any, studio.lesson.stage), studio.lesson.name, 0.0, studio.lesson.text),
+        recording=messages.Recording(live.recording.is_on, 0.0, studio.recorded_in, list(studio.recordings)),
+        dictionaries=shelves.dictionaries,
+        presets=shelves.presets,
         devices=f"{live.facts.get('input', '')} to {live.facts.get('output', '')}",
         sample_rate=live.sample_rate,
         trouble=studio.desk.trouble(stats),
@@ -69,7 +76,7 @@ def meters_of(studio: Studio, strips: Sequence[Strip], stats: Stats) -> messages
         late=stats.n_late,
         lost=stats.n_lost,
         seconds=round(stats.seconds, 1),
-        recorded_s=round(studio.recording.seconds, 1),
+        recorded_s=round(studio.live.recording.seconds, 1),
         left_s=round(studio.lesson.left_s, 1),
         activations=_activations(stats, studio.live.dictionary.stft.n_fft),
     )
