@@ -34,6 +34,7 @@ _SLOW: dict[type, Callable[[Studio, Any], object]] = {
     messages.Keep: lambda studio, _: studio.keep(),
     messages.Drop: lambda studio, _: studio.drop(),
     messages.Load: lambda studio, c: studio.load(c.name, c.kind),
+    messages.Add: lambda studio, c: studio.add(c.preset),
     messages.Save: lambda studio, c: studio.save(c.name),
     messages.Rename: lambda studio, c: studio.rename(c.source, c.to),
     messages.Group: lambda studio, c: studio.group(tuple(c.components), c.to),

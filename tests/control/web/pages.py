@@ -3,18 +3,16 @@
 import contextlib
 import http.client
 import json
-import sys
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from bands import voice_and_rest
 from jack_server import ENVIRONMENT, Peer
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-sys.path.insert(0, "/tmp/srvdev")
-from devstudio import DevStudio
-
+from rtnmf.control.studio import Studio
 from rtnmf.live import Live
 
 NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, 60 * 48000).astype(np.float32)
@@ -23,18 +21,21 @@ NOISE = np.random.default_rng(0).uniform(-0.3, 0.3, 60 * 48000).astype(np.float3
 @pytest.fixture(scope="module")
 def studio(audio_server, tmp_path_factory):
     """Run a studio that listens to a peer, which plays noise for a minute; one for all tests of a module."""
-    from bands import voice_and_rest
-
     audio_server.ensure()
     folder = tmp_path_factory.mktemp("studio")
     with pytest.MonkeyPatch.context() as patch, Peer.lent(folder) as peer:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         peer.play(NOISE)
-        with Live(voice_and_rest(), input="peer", output="peer", allow_feedback=True) as live:
-            studio = DevStudio(live)
-            studio.peer = peer
+        studio = Studio(_live, voice_and_rest(), "me", folder / "studio")
+        studio.peer = peer
+        with contextlib.closing(studio):
+            studio.open()
             yield studio
+
+
+def _live(dictionary):
+    return Live(dictionary, input="peer", output="peer", tap=True)
 
 
 class Page:

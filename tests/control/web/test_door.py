@@ -26,11 +26,11 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 TRICKS = [
-    "/../../etc/passwd", "/page/../server.py", "/page/..%2fserver.py", "/page/%2e%2e/server.py", "/page/server.py", "/page",
-    "/page/", "/page//etc/passwd", "/recordings/", "/recordings/input.wav", "/recordings/..%2f..%2fetc%2fpasswd",
-    "/recordings/%2fetc%2fpasswd", "/recordings/.", "/recordings/%00", "/%00", "//", "/.git/config", "/docs", "/openapi.json",
-    "/ws", "/look.css/", "/LOOK.CSS", "/index.html", "/page/index.html%00.js", "/%ff%fe",
-    "/take.wav", "http://evil.example/", "*", "/" + "a" * 9000,
+    "/../../etc/passwd", "/page/../server.py", "/page/..%2fserver.py", "/page/%2e%2e/server.py", "/page/server.py",
+    "/page", "/page/", "/page//etc/passwd", "/recordings/", "/recordings/input.wav",
+    "/recordings/..%2f..%2fetc%2fpasswd", "/recordings/%2fetc%2fpasswd", "/recordings/.", "/recordings/%00", "/%00",
+    "//", "/.git/config", "/docs", "/openapi.json", "/ws", "/look.css/", "/LOOK.CSS", "/index.html",
+    "/page/index.html%00.js", "/%ff%fe", "/take.wav", "http://evil.example/", "*", "/" + "a" * 9000,
 ]  # fmt: skip
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
