@@ -10,6 +10,7 @@ export class Shelf {
     find("#open-shelf").addEventListener("click", () => this.dialog.showModal());
     find("#load-first").addEventListener("click", () => this.dialog.showModal());
     find("#save-form").addEventListener("submit", (event) => this.save(event));
+    find("#save-name").addEventListener("input", () => this.check());
     find("#freeze").addEventListener("click", () => this.freeze());
     find("#relearn").addEventListener("click", () => sender.now("relearn"));
   }
@@ -18,10 +19,15 @@ export class Shelf {
     this.state = state;
     setText(find("#dictionary"), state.dictionary || "nothing is learned yet");
     setText(find("#training"), [state.training, ...state.experts.map((name) => `with ${name}`)].filter(Boolean).join(" · "));
+<<<<<<< HEAD
+    this.list("#dictionaries", state.dictionaries, "Nothing is saved yet.", (name) => this.dictionary(name));
+    this.list("#presets", state.presets, "There are none.", (name) => this.preset(name));
+    find("#save").disabled = !state.sources.some((source) => !source.rest);
+=======
     this.list("#dictionaries", state.dictionaries, "dictionary", "Nothing is saved yet.");
     this.list("#presets", state.presets, "preset", "There are none.");
     find("#save").disabled = state.sources.length === 0;
-    if (!this.dialog.open) find("#save-name").value = state.dictionary;
+>>>>>>> main
     setHidden(find("#rest"), !state.adapts);
     setText(find("#rest-text"), state.frozen ? "frozen" : state.rest || "not learned yet");
     setPressed(find("#freeze"), state.frozen);
@@ -29,11 +35,39 @@ export class Shelf {
   }
 
   // Lists are left alone while they are the same: a button that is replaced loses the focus.
+<<<<<<< HEAD
+  list(place, names, nothing, item) {
+=======
   list(place, names, kind, nothing) {
+>>>>>>> main
     const node = find(place);
     const key = JSON.stringify([names, this.state.dictionary]);
     if (node.dataset.key === key) return;
     node.dataset.key = key;
+<<<<<<< HEAD
+    const items = names.map((name) => make("li", {}, ...item(name)));
+    node.replaceChildren(...(items.length ? items : [make("li", { className: "muted" }, nothing)]));
+  }
+
+  dictionary(name) {
+    const button = this.choice(name, `Load ${name}`, "load", { name, kind: "dictionary" });
+    if (name === this.state.dictionary) button.setAttribute("aria-current", "true");
+    return [button];
+  }
+
+  preset(name) {
+    const only = this.choice(name, `Listen for ${name} and the rest`, "load", { name, kind: "preset" });
+    return [only, this.choice("+", `Listen for ${name}, too`, "add", { preset: name })];
+  }
+
+  choice(text, label, is, values) {
+    const button = make("button", { type: "button", title: label, "aria-label": label }, text);
+    button.addEventListener("click", () => {
+      this.sender.now(is, values);
+      this.dialog.close();
+    });
+    return button;
+=======
     const items = names.map((name) => {
       const button = make("button", { type: "button" }, name);
       if (name === this.state.dictionary) button.setAttribute("aria-current", "true");
@@ -46,6 +80,14 @@ export class Shelf {
   load(name, kind) {
     this.sender.now("load", { name, kind });
     this.dialog.close();
+>>>>>>> main
+  }
+
+  // What was saved is never written over.
+  check() {
+    const field = find("#save-name");
+    const isTaken = this.state.dictionaries.includes(field.value.trim());
+    field.setCustomValidity(isTaken ? "There is a dictionary of that name already: choose another name." : "");
   }
 
   save(event) {
@@ -53,6 +95,7 @@ export class Shelf {
     const name = find("#save-name").value.trim();
     if (!name) return;
     this.sender.now("save", { name });
+    find("#save-name").value = "";
     this.dialog.close();
   }
 
@@ -79,5 +122,9 @@ export class Shelf {
 
 function download(name) {
   const path = name.split("/").map(encodeURIComponent).join("/");
+<<<<<<< HEAD
+  return make("a", { href: address(`recordings/${path}`), download: name.split("/").at(-1) }, name);
+=======
   return make("a", { href: address(`/recordings/${path}`), download: name.split("/").at(-1) }, name);
+>>>>>>> main
 }
