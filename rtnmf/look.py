@@ -18,7 +18,7 @@ N_HUES = 8
 @cache
 def style() -> str:
     """Return the style sheet that all pages share."""
-    return (Path(__file__).parent / "report" / "look.css").read_text(encoding="utf-8")
+    return Path(__file__).with_name("look.css").read_text(encoding="utf-8")
 
 
 def hue(source: str, sources: tuple[str, ...], rest: str = "") -> str:

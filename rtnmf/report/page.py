@@ -16,8 +16,9 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf import look
 from rtnmf.frames.stft import STFT
-from rtnmf.report import charts, look, pictures, scales, sounds, words
+from rtnmf.report import charts, pictures, scales, sounds, words
 from rtnmf.report.description import Description, Row
 from rtnmf.report.scales import Axis
 from rtnmf.report.sounds import Sound
@@ -63,7 +64,7 @@ class _Sheet:
         uris = [_uri(kind, data) for kind, data in encoded]
         n = len(self._sounds)
         script = "".join(_read(name) for name in ("player.js", "report.js"))
-        style = look.STYLE + _read("report.css")
+        style = look.style() + _read("report.css")
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         environment.filters["fixed"] = words.with_fixed_spaces
         return Page(

@@ -14,8 +14,9 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
+from rtnmf import look
 from rtnmf.frames.stft import STFT
-from rtnmf.report import look, scales
+from rtnmf.report import scales
 from rtnmf.report.scales import Scale
 
 __all__ = ["RANGE_DB", "image", "levels", "owners", "ramp"]

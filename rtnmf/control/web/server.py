@@ -171,7 +171,7 @@ def _files() -> dict[str, Traversable]:
     """Return the files that the page is made of, by their paths."""
     page = resources.files("rtnmf.control.web") / "page"
     found = {f"/page/{file.name}": file for file in page.iterdir() if file.name.rpartition(".")[2] in _TYPES}
-    return {**found, "/": page / "index.html", "/look.css": resources.files("rtnmf.report") / "look.css"}
+    return {**found, "/": page / "index.html", "/look.css": resources.files("rtnmf") / "look.css"}
 
 
 def _file(path: str, file: Traversable) -> Route:
