@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.report import scales
-from rtnmf.report.pictures import RANGE_DB
 from rtnmf.report.scales import Scale, Tick
 
 __all__ = ["activations", "divergences", "iterations", "spectrum"]
@@ -17,13 +16,14 @@ Array = NDArray[np.float32]
 
 _WIDTH, _HEIGHT = 1000, 100
 _MOST_POINTS = 240
+_SPECTRUM_DB = 60
 
 
 def spectrum(magnitudes: Array, scale: Scale, sample_rate: int) -> str:
-    """Return the area under a spectrum, shape (n_bins,), from 80 dB below its peak, on a frequency axis."""
+    """Return the area under a spectrum, shape (n_bins,), from 60 dB below its peak, on a frequency axis."""
     rows = scales.on_rows(magnitudes, scale, sample_rate)
     level = 20 * np.log10(np.maximum(rows / max(float(magnitudes.max()), 1e-30), 1e-9))
-    return _area(_thinned(np.clip(1 + level / RANGE_DB, 0, 1)))
+    return _area(_thinned(np.clip(1 + level / _SPECTRUM_DB, 0, 1)))
 
 
 def activations(h: Array) -> str:

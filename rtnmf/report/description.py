@@ -173,8 +173,8 @@ def describe(
     si_sdr_db : {source: value}, optional
         Of the sources whose true stems are known.
     n_components : int
-        Upper limit on the components with a row of their own, the strongest in the clip. Without a clip all have one,
-        and none when each is a source.
+        Upper limit on the components with a row of their own, the strongest in the clip, and of each source some.
+        Without a clip all have one, and none when each is a source.
     origin : Origin, optional
         Names of files, for the commands that the page gives; without it there are none.
     progress : callable, optional
@@ -288,9 +288,18 @@ def _component_parts(
     if dictionary.n_components == len(dictionary.sources):
         return []
     single = _single(dictionary)
-    order = range(single.n_components) if x is None else np.argsort(-H.sum(axis=1), kind="stable")[:n_most]
+    order = range(single.n_components) if x is None else _strongest(H.sum(axis=1), dictionary.labels, n_most)
     names = [single.sources[k] for k in order]
     return _parts(single, names, [dictionary.labels[k] for k in order], _stems(single, names, x, options).stems)
+
+
+def _strongest(strengths: Array, labels: Sequence[str], n_most: int) -> list[int]:
+    """Return the strongest components, the strongest first: half of the places are shared by the sources evenly."""
+    order = np.argsort(-strengths, kind="stable").tolist()
+    n_each, sources = n_most // (2 * len(set(labels))), dict.fromkeys(labels)
+    safe = {k for source in sources for k in [i for i in order if labels[i] == source][:n_each]}
+    others = [k for k in order if k not in safe][: max(0, n_most - len(safe))]
+    return [k for k in order if k in safe or k in others]
 
 
 def _single(dictionary: Dictionary) -> Dictionary:

@@ -61,8 +61,8 @@ def of_clip(x: Array, stems: Sequence[Array], share: float, n_components: int, s
     stft : STFT
     """
     usual = next(text for most, text in _USUAL if n_components <= most)
-    text = f"the model explains {100 * share:.0f} % of the clip"
-    found = [Figure("Explained", text, f"{usual}; what it does not explain is shared out as well, nothing is lost")]
+    text = f"The model explains {100 * share:.0f} % of the clip."
+    found = [Figure("Explained", text, f"{usual} %. What it does not explain is shared out as well: nothing is lost.")]
     if len(stems) > 1:
         found += [_sureness(x, stems, stft), _sum(x, stems)]
     return found
@@ -78,9 +78,9 @@ def _sureness(x: Array, stems: Sequence[Array], stft: STFT) -> Figure:
     share = sure / max(float(energies.sum(dtype=np.float64)), 1e-30)
     return Figure(
         "Certain",
-        f"for {100 * share:.0f} % of the sound one source has nine tenths or more",
-        "two sounds that were taught usually reach 50 to 90, two similar voices 20, three components of a blind clip"
-        " 30 to 80; it says how firmly they are told apart, not whether rightly: your ears decide that",
+        f"In {100 * share:.0f} % of the sound one source has nine tenths or more.",
+        "Two taught sounds usually reach 50 to 90 %, two similar voices 20, three components of a blind clip 30 to 80."
+        " It says how firmly they are told apart, not whether rightly: your ears decide that.",
     )
 
 
@@ -91,9 +91,9 @@ def _magnitudes(x: Array, stft: STFT) -> Array:
 
 def _sum(x: Array, stems: Sequence[Array]) -> Figure:
     error = float(np.abs(np.sum(stems, axis=0, dtype=np.float64) - x).max())
-    level = 20 * np.log10(max(error, 1e-12))
-    text = f"the sources add up to the recording, with an error of at most {level:.0f} dB of full scale"
-    return Figure("Complete", text, "-110 or below is usual: what is missing in one source is in another")
+    level = np.ceil(20 * np.log10(max(error, 1e-12)))
+    text = f"The sources add up to the recording, with an error below \N{MINUS SIGN}{-level:.0f} dB of full scale."
+    return Figure("Complete", text, "\N{MINUS SIGN}110 dB or less is usual: what one source lacks is in another.")
 
 
 def of_experts(dictionary: Dictionary, experts: Sequence[str]) -> Figure:
@@ -101,17 +101,17 @@ def of_experts(dictionary: Dictionary, experts: Sequence[str]) -> Figure:
     voices = dictionary.voices
     if experts:
         lacking = named.lacking(dictionary.stft.latency / dictionary.sample_rate)
-        hints = [f"; {name} would help, too: {named.remedy(name)}" for name in lacking if name not in experts]
-        text = f"asked about {' and '.join(voices)}: {', '.join(experts)}"
-        usual = "they know voices in general; voices and rnnoise together usually add 1 dB, and 3 dB where another"
-        return Figure("Experts", text, f"{usual} voice speaks than was taught{''.join(hints)}")
+        hints = [f" {name} would help, too: {named.remedy(name)}." for name in lacking if name not in experts]
+        text = f"Asked about {' and '.join(voices)}: {' and '.join(experts)}."
+        usual = "They know voices in general; voices and rnnoise together usually add 1 dB, and 3 where another voice"
+        return Figure("Experts", text, f"{usual} speaks than was taught.{''.join(hints)}")
     if not voices:
-        usual = "they know voices, and none of the sources is one; `rtnmf learn --voice NAME` says so where it is"
+        usual = "They know voices, and no source here is one; rtnmf learn --voice NAME says so where one is."
     elif len(voices) == len(dictionary.sources):
-        usual = "they tell voices from other sounds, and here all sources are voices"
+        usual = "They tell voices from other sounds, and here all sources are voices."
     else:
-        usual = "they were left out; where a voice is among the sources they usually add 1 to 3 dB"
-    return Figure("Experts", "none was asked", usual)
+        usual = "They were left out; where a voice is among other sources they usually add 1 to 3 dB."
+    return Figure("Experts", "None was asked.", usual)
 
 
 def of_learning(divergences: Mapping[str, Sequence[tuple[int, float]]]) -> list[Figure]:
@@ -120,7 +120,10 @@ def of_learning(divergences: Mapping[str, Sequence[tuple[int, float]]]) -> list[
     for source, curve in divergences.items():
         if curve:
             share = 100 * explained(curve[-1][1])
-            text = f"the components of {source or 'all sources'} explain {share:.0f} % of their recordings"
-            usual = "32 components usually reach 82 to 96, 3 of a blind clip 60 to 80"
-            found.append(Figure(f"Learned: {source}" if source else "Learned", text, usual))
+            name, text = "Learned", f"The components explain {share:.0f} % of what they were learned from."
+            usual = "3 components of a blind clip usually reach 60 to 80 %, 8 of them 75 to 85."
+            if source:
+                name, text = source, f"Its components explain {share:.0f} % of the recordings they were learned from."
+                usual = "32 components usually reach 82 to 96 %."
+            found.append(Figure(name, text, usual))
     return found

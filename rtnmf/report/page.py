@@ -124,6 +124,7 @@ def render(description: Description, *, axis: Axis = "hz") -> Page:
         scale=scale,
         origin=description.origin,
         sources=names,
+        singles=not description.components,
         n_unshown=_n_unshown(description),
         curves=_curves(description, hues),
         iterations=charts.iterations(description.divergences),
@@ -212,7 +213,7 @@ def _player(
             "hue": hues[source],
             "sound": number,
             "picture": _png_uri(pictures.levels(magnitudes, float(whole.max()))),
-            "level_db": _level_db(stems[source], clip),
+            "level_db": _level(stems[source], clip),
         }
         for source, number, magnitudes in zip(stems, numbers[1:], images, strict=True)
     ]
@@ -229,19 +230,22 @@ def _player(
     }
 
 
-def _level_db(x: Array, reference: Array) -> float | None:
-    """Return the level of a signal beside that of another one, in dB; None where either is silent."""
+def _level(x: Array, reference: Array) -> str:
+    """Return the level of a signal beside that of another one in words; empty where either is silent."""
     energies = [float(np.sum(np.square(y, dtype=np.float64))) for y in (x, reference)]
-    return 10 * float(np.log10(energies[0] / energies[1])) if min(energies) > 0 else None
+    if min(energies) <= 0:
+        return ""
+    level = round(10 * float(np.log10(energies[0] / energies[1])), 1) + 0.0
+    return f"{level:+.1f} dB".replace("-", "\N{MINUS SIGN}") if level else "0.0 dB"
 
 
 def _tile_groups(
     sheet: _Sheet, description: Description, scale: scales.Scale, hues: Mapping[str, str], tracks: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """Return the tiles of each source: its components, or itself where it is one."""
-    rows = description.components or description.sources
+    rows = _shown(description)
     alone = [sheet.add([row.alone[:, None]], description.sample_rate)[0] for row in rows]
-    tiles = [_tile(row, scale, description.sample_rate, tracks) for row in rows]
+    tiles = [_tile(row, scale, description.sample_rate, tracks) for row in rows]  # of a source first that of all of it
     return [
         {
             "source": source,
@@ -256,9 +260,15 @@ def _tile_groups(
     ]
 
 
+def _shown(description: Description) -> list[Row]:
+    """Return the sources, and their components where they have several."""
+    return [*description.sources, *description.components]
+
+
 def _tile(row: Row, scale: scales.Scale, sample_rate: int, tracks: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": row.name,
+        "title": "together" if row.name == row.source else row.name,
         "spectrum": charts.spectrum(row.spectrum, scale, sample_rate),
         "activations": None if row.activations is None else charts.activations(row.activations),
         "share": row.share,
@@ -268,7 +278,7 @@ def _tile(row: Row, scale: scales.Scale, sample_rate: int, tracks: Mapping[str, 
 
 def _n_unshown(description: Description) -> int:
     total = int(description.facts.get("Components", "0"))
-    return total - len(description.components or description.sources)
+    return total - (len(description.components) or total)
 
 
 def _curves(description: Description, hues: Mapping[str, str]) -> list[dict[str, str]]:

@@ -379,15 +379,19 @@ const KEYS = {
   Escape: (desk) => desk.setStretch(null),
 };
 
-// Space and arrows belong to a button or slider that was reached by Tab; after a click they are the transport's.
+// Space belongs to a button that was reached by Tab; after a click it is the transport's.
+let isByTab = false;
+
 function isTaken(target, key) {
   if (target.matches("input:not([type=checkbox]):not([type=range])")) return key !== "Escape";
   if (target.matches("input[type=range]")) return key.startsWith("Arrow") || key === "Home";
   const hasOwn = target.matches("button:not(.play), summary, input, code");
-  return key === " " && hasOwn && target.matches(":focus-visible");
+  return key === " " && hasOwn && isByTab;
 }
 
+document.addEventListener("pointerdown", () => (isByTab = false), true);
 document.addEventListener("keydown", (event) => {
+  isByTab ||= event.key === "Tab";
   const desk = lastDesk ?? desks[0];
   const { key } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target, key)) return;

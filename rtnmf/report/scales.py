@@ -35,12 +35,16 @@ class Scale(NamedTuple):
     """A frequency axis.
 
     label : str
+        What it shows, in words.
+    unit : str
+        That goes with a tick.
     rows_hz : array, shape (n_rows,)
         The frequency of each row of a spectrogram, the lowest first.
     ticks : list of Tick
     """
 
     label: str
+    unit: str
     rows_hz: NDArray[np.float64]
     ticks: list[Tick]
 
@@ -55,30 +59,32 @@ def frequencies(axis: Axis, sample_rate: int) -> Scale:
     """Return the frequency axis of sound of a sample rate: logarithmic in Hz, the mel scale, or notes."""
     low, high = min(_LOWEST_HZ, sample_rate / 8), sample_rate / 2
     if axis == "hz":
-        return _scale("Hz", np.geomspace(low, high, _ROWS), _named_hz(_MARKS_HZ, low, high))
+        return _scale("frequency", " Hz", np.geomspace(low, high, _ROWS), _named_hz(_MARKS_HZ, low, high))
     import librosa
 
     if axis == "mel":
         rows_hz = librosa.mel_frequencies(_ROWS, fmin=low, fmax=high)
-        return _scale("Hz, mel", rows_hz, _named_hz(_MEL_MARKS_HZ, low, high))
+        return _scale("frequency on the mel scale", " Hz", rows_hz, _named_hz(_MEL_MARKS_HZ, low, high))
     octaves = librosa.midi_to_hz(np.arange(0, 128, 12))
     octaves = octaves[(octaves >= low) & (octaves <= high)]
     notes = librosa.hz_to_note(octaves, unicode=False) if len(octaves) else []
-    return _scale("note", np.geomspace(low, high, _ROWS), dict(zip(octaves.tolist(), notes, strict=True)))
+    return _scale(
+        "frequency, as notes", "", np.geomspace(low, high, _ROWS), dict(zip(octaves.tolist(), notes, strict=True))
+    )
 
 
 def _named_hz(marks: tuple[int, ...], low: float, high: float) -> dict[float, str]:
     return {mark: f"{mark // 1000}k" if mark >= 1000 else str(mark) for mark in marks if low <= mark <= high}
 
 
-def _scale(label: str, rows_hz: NDArray[np.float64], names: dict[float, str]) -> Scale:
+def _scale(label: str, unit: str, rows_hz: NDArray[np.float64], names: dict[float, str]) -> Scale:
     rows = np.interp(np.log(list(names)), np.log(rows_hz), np.arange(_ROWS) + 0.5) if names else []
     is_few = set(_FEW_MARKS_HZ).isdisjoint(names)
     ticks = [
         Tick(float(row) / _ROWS, name, is_few or hz in _FEW_MARKS_HZ)
         for row, (hz, name) in zip(rows, names.items(), strict=True)
     ]
-    return Scale(label, rows_hz, ticks)
+    return Scale(label, unit, rows_hz, ticks)
 
 
 def on_rows(magnitudes: NDArray[np.floating], scale: Scale, sample_rate: int) -> NDArray[np.float64]:

@@ -45,10 +45,10 @@ def done(description: Description) -> str:
     d = description
     n, sources = len(d.components) or len(d.sources), listed([row.name for row in d.sources])
     if d.clip is None:
-        return f"A dictionary: what was learned of {sources}, as spectra that sound is explained with."
+        return f"What was learned of {sources}: {n} components, the spectra that their sound is explained with."
     seconds = f"{len(d.clip) / d.sample_rate:.1f} s of {_channels(d.clip.shape[1])} sound"
     if d.origin.is_blind:
-        return f"{seconds}, taken apart into {n} components that nobody taught, by what sounds together in it."
+        return f"{seconds}, taken apart into {n} components that nobody taught."
     by = f" with the dictionary {d.origin.dictionary}" if d.origin.dictionary else ""
     asked = f"; {_experts(d.experts)} asked about {listed(d.voices)}" if d.experts else ""
     return f"{seconds}, separated into {sources}{by}{asked}."
