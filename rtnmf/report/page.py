@@ -162,8 +162,8 @@ def render_evaluation(
     heard = worst[:n_players]
     return sheet.html(
         title=title,
-        done=f"{len(cases)} mixtures of known sources were separated, and their stems compared with the true ones.",
-        how=f"The worst is first; of the {len(heard)} worst you can hear how they sound. {words.HOW_TO_READ}",
+        done=words.done_of_cases(len(cases)),
+        how=f"The worst come first, and can be heard below the table. {words.HOW_TO_READ}",
         facts=_facts(facts),
         cases=[row for case in worst for row in _case_rows(case)],
         players=[_case_player(sheet, case) for case in heard],
@@ -302,7 +302,8 @@ def _case_player(sheet: _Sheet, case: Any) -> dict[str, Any]:
     rate, stems = case.sample_rate, dict(zip(case.sources, map(_columns, case.estimates), strict=True))
     hues = {source: look.hue(source, tuple(case.sources)) for source in case.sources}
     clip = _columns(case.mixture)
-    return _player(sheet, case.id, clip, stems, rate, STFT.default(rate).n_fft, hues)
+    player = _player(sheet, case.id, clip, stems, rate, STFT.default(rate).n_fft, hues)
+    return player | {"note": words.asked(case.experts)}
 
 
 def _columns(x: Array) -> Array:

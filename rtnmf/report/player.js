@@ -126,7 +126,7 @@ class Player {
     this.rest = Math.max(0, Math.min(at, this.duration));
     this.isPlaying = false;
     for (const { source, fade } of this.voices.values()) {
-      fade.gain.cancelScheduledValues(0);
+      fade.gain.cancelScheduledValues(context.currentTime);
       fade.gain.setTargetAtTime(0, context.currentTime, FADE_S);
       source.stop(context.currentTime + 8 * FADE_S);
     }

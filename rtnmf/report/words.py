@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rtnmf.report.description import Description
 
-__all__ = ["HOW_TO_READ", "done", "how_to_read", "listed", "meaning", "with_fixed_spaces"]
+__all__ = ["HOW_TO_READ", "asked", "done", "done_of_cases", "how_to_read", "listed", "meaning", "with_fixed_spaces"]
 
 _MEANINGS = {
     "Description": "what its maker says of it",
@@ -52,6 +52,19 @@ def done(description: Description) -> str:
     by = f" with the dictionary {d.origin.dictionary}" if d.origin.dictionary else ""
     asked = f"; {_experts(d.experts)} asked about {listed(d.voices)}" if d.experts else ""
     return f"{seconds}, separated into {sources}{by}{asked}."
+
+
+def done_of_cases(n_cases: int) -> str:
+    """Return one sentence that says what was done with measured cases."""
+    if n_cases == 1:
+        return "A mixture of known sources was separated, and its stems compared with the true ones."
+    return f"{n_cases} mixtures of known sources were separated, and their stems compared with the true ones."
+
+
+def asked(experts: Sequence[str]) -> str:
+    """Return a sentence on the experts that were asked; empty where there were none."""
+    text = f"{_experts(experts)} asked about the voice." if experts else ""
+    return text[:1].upper() + text[1:]
 
 
 def _channels(n: int) -> str:

@@ -50,7 +50,7 @@ def test_only_the_beginning_of_a_long_clip_is_shown(folder):
     """`--seconds` shortens what is shown, and the page says so; a clip that is shorter is shown whole."""
     for seconds, is_cut in ((1, True), (2, False)):
         assert run("report", "clip.wav", *QUICK, "--seconds", seconds, "-o", "out.html", "--overwrite") == 0
-        assert ("the first 1 s" in (folder / "out.html").read_text(encoding="utf-8")) == is_cut
+        assert ("the first 1\u00a0s" in (folder / "out.html").read_text(encoding="utf-8")) == is_cut
 
 
 def test_seed_and_axis_change_the_page(folder):

@@ -117,7 +117,7 @@ def test_a_report_begins_where_it_is_asked_to(folder):
     said = []
     for i, start in enumerate(((), ("--start", "0:02"))):
         assert run(*line, f"{i}.html", *start) == 0
-        said.append(re.findall(r"1 s from 2 s on", (folder / f"{i}.html").read_text(encoding="utf-8")))
+        said.append(re.findall(r"1\ss from 2\ss on", (folder / f"{i}.html").read_text(encoding="utf-8")))
     assert [bool(found) for found in said] == [False, True]
 
 

@@ -1,13 +1,14 @@
-"""What the pictures show, and where their ticks are."""
+"""What the pictures and curves show, and where their ticks are."""
 
+import io
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from PIL import Image
 
-from rtnmf.report import pictures
+from rtnmf.report import charts, look, pictures, scales
 
 RATE = 16000
 
@@ -17,21 +18,34 @@ def tone(hz):
     return np.sin(2 * np.pi * hz / RATE * np.arange(RATE // 4))[:, None].astype(np.float32)
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Record each image that is drawn, and the ticks of its frequency axis."""
-    found = []
-    monkeypatch.setattr("matplotlib.axes.Axes.imshow", lambda _, image, **__: found.append([image]))
-    monkeypatch.setattr("matplotlib.axes.Axes.set_yticks", lambda _, *ticks: found[-1].extend(ticks))
-    return found
+def image(x, axis="hz", n_fft=1024):
+    """Return the magnitudes of a signal on an axis."""
+    return pictures.image(x, scales.frequencies(axis, RATE), RATE, n_fft)
 
 
-def test_pictures_of_one_page_share_one_scale(drawn):
-    """Levels are relative to the peak of the clip: a stem 40 dB below it is 40 dB darker."""
-    clip = tone(1000)
-    for level in (1, 0.01):
-        pictures.spectrogram(level * clip, clip, RATE, 1024)
-    assert [image.max() for image, *_ in drawn] == pytest.approx([0, -40], abs=0.1)
+def colours(png):
+    """Return the colours of a picture, shape (n_rows, n_columns, 3), the lowest row first."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))[::-1]
+
+
+def test_pictures_of_one_page_share_one_scale():
+    """Levels are relative to the peak of the clip: a stem 40 dB below it is in the middle of a scale of 80 dB."""
+    clip = image(tone(1000))
+    ramp = colours(pictures.ramp())[:, 0].astype(int)
+    for level, place in ((1, 1), (0.01, 0.5)):
+        brightest = colours(pictures.levels(level * clip, float(clip.max()))).reshape(-1, 3).astype(int)
+        brightest = brightest[brightest.sum(axis=1).argmax()]
+        assert np.abs(ramp - brightest).sum(axis=1).argmin() / (len(ramp) - 1) == pytest.approx(place, abs=0.02)
+
+
+def test_each_bin_has_the_colour_of_its_loudest_source():
+    """Of two tones each has the hue of its source where it is; where there is nothing, it is dark."""
+    stems = [image(tone(500)), image(tone(4000))]
+    picture = colours(pictures.owners(stems, sum(stems), ["source-2", "source-rest"])).astype(float)
+    for stem, hue in zip(stems, ("source-2", "source-rest"), strict=True):
+        found = picture[stem.max(axis=1).argmax(), stem.shape[1] // 2]
+        assert np.corrcoef(found, look.hues()[hue])[0, 1] > 0.99
+    assert picture[sum(stems).max(axis=1).argmin()].max() < 70
 
 
 @pytest.mark.parametrize(
@@ -45,11 +59,20 @@ def test_pictures_of_one_page_share_one_scale(drawn):
         ("note", "C7", 440 * 2 ** (27 / 12)),
     ],
 )
-def test_a_tone_is_brightest_at_its_tick(drawn, axis, tick, hz):
+def test_a_tone_is_brightest_at_its_tick(axis, tick, hz):
     """On every axis a sine is brightest in the row that the tick of its frequency points at."""
-    pictures.spectrogram(tone(hz), tone(hz), RATE, 4096, axis)
-    ((image, rows, names),) = drawn
-    assert np.argmax(image.max(axis=1)) + 0.5 == pytest.approx(dict(zip(names, rows, strict=True))[tick], abs=1.5)
+    rows = image(tone(hz), axis, 4096).max(axis=1)
+    places = {name: at for at, name, _ in scales.frequencies(axis, RATE).ticks}
+    assert (np.argmax(rows) + 0.5) / len(rows) == pytest.approx(places[tick], abs=0.0075)
+
+
+def test_no_tone_falls_between_two_rows():
+    """Where a row is wider than a bin, it shows the loudest of its bins."""
+    scale = scales.frequencies("hz", RATE)
+    for k in range(300, 512):
+        magnitudes = np.zeros(513)
+        magnitudes[k] = 1
+        assert scales.on_rows(magnitudes, scale, RATE).max() > 0.9
 
 
 @pytest.mark.parametrize(
@@ -60,48 +83,80 @@ def test_a_tone_is_brightest_at_its_tick(drawn, axis, tick, hz):
         ("note", ["C2", "C3", "C4", "C5", "C6", "C7", "C8"]),
     ],
 )
-def test_ticks_name_what_the_axis_holds(drawn, axis, names):
+def test_ticks_name_what_the_axis_holds(axis, names):
     """Ticks are the round frequencies, or the octaves, between 40 Hz and the Nyquist frequency."""
-    pictures.spectrogram(tone(1000), tone(1000), RATE, 1024, axis)
-    assert drawn[0][2] == names
+    assert [tick.text for tick in scales.frequencies(axis, RATE).ticks] == names
 
 
-def test_mel_rows_are_even_steps_on_the_mel_scale(drawn):
+def test_mel_rows_are_even_steps_on_the_mel_scale():
     """The mel axis is linear below 1 kHz and logarithmic above, 27 mels for a factor of 6.4 (Slaney's formula)."""
-    pictures.spectrogram(tone(1000), tone(1000), RATE, 1024, "mel")
+    ticks = scales.frequencies("mel", RATE).ticks
     lowest, highest = 40 * 3 / 200, 15 + 27 * np.log(8) / np.log(6.4)
     mels = np.array([7.5, 15, 15 + 27 * np.log(2) / np.log(6.4), 15 + 27 * np.log(5) / np.log(6.4)])
-    np.testing.assert_allclose((drawn[0][1] - 0.5) / 199, (mels - lowest) / (highest - lowest), atol=2e-3)
+    np.testing.assert_allclose([tick.at for tick in ticks], (mels - lowest) / (highest - lowest), atol=3e-3)
 
 
-@pytest.mark.parametrize(("axis", "distances"), [("hz", np.log10), ("mel", None), ("note", np.log10)])
-def test_spectra_have_the_axis_of_the_spectrograms(axis, distances):
-    """A spectrum lies on the same kind of axis: ticks are as far apart as the logarithm or the mel scale says."""
-    axes = Figure().add_axes((0, 0, 1, 1))
-    pictures._draw_spectrum(axes, np.ones(513, np.float32), RATE, axis)
-    ticks = axes.get_xticks()
-    pixels = axes.transData.transform([(hz, 0) for hz in ticks])[:, 0]
-    expected = [7.5, 15, 15 + 27 * np.log(2) / np.log(6.4), 15 + 27 * np.log(5) / np.log(6.4)]
-    scale = expected if distances is None else distances(ticks)
-    assert np.corrcoef(pixels, scale)[0, 1] == pytest.approx(1, abs=1e-9)
-    assert axes.get_xlabel() == {"hz": "Hz", "mel": "Hz, mel scale", "note": "note"}[axis]
+@pytest.mark.parametrize(
+    ("duration_s", "texts"),
+    [
+        (12, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]),
+        (30, ["0", "5", "10", "15", "20", "25", "30"]),
+        (0.3, ["0", "0.05", "0.1", "0.15", "0.2", "0.25", "0.3"]),
+        (1e-4, ["0"]),
+    ],
+)
+def test_times_are_round_and_at_most_thirteen(duration_s, texts):
+    """The time axis has round seconds from 0 on, each where it is."""
+    ticks = scales.times(duration_s)
+    assert [tick.text for tick in ticks] == texts
+    assert [tick.at for tick in ticks] == pytest.approx([float(text) / duration_s for text in texts])
 
 
 @pytest.mark.parametrize("axis", ["hz", "mel", "note"])
 @pytest.mark.parametrize("sample_rate", [50, 192000])
 def test_any_sample_rate_has_pictures(axis, sample_rate):
-    """Rates far below and above those of music draw a spectrogram and a spectrum without a warning."""
-    x = np.ones((400, 1), np.float32)
-    assert pictures.spectrogram(x, x, sample_rate, 64, axis).startswith(b"\x89PNG")
-    assert pictures.spectrum(np.ones(33, np.float32), sample_rate, axis).startswith(b"\x89PNG")
+    """Rates far below and above those of music have a spectrogram and a spectrum, without a warning."""
+    scale = scales.frequencies(axis, sample_rate)
+    magnitudes = pictures.image(np.ones((400, 1), np.float32), scale, sample_rate, 64)
+    assert pictures.levels(magnitudes, 1.0).startswith(b"\x89PNG")
+    assert charts.spectrum(np.ones(33, np.float32), scale, sample_rate).startswith("M0,100.0L")
+
+
+def test_curves_have_their_peaks_where_they_are():
+    """The peak of a spectrum is at its frequency and that of activations at its time, both at the top."""
+    scale, magnitudes = scales.frequencies("hz", RATE), np.full(513, 1e-6, np.float32)
+    magnitudes[64] = 1  # 1 kHz
+    h = np.zeros(1000, np.float32)
+    h[250] = 3
+    place = {tick.text: tick.at for tick in scale.ticks}["1k"]
+    assert peak(charts.spectrum(magnitudes, scale, RATE)) == pytest.approx((1000 * place, 0), abs=6)
+    assert peak(charts.activations(h)) == pytest.approx((250, 0), abs=5)
+
+
+def peak(path):
+    """Return the point of a path that is nearest to the top."""
+    return min((tuple(map(float, point.split(","))) for point in path.strip("MZ").split("L")), key=lambda p: p[1])
+
+
+def test_colours_are_those_of_the_style_sheet():
+    """Pictures have the colours of the dark page; sources take them in turn, and the rest is always grey."""
+    assert look.hues()["source-1"] == (0xE6, 0x9F, 0x00)
+    assert len(look.hues()) == look.N_HUES + 1
+    names = ("rest", *(f"s{i}" for i in range(10)))
+    assert [look.hue(name, names, "rest") for name in ("rest", "s0", "s7", "s8")] == [
+        "source-rest",
+        "source-1",
+        "source-8",
+        "source-1",
+    ]
 
 
 def test_librosa_is_loaded_for_its_axes_only():
     """Drawing on the axis in Hz loads no librosa, on the others it does."""
     code = (
-        "import sys, numpy as np; from rtnmf.report import pictures; found = []\n"
+        "import sys; from rtnmf.report import scales; found = []\n"
         "for axis in ('hz', 'note'):\n"
-        "    pictures.spectrum(np.ones(33), 16000, axis); found.append('librosa' in sys.modules)\n"
+        "    scales.frequencies(axis, 16000); found.append('librosa' in sys.modules)\n"
         "print(found)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

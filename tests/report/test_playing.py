@@ -286,6 +286,7 @@ def test_measured_cases_can_be_heard(browser, tmp_path):
     page = report.render_evaluation("Evaluation of x", [case], {"Cases": "1"})
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
     browser.get((tmp_path / "page.html").as_uri())
+    assert "The expert voices was asked about the voice." in page
     click(browser, ".solo", 1)
     click(browser, ".play")
     assert_heard(browser, "b")
