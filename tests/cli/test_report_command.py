@@ -1,5 +1,7 @@
 """`rtnmf report`; what is on a page is tested with `rtnmf.report`."""
 
+import html
+import json
 import re
 
 import pytest
@@ -96,3 +98,29 @@ def test_bad_requests_are_one_line(tmp_path, capsys, arguments, message):
     """What cannot be shown, or would be ignored, is one line and no page."""
     assert_refused(["report", *arguments], message, capsys)
     assert not (tmp_path / "report.html").exists()
+
+
+def data(page, name):
+    """Return what a page was told of itself."""
+    return html.unescape(re.search(rf'data-{name}="([^"]*)"', page.read_text(encoding="utf-8"))[1])
+
+
+def test_commands_of_a_page_name_the_files_as_they_were_typed(folder):
+    """A page knows the recording, where it begins in it, and the dictionary, for the commands that it gives."""
+    assert run("report", "clip.wav", "desk.safetensors", "--start", "0:00.5", "-o", "out.html") == 0
+    found = [data(folder / "out.html", name) for name in ("recording", "start", "dictionary", "learn")]
+    assert found == ["clip.wav", "0.5", "desk.safetensors", "[]"]
+
+
+def test_the_command_of_a_blind_page_learns_its_dictionary(folder):
+    """The command that a blind page gives makes the very dictionary that the page shows."""
+    assert run("report", "clip.wav", *QUICK, "--seed", 3, "-o", "blind.html") == 0
+    words = json.loads(data(folder / "blind.html", "learn"))
+    assert run(*words[1:]) == 0
+    assert run("report", data(folder / "blind.html", "dictionary"), "-o", "again.html") == 0
+    spectra = [
+        re.findall(r'aria-label="spectrum of [^"]*"><path class="area" d="([^"]*)"', (folder / name).read_text("utf-8"))
+        for name in ("blind.html", "again.html")
+    ]
+    assert len(spectra[0]) == 2
+    assert spectra[0] == spectra[1]
