@@ -25,6 +25,7 @@ COMMANDS = (
     "learn",
     "separate",
     "live",
+    "osc-layout",
     "devices",
     "doctor",
     "presets",
@@ -36,7 +37,7 @@ COMMANDS = (
     "bench",
     "demo",
 )
-"""Each is a module of this room with SUMMARY, EXAMPLES, `add_arguments(parser)` and `run(options)`."""
+"""Each is a module of this room, with _ for -, with SUMMARY, EXAMPLES, `add_arguments(parser)` and `run(options)`."""
 
 _LATER_S = 0.005
 _EXAMPLES = """examples:
@@ -113,7 +114,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--print-completion", action=PrintCompletion)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        command = importlib.import_module(f"rtnmf.cli.{name}")
+        command = importlib.import_module(f"rtnmf.cli.{name.replace('-', '_')}")
         sub = subparsers.add_parser(name, help=command.SUMMARY, **_texts(command.SUMMARY, command.EXAMPLES))
         sub.error = _usage_error(sub, words)  # type: ignore[assignment,method-assign]  # one line
         sub.set_defaults(run=command.run, flags={}, further=None, fail=sub.error)

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
     from rtnmf.learning.clips import Clip, Together
 
-__all__ = ["SHOWN_S", "check_dictionary", "check_page", "mix", "shown", "typed", "write_page", "write_report"]
+__all__ = [
+    "SHOWN_S",
+    "check_dictionary",
+    "check_layout",
+    "check_page",
+    "mix",
+    "shown",
+    "typed",
+    "write_page",
+    "write_report",
+]
 
 SHOWN_S = 30.0
 """Seconds of a recording on a page where no number is given."""
@@ -42,6 +52,13 @@ def check_dictionary(path: str, *, overwrite: bool, flag: str = "--output") -> N
     """Raise ValueError, before any work, if a dictionary could not be written or would replace something else."""
     if Path(path).suffix != ".safetensors":
         raise ValueError(f"{flag} is {path!r}, expected a name that ends in .safetensors")
+    _check_output(path, overwrite=overwrite)
+
+
+def check_layout(path: str, *, overwrite: bool) -> None:
+    """Raise ValueError, before any work, if a .json file could not be written or would replace something else."""
+    if Path(path).suffix != ".json":
+        raise ValueError(f"--output is {path!r}, expected a name that ends in .json")
     _check_output(path, overwrite=overwrite)
 
 
