@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rtnmf.cli import arguments, pages, teaching, voices
+from rtnmf.cli import arguments, controllers, pages, teaching, voices
 
 if TYPE_CHECKING:
     from rtnmf.cli.teaching import Lesson
@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   rtnmf live speech+keyboard --outputs stems --latency-ms 3     every source on outputs of its own
   rtnmf live voice=mic:10                                       teaches it now, and separates it from all else
   rtnmf live voice=me.wav fan=mic:5 keyboard=keyboard           a file, a take and a preset, taught now
+  rtnmf live drums+bass+piano --osc --midi nanoKONTROL          faders on a phone and on a controller
   rtnmf live me.safetensors --save-rest here.safetensors        keeps what it learned of all that is not me"""
 
 _COST_AT_3_MS_DB = {False: 1.1, True: 1.7}  # untrained, trained; as measured on 32 mixtures, at 6 and 12 ms too
@@ -80,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "write the dictionary with the rest that was learned to this .safetensors file in the end"
     parser.add_argument("--save-rest", metavar="FILE", help=text)
     arguments.add_overwrite(parser)
+    controllers.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -102,9 +104,9 @@ def run(options: argparse.Namespace) -> None:
         live.freeze = True
     if options.save_rest and not live.adapts:
         raise ValueError(f"--save-rest: {name} has no rest that is learned, leave it out")
-    has_begun = False
+    has_begun, desk = False, Desk(live)
     try:
-        with live:
+        with controllers.running(options, desk) as midi, live:
             if lesson is not None and live.tap is not None:
                 _teach(live, lesson, freeze=options.freeze)
                 live.mixer = mixer
@@ -113,7 +115,10 @@ def run(options: argparse.Namespace) -> None:
                 live.train()
             used = live.dictionary.at_latency(options.latency_ms) if options.latency_ms else live.dictionary
             _announce(live, name, live.dictionary, voices.asked(used, options.experts))
-            (terminal.show if sys.stdout.isatty() else terminal.lines)(Desk(live), options.seconds)
+            if sys.stdout.isatty():
+                terminal.show(desk, options.seconds, midi)
+            else:
+                terminal.lines(desk, options.seconds)
     except KeyboardInterrupt:
         if not has_begun:
             raise
@@ -168,6 +173,8 @@ def _words(options: argparse.Namespace) -> list[str]:
         words.append(word)
     if not words and len(options.solo or []) > 1:
         words.append(options.solo.pop())
+    if not words and options.midi:
+        words, options.midi = [options.midi], ""
     return words
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from rtnmf.control.desk import Desk, Strip
+    from rtnmf.control.midi import Midi
     from rtnmf.live import Live, Stats
 
 __all__ = ["KEYS", "View", "drawn", "latency_text", "listening_text", "meters_text"]
@@ -29,6 +30,7 @@ KEYS = (
     ("r", "record the input and every source, and stop"),
     ("x", "take the CLIP signs away"),
     ("f", "leave the rest as it is, and go on learning it"),
+    ("l", "map what was moved last on the MIDI controller"),
     ("d", "what it listens for"),
     ("?", "these keys"),
     ("q", "quit"),
@@ -44,10 +46,18 @@ _FULL_SCALE_DB = -0.01  # the loudest sample of an input of 16 bits is 0.0003 dB
 
 
 class View:
-    """What is shown of a separation: which source is chosen, from 0, what is open, and meters of both ends."""
+    """What is shown of a separation: which source is chosen, from 0, what is open, and meters of both ends.
 
-    def __init__(self) -> None:
-        self.chosen = 0
+    Parameters
+    ----------
+    midi : Midi, optional
+        Whose controls keys can map.
+    """
+
+    def __init__(self, midi: Midi | None = None) -> None:
+        self.midi, self.chosen = midi, 0
+        self.maps = False
+        """Whether the next key says what a MIDI control is to do."""
         self.shows = ""
         """`keys`, `dictionary`, or nothing of both."""
         self.notice = ""
@@ -200,7 +210,7 @@ def _open(live: Live, view: View) -> list[Table | Text]:
         return []
     table = Table.grid(padding=(0, 2))
     for key, text in KEYS:
-        if key != "f" or live.adapts:
+        if {"f": live.adapts, "l": view.midi}.get(key, True):
             table.add_row(Text(f"  {key}", "bold"), text)
     return [table]
 

@@ -12,6 +12,7 @@ from rtnmf.control.panel import View
 
 if TYPE_CHECKING:
     from rtnmf.control.desk import Desk
+    from rtnmf.control.midi import Midi
     from rtnmf.live import Stats
 
 __all__ = ["key_pressed", "lines", "show"]
@@ -19,16 +20,17 @@ __all__ = ["key_pressed", "lines", "show"]
 _FRAME_S = 1 / 15
 _LINE_S = 2.0
 _STEP_DB = 1.0
+_MAPPED = {"l": "fader", "s": "solo", "m": "mute", "b": "bypass", "r": "record"}
 _TURNS = {"+": _STEP_DB, "=": _STEP_DB, "right": _STEP_DB, "-": -_STEP_DB, "left": -_STEP_DB}
 
 
-def show(desk: Desk, seconds: float | None) -> None:
+def show(desk: Desk, seconds: float | None, midi: Midi | None = None) -> None:
     """Show a panel and act on keys until q is pressed, the time is over, or the separation is closed."""
     from rich.console import Console
     from rich.live import Live as Screen
 
     end = math.inf if seconds is None else time.monotonic() + seconds
-    view, console = View(), Console()
+    view, console = View(midi), Console()
     with keys.pressed() as read_key, Screen(console=console, auto_refresh=False, transient=True) as screen:
         while time.monotonic() < end and not desk.live.wait(0):
             key = read_key(_FRAME_S)
@@ -47,6 +49,8 @@ def key_pressed(desk: Desk, key: str, view: View) -> None:
         view.chosen = int(key) - 1
     elif key in ("up", "down"):
         view.chosen = (view.chosen + (1 if key == "down" else -1)) % len(live.sources)
+    elif key == "l" or (key and view.maps):
+        _map(desk, key, view)
     elif key in ("?", "d"):
         asked = "keys" if key == "?" else "dictionary"
         view.shows = "" if view.shows == asked else asked
@@ -59,7 +63,7 @@ def key_pressed(desk: Desk, key: str, view: View) -> None:
     elif key == "r":
         view.notice = _record(desk)
     else:
-        _strip_key_pressed(desk, key, live.sources[view.chosen])
+        _strip_key_pressed(desk, key, live.sources[min(view.chosen, len(live.sources) - 1)])
 
 
 def _strip_key_pressed(desk: Desk, key: str, source: str) -> None:
@@ -71,6 +75,22 @@ def _strip_key_pressed(desk: Desk, key: str, source: str) -> None:
         desk.set_gain(source, 0.0)
     elif key in _TURNS:
         desk.step_gain(source, _TURNS[key])
+
+
+def _map(desk: Desk, key: str, view: View) -> None:
+    """Ask what the MIDI control that was moved last is to do, or let it do what this key says."""
+    source = desk.sources[min(view.chosen, len(desk.sources) - 1)]
+    if view.midi is None:
+        view.notice = "there is no MIDI controller: start with --midi"
+        return
+    if not view.maps:
+        view.notice = f"move a control, then press l: fader of {source}, s: solo, m: mute, b: bypass, r: record"
+    elif key in _MAPPED:
+        try:
+            view.notice = view.midi.learn(_MAPPED[key], source)
+        except ValueError as error:
+            view.notice = str(error)
+    view.maps = not view.maps
 
 
 def _record(desk: Desk) -> str:
