@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
 __all__ = [
+    "DEVICE",
     "LEARNING",
     "SEPARATION",
     "add_block",
     "add_device",
+    "add_devices",
     "add_experts",
     "add_gain",
+    "add_host",
     "add_learning",
     "add_overwrite",
     "add_rest",
@@ -44,6 +47,18 @@ __all__ = [
     "whole",
 ]
 
+DEVICE = (
+    "input",
+    "output",
+    "sample_rate",
+    "n_channels",
+    "block_length",
+    "latency_ms",
+    "outputs",
+    "resample",
+    "allow_feedback",
+    "limit",
+)
 LEARNING = ("n_components", "n_steps", "seed")
 SEPARATION = ("n_iter", "mask_power", "experts")
 
@@ -216,6 +231,31 @@ def latency_ms(text: str) -> float | Literal["low"]:
 def _device(text: str) -> str | int:
     """Return a device: its number if the text is one, else a part of its name."""
     return int(text) if re.fullmatch(r"\d{1,4}", text, re.ASCII) else text
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a separation that sounds: `DEVICE`."""
+    add_device(parser, "--input", "input device")
+    add_device(parser, "--output", "output device")
+    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the input and of each output (default: 1)")
+    text = "one mix (default), a pair of output channels per source, or a single channel per source"
+    parser.add_argument("--outputs", choices=["mix", "stems", "mono-stems"], help=text)
+    option(parser, "--block", "block_length", whole(1), "N", "samples per block (default: chosen by the device)")
+    text = "upper limit on the latency of the separation (default: the dictionary's)"
+    option(parser, "--latency-ms", "latency_ms", positive("milliseconds"), "MS", text)
+    option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: chosen by the device)")
+    text = "convert the sample rate when the device refuses it, which adds latency"
+    switch(parser, "--resample", "resample", text)
+    text = "accept loudspeakers that the microphone may hear"
+    switch(parser, "--allow-feedback", "allow_feedback", text)
+    text = "let the output go over full scale (default: it is turned down for a moment where it would)"
+    parser.add_argument("--no-limiter", dest="limit", action="store_const", const=False, help=text)
+
+
+def add_host(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the address that controllers reach it at: the parameter `host`."""
+    text = "address of this machine that others may reach it at, 0.0.0.0 for all of them (default: this machine alone)"
+    option(parser, "--host", "host", str, "ADDRESS", text)
 
 
 def time_s(text: str) -> float:

@@ -31,50 +31,24 @@ EXAMPLES = """examples:
 
 _COST_AT_3_MS_DB = {False: 1.1, True: 1.7}  # untrained, trained; as measured on 32 mixtures, at 6 and 12 ms too
 _COST_OF_DOUBLE_DB = {False: 0.3, True: 0.45}
-_DEVICE = (
-    "input",
-    "output",
-    "sample_rate",
-    "n_channels",
-    "block_length",
-    "outputs",
-    "resample",
-    "allow_feedback",
-    "limit",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    whole, positive, option = arguments.whole, arguments.positive, arguments.option
     text = (
         "dictionary files and presets; or sounds to teach now, NAME=FILE[,FILE] or NAME=mic:SECONDS as for"
         " `rtnmf learn`: they sound at once, and are trained meanwhile"
     )
     parser.add_argument("words", nargs="*", metavar="DICT[+DICT...]", help=text)
     parser.set_defaults(further="words")
-    arguments.add_device(parser, "--input", "input device")
-    arguments.add_device(parser, "--output", "output device")
+    arguments.add_devices(parser)
     text = "sources to hear (default: the first; all with --gain, and with stems)"
     parser.add_argument("--solo", nargs="+", metavar="NAME", help=text)
     arguments.add_gain(parser, "gains in dB (default: 0)")
-    option(parser, "--channels", "n_channels", whole(1), "N", "channels of the input and of each output (default: 1)")
-    text = "one mix (default), a pair of output channels per source, or a single channel per source"
-    parser.add_argument("--outputs", choices=["mix", "stems", "mono-stems"], help=text)
-    option(parser, "--block", "block_length", whole(1), "N", "samples per block (default: chosen by the device)")
-    text = "upper limit on the latency of the separation (default: the dictionary's)"
-    option(parser, "--latency-ms", "latency_ms", positive("milliseconds"), "MS", text)
-    option(parser, "--rate", "sample_rate", whole(1), "HZ", "sample rate (default: chosen by the device)")
-    text = "convert the sample rate when the device refuses it, which adds latency"
-    arguments.switch(parser, "--resample", "resample", text)
     arguments.add_separation(parser)
     parser.add_argument("--record", metavar="DIR", help="write the input and every stem to this folder")
     text = "stop after this time (default: when interrupted)"
-    parser.add_argument("--for", type=positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
-    text = "accept loudspeakers that the microphone may hear"
-    arguments.switch(parser, "--allow-feedback", "allow_feedback", text)
-    text = "let the output go over full scale (default: it is turned down for a moment where it would)"
-    parser.add_argument("--no-limiter", dest="limit", action="store_const", const=False, help=text)
+    parser.add_argument("--for", type=arguments.positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
     arguments.add_rest(parser)
     text = "leave the rest as it is until f is pressed (default: learn it from what comes in)"
     arguments.switch(parser, "--freeze", "freeze", text)
@@ -97,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     name, dictionary, lesson, trains = _asked_for(options)
     arguments.check_sources(name, dictionary)
     mixer = _mixer(options, dictionary.sources)
-    settings = arguments.given(options, *_DEVICE, "latency_ms", "record", *arguments.SEPARATION)
+    settings = arguments.given(options, *arguments.DEVICE, "record", *arguments.SEPARATION)
     live = Live(dictionary, **settings, tap=lesson is not None and lesson.has_takes)
     live.mixer = mixer if live.tap is None else replace(mixer, muted=mixer.sources)
     if options.freeze:

@@ -25,6 +25,7 @@ COMMANDS = (
     "learn",
     "separate",
     "live",
+    "studio",
     "osc-layout",
     "devices",
     "doctor",
@@ -45,6 +46,7 @@ _EXAMPLES = """examples:
   rtnmf learn voice=me.wav fan=fan.wav -o desk.safetensors
   rtnmf separate call.m4a desk.safetensors -o out/
   rtnmf live desk.safetensors                             microphone in, the first source out
+  rtnmf studio                                            teach, mix and record on a page in the browser
   rtnmf COMMAND --help                                    more on a command"""
 
 

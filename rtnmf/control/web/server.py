@@ -50,7 +50,7 @@ class Server:
 
     State
         `url` is the link to open; for another address than that of this machine itself it holds a token, without
-        which nothing is answered.
+        which nothing is answered; `is_private` says that there is none, as only this machine is served.
     Thread safety
         It runs in threads of its own; its own methods are for one thread.
 
@@ -75,6 +75,7 @@ class Server:
             token = "" if is_loopback(host) else secrets.token_urlsafe(16)
         self._socket = _listening(host, port)
         self.url = f"http://{_shown(host)}:{self._socket.getsockname()[1]}/{token + '/' if token else ''}"
+        self.is_private = not token
         self._pulse = Pulse(studio, self._tell)
         self._clients = Clients(studio, self._pulse.wake)
         self._server = uvicorn.Server(_config(Door(_answers(studio, self._clients), host, token)))
@@ -149,6 +150,8 @@ def _answers(studio: Studio, clients: Clients) -> Router:
         path = studio.recordings.get(name)
         if path is None:
             return PlainTextResponse("there is no such recording", 404)
+        if studio.live.recording.is_on:
+            return PlainTextResponse("the recording goes on: end it first", 409)
         return FileResponse(path, media_type=_SOUND, filename=name)
 
     files = [_file(path, file) for path, file in _files().items()]
