@@ -12,11 +12,7 @@ import { Status } from "./status.js";
 import { Strips } from "./strips.js";
 import { Teach } from "./teach.js";
 
-<<<<<<< HEAD
 const NEVER = "The studio does not answer. Trying again by itself; if nothing comes, open the link that rtnmf printed, to its end.";
-=======
-const NOT_ALLOWED = "The studio does not answer to this link: open the whole link that rtnmf printed, with its token if it has one.";
->>>>>>> main
 const LOST = "The connection to rtnmf is lost. Trying again by itself; if nothing comes back, see whether rtnmf still runs.";
 
 const sender = new Sender((command) => connection.send(command));
@@ -52,13 +48,8 @@ const connection = new Connection({
     status.banner("#offline", "");
     document.body.classList.remove("lost");
   },
-<<<<<<< HEAD
   lost() {
     status.banner("#offline", hasOpened ? LOST : NEVER);
-=======
-  lost(isRefused) {
-    status.banner("#offline", isRefused || !hasOpened ? NOT_ALLOWED : LOST);
->>>>>>> main
     document.body.classList.add("lost");
     strips.silence();
     master.silence();

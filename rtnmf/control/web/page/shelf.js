@@ -19,15 +19,9 @@ export class Shelf {
     this.state = state;
     setText(find("#dictionary"), state.dictionary || "nothing is learned yet");
     setText(find("#training"), [state.training, ...state.experts.map((name) => `with ${name}`)].filter(Boolean).join(" · "));
-<<<<<<< HEAD
     this.list("#dictionaries", state.dictionaries, "Nothing is saved yet.", (name) => this.dictionary(name));
     this.list("#presets", state.presets, "There are none.", (name) => this.preset(name));
     find("#save").disabled = !state.sources.some((source) => !source.rest);
-=======
-    this.list("#dictionaries", state.dictionaries, "dictionary", "Nothing is saved yet.");
-    this.list("#presets", state.presets, "preset", "There are none.");
-    find("#save").disabled = state.sources.length === 0;
->>>>>>> main
     setHidden(find("#rest"), !state.adapts);
     setText(find("#rest-text"), state.frozen ? "frozen" : state.rest || "not learned yet");
     setPressed(find("#freeze"), state.frozen);
@@ -35,16 +29,11 @@ export class Shelf {
   }
 
   // Lists are left alone while they are the same: a button that is replaced loses the focus.
-<<<<<<< HEAD
   list(place, names, nothing, item) {
-=======
-  list(place, names, kind, nothing) {
->>>>>>> main
     const node = find(place);
     const key = JSON.stringify([names, this.state.dictionary]);
     if (node.dataset.key === key) return;
     node.dataset.key = key;
-<<<<<<< HEAD
     const items = names.map((name) => make("li", {}, ...item(name)));
     node.replaceChildren(...(items.length ? items : [make("li", { className: "muted" }, nothing)]));
   }
@@ -67,20 +56,6 @@ export class Shelf {
       this.dialog.close();
     });
     return button;
-=======
-    const items = names.map((name) => {
-      const button = make("button", { type: "button" }, name);
-      if (name === this.state.dictionary) button.setAttribute("aria-current", "true");
-      button.addEventListener("click", () => this.load(name, kind));
-      return make("li", {}, button);
-    });
-    node.replaceChildren(...(items.length ? items : [make("li", { className: "muted" }, nothing)]));
-  }
-
-  load(name, kind) {
-    this.sender.now("load", { name, kind });
-    this.dialog.close();
->>>>>>> main
   }
 
   // What was saved is never written over.
@@ -122,9 +97,5 @@ export class Shelf {
 
 function download(name) {
   const path = name.split("/").map(encodeURIComponent).join("/");
-<<<<<<< HEAD
   return make("a", { href: address(`recordings/${path}`), download: name.split("/").at(-1) }, name);
-=======
-  return make("a", { href: address(`/recordings/${path}`), download: name.split("/").at(-1) }, name);
->>>>>>> main
 }

@@ -3,21 +3,10 @@
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 4000;
 const SILENCE_MS = 4000; // meters come thirty times a second: a wire that says nothing for so long is cut
-<<<<<<< HEAD
 
 // Where something is: below the page's own address, whose path holds the token, if there is one.
 export function address(path) {
   return new URL(path, document.baseURI);
-=======
-const NOT_ALLOWED = [1008, 4401];
-
-const queries = [location.hash, location.search].map((text) => new URLSearchParams(text.slice(1)));
-const token = queries.map((query) => query.get("token")).find(Boolean) ?? "";
-
-// Where something is, with the token of the link, if it has one.
-export function address(path) {
-  return token ? `${path}${path.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}` : path;
->>>>>>> main
 }
 
 export class Connection {
@@ -30,14 +19,9 @@ export class Connection {
   }
 
   open() {
-<<<<<<< HEAD
     const url = address("ws");
     url.protocol = url.protocol.replace("http", "ws");
     this.socket = new WebSocket(url);
-=======
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}${address("/ws")}`);
->>>>>>> main
     this.socket.binaryType = "arraybuffer";
     this.lastMeters = 0;
     this.socket.onopen = () => {
@@ -46,11 +30,7 @@ export class Connection {
       if (document.hidden) this.tellHidden();
     };
     this.socket.onmessage = (event) => this.receive(event.data);
-<<<<<<< HEAD
     this.socket.onclose = (event) => this.closed();
-=======
-    this.socket.onclose = (event) => this.closed(event);
->>>>>>> main
   }
 
   receive(data) {
@@ -63,13 +43,8 @@ export class Connection {
     this.hear[message.is]?.(message);
   }
 
-<<<<<<< HEAD
   closed() {
     this.hear.lost();
-=======
-  closed(event) {
-    this.hear.lost(NOT_ALLOWED.includes(event.code));
->>>>>>> main
     setTimeout(() => this.open(), this.wait);
     this.wait = Math.min(LONGEST_WAIT_MS, this.wait * 2);
   }
@@ -93,11 +68,7 @@ export class Connection {
     if (performance.now() - this.lastMeters > SILENCE_MS) {
       this.socket.onclose = null;
       this.socket.close();
-<<<<<<< HEAD
       this.closed();
-=======
-      this.closed({ code: 0 });
->>>>>>> main
     }
   }
 }

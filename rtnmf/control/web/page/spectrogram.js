@@ -121,12 +121,8 @@ export class Spectrograms {
 }
 
 function mark(hz, at) {
-<<<<<<< HEAD
   const isPlain = String(hz).startsWith("1"); // where there is little room, only 100, 1k, 10k
   const node = make("span", { className: isPlain ? "" : "fine" }, hz < 1000 ? `${hz}` : `${hz / 1000}k`);
-=======
-  const node = make("span", {}, hz < 1000 ? `${hz}` : `${hz / 1000}k`);
->>>>>>> main
   node.style.setProperty("--at", at.toFixed(4));
   return node;
 }

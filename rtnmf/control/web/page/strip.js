@@ -15,11 +15,7 @@ export class Strip {
     this.solo = this.button("S", "Solo", () => sender.now("solo", { source: this.name, on: !this.source.solo }));
     this.mute = this.button("M", "Mute", () => sender.now("mute", { source: this.name, on: !this.source.mute }));
     this.ear = this.button(icon("ear"), "Listen to this alone", () => this.listen());
-<<<<<<< HEAD
     this.title = make("button", { className: "title", type: "button" });
-=======
-    this.title = make("button", { className: "title", type: "button", title: "Double-click or F2 to rename" });
->>>>>>> main
     this.title.addEventListener("dblclick", () => this.rename());
     this.title.addEventListener("keydown", (event) => event.key === "F2" && this.rename());
     this.node = this.build();
@@ -47,10 +43,7 @@ export class Strip {
   call(name) {
     this.name = name;
     setText(this.title, name);
-<<<<<<< HEAD
     this.title.title = `${name} (double-click or F2 to rename)`;
-=======
->>>>>>> main
     this.node.setAttribute("aria-label", name);
     this.fader.rename(`Gain of ${name}`);
     for (const node of [this.solo, this.mute, this.ear]) node.setAttribute("aria-label", `${node.dataset.label}: ${name}`);

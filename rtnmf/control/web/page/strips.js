@@ -13,13 +13,9 @@ export class Strips {
     this.strips = [];
     this.chosen = 0;
     find("#scale").append(...MARKS_DB.map(mark));
-<<<<<<< HEAD
     const style = document.documentElement.style;
     style.setProperty("--full-scale", position(0).toFixed(4));
     style.setProperty("--grid", MARKS_DB.map(line).join(", "));
-=======
-    document.documentElement.style.setProperty("--full-scale", position(0).toFixed(4));
->>>>>>> main
     eachFrame((seconds) => this.strips.forEach((strip) => strip.meter.draw(seconds)));
     onTheme(() => this.state && this.show(this.state));
   }
@@ -34,15 +30,10 @@ export class Strips {
     this.rows = sources.map((source) => state.components.flatMap((name, i) => (name === source.name ? [i] : [])));
     this.strips.forEach((strip, i) => strip.show(sources[i], colours[i], state.listening, this.rows[i].length));
     this.mixer.style.setProperty("--strips", sources.length);
-<<<<<<< HEAD
     const isEmpty = sources.every((source) => source.rest);
     this.mixer.classList.toggle("empty", isEmpty);
     this.mixer.classList.toggle("bare", sources.length === 0);
     setHidden(find("#empty"), !isEmpty);
-=======
-    this.mixer.classList.toggle("empty", sources.length === 0);
-    setHidden(find("#empty"), sources.length > 0);
->>>>>>> main
     this.choose(Math.max(0, Math.min(this.chosen, sources.length - 1)));
     return colours;
   }
@@ -51,11 +42,7 @@ export class Strips {
     const i = this.strips.length;
     const strip = new Strip(name, this.sender, () => this.choose(i));
     this.strips.push(strip);
-<<<<<<< HEAD
     this.mixer.insertBefore(strip.node, find("#empty"));
-=======
-    this.mixer.insertBefore(strip.node, find("#add"));
->>>>>>> main
   }
 
   meters(meters) {
@@ -96,11 +83,8 @@ function mark(db) {
   node.style.setProperty("--at", position(db).toFixed(4));
   return node;
 }
-<<<<<<< HEAD
 
 function line(db) {
   const at = `${(100 * position(db)).toFixed(2)}%`;
   return `linear-gradient(to top, transparent calc(${at} - 0.5px), var(--line) 0, var(--line) calc(${at} + 0.5px), transparent 0)`;
 }
-=======
->>>>>>> main

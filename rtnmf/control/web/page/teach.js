@@ -62,11 +62,7 @@ export class Teach {
     this.lesson = lesson;
     if (lesson.stage !== before.stage || lesson.name !== before.name) this.enter(lesson);
     if (before.stage === "learning" && !lesson.stage) this.end();
-<<<<<<< HEAD
     setText(find("#teach-text"), BUSY.slice(0, 2).includes(lesson.stage) ? "" : lesson.text);
-=======
-    setText(find("#teach-text"), lesson.text);
->>>>>>> main
   }
 
   enter({ stage, name }) {
@@ -92,11 +88,7 @@ export class Teach {
 
   player(hasTake) {
     const place = find("#teach-take");
-<<<<<<< HEAD
     const take = () => make("audio", { controls: true, src: address(`take.wav?n=${Date.now()}`), "aria-label": "The take" });
-=======
-    const take = () => make("audio", { controls: true, src: address(`/take.wav?n=${Date.now()}`), "aria-label": "The take" });
->>>>>>> main
     place.replaceChildren(...(hasTake ? [take()] : []));
     setHidden(place, !hasTake);
   }
