@@ -68,7 +68,7 @@ class Page:
 @contextlib.contextmanager
 def opened(url, **options):
     """Open a page for a while."""
-    options = {"origin": origin_of(url), "compression": None, **options}
+    options = {"origin": origin_of(url), "compression": None, "max_queue": None, **options}
     with connect(f"ws{url.removeprefix('http')}ws", **options) as socket:
         yield Page(socket)
 
