@@ -22,7 +22,7 @@ _MEANINGS = {
     "Licence of the training sound": "what may be done with them",
     "Learned with": "the version that made the dictionary",
     "Page made with": "the version that made this page",
-    "Divergence": "what the components do not explain of the clip that they were learned from; 20 to 40 % is usual for three",
+    "Divergence": "what the components do not explain of what they were learned from; 20 to 40 % is usual for three",
     "Clip": "how much of the recording is on this page",
     "Divergence of the clip from its model": "what the model does not explain; 15 to 25 % is usual for taught sounds",
     "Shown": "the rest of the recording is not on this page",

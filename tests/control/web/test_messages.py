@@ -19,7 +19,8 @@ VALUES = {
 }  # fmt: skip
 WRONG = {
     "db": [61, -201, "0", None], "wet": [-0.1, 1.1, True], "on": [1, "true", None], "source": ["", "a" * 81, 3],
-    "to": ["", "a\nb", [1]], "name": ["\u202eevil", "a\x1b[2J", {}], "seconds": [0, 121, "10"], "kind": ["file", ""], "preset": ["", 1],
+    "to": ["", "a\nb", [1]], "name": ["\u202eevil", "a\x1b[2J", {}], "seconds": [0, 121, "10"],
+    "kind": ["file", ""], "preset": ["", 1],
     "components": [[], [-1], [4096], list(range(1025)), ["0"], [0.5], "0"],
 }  # fmt: skip
 JSON = st.recursive(
