@@ -20,9 +20,9 @@ from rtnmf.engine.streaming import aligned
 from rtnmf.frames.griffin_lim import N_ITER_HEARD, griffin_lim, steady_sound
 from rtnmf.frames.stft import STFT
 from rtnmf.progress import Progress
+from rtnmf.report import facts as known
 from rtnmf.report import figures
 from rtnmf.report.figures import Figure
-from rtnmf.version import version
 
 __all__ = ["Description", "Origin", "Row", "describe"]
 
@@ -211,7 +211,7 @@ def describe(
         title=title,
         sample_rate=dictionary.sample_rate,
         stft=stft,
-        facts={**_facts(dictionary, modelled.n_iter), **modelled.facts, **(facts or {})},
+        facts={**known.of_dictionary(dictionary, modelled.n_iter), **modelled.facts, **(facts or {})},
         sources=[row._replace(si_sdr_db=truth.get(row.name)) for row in rows[:n]],
         components=rows[n:],
         divergences=dictionary.divergences,
@@ -276,8 +276,9 @@ def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int |
     H = nmf.activations(V, W, n_iter=n_iter, relaxation=model.relaxation, memory=model.memory)
     WH = W @ H
     approximation = griffin_lim(WH, stft, n_iter=N_ITER_HEARD)
-    divergence = nmf.kl_divergence(V, WH + np.float32(1e-30)) / max(float(V.sum(dtype=np.float64)), 1e-30)
-    facts = _facts_of_clip(x, divergence, dictionary.sample_rate)
+    total = float(V.sum(dtype=np.float64))
+    divergence = nmf.kl_divergence(V, WH + np.float32(1e-30)) / total if total else 0.0
+    facts = known.of_clip(x, divergence, dictionary.sample_rate)
     return _Modelled(n_iter, H, approximation, facts, figures.explained(divergence))
 
 
@@ -354,41 +355,3 @@ def _row(part: _Part, W: Array, H: Array, stft: STFT, sample_rate: int) -> Row:
         return Row(name, spectrum, alone, source=source)
     share = float(energies.sum() / max(float(H.sum()), 1e-30))
     return Row(name, spectrum, alone, share, H[columns].sum(axis=0), filtered, source=source)
-
-
-def _facts(dictionary: Dictionary, n_iter: int) -> dict[str, str]:
-    stft, rate, model = dictionary.stft, dictionary.sample_rate, dictionary.model
-    facts = {
-        "Description": dictionary.description,
-        "Sample rate": f"{rate} Hz",
-        "STFT": f"window {stft.n_fft}, hop {stft.hop_length}",
-        "Components": f"{dictionary.n_components}",
-        "Latency": f"{stft.latency} samples, {1000 * stft.latency / rate:.1f} ms",
-        "Discriminative training": "yes" if dictionary.is_trained else "no",
-        "Updates per frame": f"{n_iter}" if n_iter == model.n_iter else f"{n_iter}, learned for {model.n_iter}",
-        **_facts_of_learning(dictionary),
-        "Learned from": ", ".join(dictionary.learned_from),
-        "Licence of the training sound": dictionary.licence,
-        "Learned with": f"rtnmf {dictionary.rtnmf_version}" if dictionary.rtnmf_version else "",
-        "Page made with": f"rtnmf {version()}",
-    }
-    return {name: text for name, text in facts.items() if text}
-
-
-def _facts_of_learning(dictionary: Dictionary) -> dict[str, str]:
-    facts = {}
-    for source, curve in dictionary.divergences.items():
-        if curve:
-            (_, before), (n_iter, after) = curve[0], curve[-1]
-            facts[f"Divergence of {source}" if source else "Divergence"] = (
-                f"{100 * before:.1f} % of its spectrogram's sum at the start,"
-                f" {100 * after:.1f} % after {n_iter} iterations"
-            )
-    return facts
-
-
-def _facts_of_clip(x: Array, divergence: float, sample_rate: int) -> dict[str, str]:
-    return {
-        "Clip": f"{len(x) / sample_rate:.1f} s, {x.shape[1]} channel{'s' if x.shape[1] > 1 else ''}",
-        "Divergence of the clip from its model": f"{100 * divergence:.1f} % of its spectrogram's sum",
-    }

@@ -60,6 +60,8 @@ def of_clip(x: Array, stems: Sequence[Array], share: float, n_components: int, s
     n_components : int
     stft : STFT
     """
+    if not x.any():
+        return [Figure("Silent", "The clip is silent.", "Show another part of the recording, with --start.")]
     usual = next(text for most, text in _USUAL if n_components <= most)
     text = f"The model explains {100 * share:.0f} % of the clip."
     found = [Figure("Explained", text, f"{usual} %. What it does not explain is shared out as well: nothing is lost.")]

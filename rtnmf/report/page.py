@@ -63,7 +63,7 @@ class _Sheet:
         is_late = encoded and encoded[0][0] != "audio/wav"
         uris = [_uri(kind, data) for kind, data in encoded]
         n = len(self._sounds)
-        script = "".join(_read(name) for name in ("player.js", "report.js"))
+        script = "".join(_read(name) for name in ("player.js", "commands.js", "report.js"))
         style = look.style() + _read("report.css")
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         environment.filters["fixed"] = words.with_fixed_spaces

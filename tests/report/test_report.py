@@ -202,9 +202,11 @@ def test_divergences_are_told_of_each_source_and_of_the_clip(speech):
 
 
 def test_silence_and_a_single_sample_have_a_page():
-    """Clips of silence and of a single sample give a page with players."""
-    for clip in (np.zeros((5000, 1)), np.ones((1, 2))):
-        assert "<audio" in report.render(report.describe("x", random_dictionary(SMALL), clip, n_components=1))
+    """Clips of silence and of a single sample give a page with players, and silence is called so."""
+    for clip, is_silent in ((np.zeros((5000, 1)), True), (np.ones((1, 2)), False)):
+        page = report.render(report.describe("x", random_dictionary(SMALL), clip, n_components=1))
+        assert "<audio" in page
+        assert ("The clip is silent." in page) == is_silent
 
 
 def test_curves_of_divergence_have_the_colours_of_their_sources():
