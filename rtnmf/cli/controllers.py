@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from rtnmf.control import osc
 
 if TYPE_CHECKING:
     from rtnmf.control.desk import Desk
     from rtnmf.control.midi import Midi
+    from rtnmf.control.studio import Studio
 
 __all__ = ["add_arguments", "running"]
 
@@ -30,10 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def running(
-    options: argparse.Namespace, desk: Desk, studio: Mapping[str, Callable[..., Any]] | None = None
-) -> Iterator[Midi | None]:
+def running(options: argparse.Namespace, desk: Desk, studio: Studio | None = None) -> Iterator[Midi | None]:
     """Let controllers steer a desk while the context lasts, say how, and give MIDI where it was asked for.
+
+    Parameters
+    ----------
+    options : Namespace
+    desk : Desk
+    studio : Studio, optional
+        That the desk belongs to, for controllers which teach and load.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def running(
     with contextlib.ExitStack() as stack:
         if options.osc is not None:
             sends_to = options.osc_to or []
-            stack.enter_context(osc.Osc(desk, host, options.osc, send_to=sends_to, studio=studio))
+            stack.enter_context(osc.Osc(desk, host, options.osc, send_to=sends_to, studio=_verbs(studio)))
             example = f"{osc.PREFIX}/{osc.address_part(desk.sources[0])}/fader"
             print(f"OSC: listening at {host}:{options.osc}, for addresses such as {example}", flush=True)
         if options.midi is not None:
@@ -55,6 +61,19 @@ def running(
             midi = stack.enter_context(Midi(desk, options.midi))
             print(f"MIDI: {midi.port}; to map another control: move it, press l, then what it is to do", flush=True)
         yield midi
+
+
+def _verbs(studio: Studio | None) -> dict[str, Callable[..., object]]:
+    """Return what controllers may ask of a studio."""
+    if studio is None:
+        return {}
+    return {
+        "preset": lambda name: studio.load(name, "preset"),
+        "teach": studio.teach,
+        "keep": studio.keep,
+        "drop": studio.drop,
+        "record": studio.record,
+    }
 
 
 def _port(text: str) -> int:

@@ -127,7 +127,12 @@ def test_a_closed_terminal_ends_it(peer, tmp_path):  # noqa: F811
     os.write(terminal_end, b"2")
     os.write(terminal_end, b"s")
     seen += read_until(terminal_end, "solo", count=3)
+    os.write(terminal_end, b"?")
+    seen += read_until(terminal_end, "take the CLIP signs away")
+    os.write(terminal_end, b"d")
+    seen += read_until(terminal_end, "listens for voice (4 components), fan (4 components)")
     assert "█" in seen
+    assert "● REC 00:0" in seen
     os.close(terminal_end)
     _, status = os.waitpid(number, 0)
     assert os.waitstatus_to_exitcode(status) in (0, 2)
