@@ -19,15 +19,13 @@ __all__ = ["add_arguments", "running"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options, but for the address to listen at, which they share with the page."""
     text = f"let OSC controllers steer it, at this UDP port (default: {osc.PORT})"
     parser.add_argument("--osc", nargs="?", const=osc.PORT, type=_port, metavar="PORT", help=text)
     text = "tell this place, too, what changes; may be repeated (default: whoever sent last)"
     parser.add_argument("--osc-to", action="append", type=_place, metavar="HOST:PORT", help=text)
     text = "let a MIDI controller steer it: part of the name of its input (default: the first one)"
     parser.add_argument("--midi", nargs="?", const="", metavar="NAME", help=text)
-    text = "address to listen at for controllers (default: 127.0.0.1, this machine alone)"
-    parser.add_argument("--host", metavar="ADDRESS", help=text)
 
 
 @contextlib.contextmanager
@@ -46,8 +44,9 @@ def running(options: argparse.Namespace, desk: Desk, studio: Studio | None = Non
     ValueError
         If a port is taken or missing, or an option makes no sense without another one.
     """
-    if options.osc is None and (options.osc_to or options.host):
-        raise ValueError(f"{'--osc-to' if options.osc_to else '--host'}: there is no --osc, add it or leave it out")
+    for flag, is_given in (("--osc-to", options.osc_to), ("--host", options.host and studio is None)):
+        if is_given and options.osc is None:
+            raise ValueError(f"{flag}: there is no --osc, add it or leave it out")
     host, midi = options.host or "127.0.0.1", None
     with contextlib.ExitStack() as stack:
         if options.osc is not None:
@@ -59,7 +58,8 @@ def running(options: argparse.Namespace, desk: Desk, studio: Studio | None = Non
             from rtnmf.control.midi import Midi
 
             midi = stack.enter_context(Midi(desk, options.midi))
-            print(f"MIDI: {midi.port}; to map another control: move it, press l, then what it is to do", flush=True)
+            how = "move it, press l, then what it is to do" if studio is None else f"write it into {midi.path}"
+            print(f"MIDI: listening to {midi.port}; to map another control, {how}", flush=True)
         yield midi
 
 

@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-rest", metavar="FILE", help=text)
     arguments.add_overwrite(parser)
     controllers.add_arguments(parser)
+    arguments.add_host(parser)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtnmf.cli import arguments
+from rtnmf.cli import arguments, controllers
 
 if TYPE_CHECKING:
     from rtnmf.control.studio import Studio
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_separation(parser)
     text = "folder for dictionaries, takes and recordings (default: rtnmf in the folder for music)"
     parser.add_argument("--folder", metavar="DIR", help=text)
+    controllers.add_arguments(parser)
     arguments.add_host(parser)
     text = "port of the page, 0 for any that is free (default: 8765)"
     arguments.option(parser, "--port", "port", arguments.whole(0), "PORT", text)
@@ -59,7 +60,8 @@ def run(options: argparse.Namespace) -> None:
     folder = _default_folder() if options.folder is None else Path(options.folder)
     studio = Studio(partial(Live, **settings, tap=True), load(name), name if options.dictionary else "", folder)
     server = served(studio, options)
-    with contextlib.closing(studio), contextlib.suppress(KeyboardInterrupt):
+    controlled = controllers.running(options, studio.desk, studio)
+    with contextlib.closing(studio), controlled, contextlib.suppress(KeyboardInterrupt):
         studio.open()
         with server:
             print(f"the studio is at {server.url}\nCtrl-C ends it; what it writes is in {folder}", flush=True)

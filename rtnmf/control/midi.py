@@ -20,7 +20,7 @@ __all__ = ["DEFAULT", "DOES", "Action", "Control", "Midi", "map_path", "read_map
 
 _log = logging.getLogger(__name__)
 
-INSTALL = 'pip install "rtnmf[midi]"'
+INSTALL = "pip install 'rtnmf[midi]'"
 STRIP_DOES = ("fader", "solo", "mute")
 DOES = (*STRIP_DOES, "bypass", "record", "wet")
 """What a control may do; the first three need a strip."""
@@ -148,6 +148,8 @@ class Midi:
 
     Attributes
     ----------
+    path : path
+        Of the map.
     actions : {control: action}
     last : Control, optional
         What was moved or pressed last.
@@ -162,8 +164,8 @@ class Midi:
 
     def __init__(self, desk: Desk, port: str = "", path: Path | None = None) -> None:
         self._desk = desk
-        self._path = map_path() if path is None else path
-        self.actions = read_map(self._path)
+        self.path = map_path() if path is None else path
+        self.actions = read_map(self.path)
         self._backend = _backend()
         self.port = _chosen(port, _inputs(self._backend))
         self.last: Control | None = None
@@ -237,7 +239,7 @@ class Midi:
         action = Action(does, sources.index(source) + 1 if does in STRIP_DOES else 0)
         with self._lock:
             others = {c: a for c, a in self.actions.items() if a != action}
-            write_map(self._path, others | {control: action})
+            write_map(self.path, others | {control: action})
             self.actions = others | {control: action}
         return f"{control}: {does}{f' of {source}' if action.strip else ''}"
 

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OFF_DB", "PORT", "PREFIX", "Osc", "address_part", "host_and_port"]
 
+INSTALL = "pip install 'rtnmf[studio]'"
 PREFIX = "/rtnmf"
 PORT = 9000
 """Where messages are expected unless another port is asked for."""
@@ -106,7 +108,7 @@ class Osc:
     Raises
     ------
     ValueError
-        If the port is taken, or a host is not known.
+        If the port is taken, a host is not known, or python-osc is not installed.
     """
 
     def __init__(
@@ -118,6 +120,8 @@ class Osc:
         send_to: Sequence[tuple[str, int]] = (),
         studio: Mapping[str, Callable[..., object]] | None = None,
     ) -> None:
+        if find_spec("pythonosc") is None:
+            raise ValueError(f"OSC needs python-osc: {INSTALL}")
         self._desk = desk
         self._studio: dict[str, Callable[..., Any]] = {"record": desk.record, "preset": self._turn_to_preset}
         self._studio |= studio or {}

@@ -65,7 +65,7 @@ def test_a_control_learns_what_it_is_for_and_that_is_kept(midi):
         midi.learn(does)
     with pytest.raises(ValueError, match="there is no fader of 'drum': choose from voice, fan"):
         midi.learn("fader", "drum")
-    again = Midi(midi._desk, path=midi._path)
+    again = Midi(midi._desk, path=midi.path)
     live = again._desk.live
     for message in (moved(20, 0, channel=9), moved(1, 127), pressed(36), pressed(36, 0), pressed(38, 0)):
         again.hear(message)
