@@ -44,9 +44,10 @@ def running(options: argparse.Namespace, desk: Desk, studio: Studio | None = Non
     ValueError
         If a port is taken or missing, or an option makes no sense without another one.
     """
-    for flag, is_given in (("--osc-to", options.osc_to), ("--host", options.host and studio is None)):
-        if is_given and options.osc is None:
-            raise ValueError(f"{flag}: there is no --osc, add it or leave it out")
+    if options.osc is None and options.osc_to:
+        raise ValueError("--osc-to: there is no --osc, add it or leave it out")
+    if options.osc is None and options.host and studio is None:
+        raise ValueError("--host: there is no --osc and no --web, add one or leave it out")
     host, midi = options.host or "127.0.0.1", None
     with contextlib.ExitStack() as stack:
         if options.osc is not None:

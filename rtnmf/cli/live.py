@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rtnmf.cli import arguments, controllers, pages, teaching, voices
+from rtnmf.cli import arguments, controllers, pages, studio, teaching, voices
 
 if TYPE_CHECKING:
     from rtnmf.cli.teaching import Lesson
+    from rtnmf.control.desk import Desk
+    from rtnmf.control.studio import Studio
     from rtnmf.dictionary import Dictionary
     from rtnmf.engine.mixer import Mixer
     from rtnmf.live import Live
@@ -56,14 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-rest", metavar="FILE", help=text)
     arguments.add_overwrite(parser)
     controllers.add_arguments(parser)
+    studio.add_web(parser)
     arguments.add_host(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Separate the input device until interrupted."""
     from rtnmf.control import terminal
-    from rtnmf.control.desk import Desk
-    from rtnmf.live import Live
 
     if options.save_rest:
         pages.check_dictionary(options.save_rest, overwrite=options.overwrite, flag="--save-rest")
@@ -72,17 +77,18 @@ def run(options: argparse.Namespace) -> None:
     name, dictionary, lesson, trains = _asked_for(options)
     arguments.check_sources(name, dictionary)
     mixer = _mixer(options, dictionary.sources)
-    settings = arguments.given(options, *arguments.DEVICE, "record", *arguments.SEPARATION)
-    live = Live(dictionary, **settings, tap=lesson is not None and lesson.has_takes)
-    live.mixer = mixer if live.tap is None else replace(mixer, muted=mixer.sources)
+    has_takes = lesson is not None and lesson.has_takes
+    desk, page = _desk(options, name, dictionary, has_takes=has_takes)
+    live = desk.live
+    live.mixer = replace(mixer, muted=mixer.sources) if has_takes else mixer
     if options.freeze:
         live.freeze = True
     if options.save_rest and not live.adapts:
         raise ValueError(f"--save-rest: {name} has no rest that is learned, leave it out")
-    has_begun, desk = False, Desk(live)
+    has_begun = False
     try:
-        with controllers.running(options, desk) as midi, live:
-            if lesson is not None and live.tap is not None:
+        with controllers.running(options, desk, page) as midi, _sounding(options, live, page):
+            if lesson is not None and has_takes:
                 _teach(live, lesson, freeze=options.freeze)
                 live.mixer = mixer
             has_begun = True
@@ -98,8 +104,37 @@ def run(options: argparse.Namespace) -> None:
         if not has_begun:
             raise
     if options.save_rest:
-        _save(live, options.save_rest)
-    _sum_up(live)
+        _save(desk.live, options.save_rest)
+    _sum_up(desk.live)
+
+
+def _desk(
+    options: argparse.Namespace, name: str, dictionary: Dictionary, *, has_takes: bool
+) -> tuple[Desk, Studio | None]:
+    """Return the desk of what is to sound, and the studio that it belongs to where there is a page."""
+    from rtnmf.control.desk import Desk
+    from rtnmf.live import Live
+
+    settings = arguments.given(options, *arguments.DEVICE, *arguments.SEPARATION)
+    if options.web is None:
+        arguments.refuse(options, "there is no --web", "folder")
+        return Desk(Live(dictionary, **settings, **arguments.given(options, "record"), tap=has_takes)), None
+    page = studio.made(partial(Live, **settings, tap=True), dictionary, name, options)
+    return page.desk, page
+
+
+@contextlib.contextmanager
+def _sounding(options: argparse.Namespace, live: Live, page: Studio | None) -> Iterator[None]:
+    """Sound while the context lasts, with a page where there is to be one."""
+    if page is None:
+        with live:
+            yield
+        return
+    with contextlib.closing(page), studio.served(page, options):
+        page.open()
+        if options.record:
+            live.recording.start(options.record)
+        yield
 
 
 def _asked_for(options: argparse.Namespace) -> tuple[str, Dictionary, Lesson | None, bool]:
@@ -111,6 +146,8 @@ def _asked_for(options: argparse.Namespace) -> tuple[str, Dictionary, Lesson | N
 
     words = _words(options)
     if teaching.are_taught(words):
+        if options.web is not None and any(re.search(r"[=,]mic:", word) for word in words):
+            raise ValueError("--web: the page teaches from the microphone: leave NAME=mic:SECONDS out")
         lesson = teaching.prepared(words, rest=options.rest, sample_rate=options.sample_rate)
         found = None if lesson.has_takes else known(lesson.dictionary)
         return "what was taught", found or lesson.dictionary, lesson, found is None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import os
 import sys
 import time
 import webbrowser
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +19,21 @@ from rtnmf.cli import arguments, controllers
 if TYPE_CHECKING:
     from rtnmf.control.studio import Studio
     from rtnmf.control.web.server import Server
+    from rtnmf.dictionary import Dictionary
+    from rtnmf.live import Live
 
-__all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run", "served"]
+__all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "add_web", "made", "run", "served"]
 
 SUMMARY = "teach, mix and record what a microphone hears, on a page in the browser"
 EXAMPLES = """examples:
   rtnmf studio                                        begins with nothing: teach it sounds on the page
   rtnmf studio speech+keyboard --input USB --output Headphones
   rtnmf studio desk.safetensors --folder songs/       dictionaries, takes and recordings are kept there
+  rtnmf studio desk.safetensors --osc --midi          faders on controllers, too
   rtnmf studio desk.safetensors --host 0.0.0.0        the page opens on a phone, too, by the link that is printed"""
 
 _NOTHING = "rest"
+_PORT = 8765
 _LOOK_S = 0.25
 
 
@@ -37,41 +43,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dictionary", nargs="?", metavar="DICT[+DICT...]", help=text)
     arguments.add_devices(parser)
     arguments.add_separation(parser)
-    text = "folder for dictionaries, takes and recordings (default: rtnmf in the folder for music)"
-    parser.add_argument("--folder", metavar="DIR", help=text)
+    add_folder(parser)
+    text = f"port of the page, 0 for any that is free (default: {_PORT})"
+    parser.add_argument("--port", dest="web", type=arguments.whole(0), metavar="PORT", default=_PORT, help=text)
+    parser.set_defaults(flags={**(parser.get_default("flags") or {}), "port": "--port"})
+    parser.add_argument("--no-browser", action="store_true", help="print the link, and open no browser")
     controllers.add_arguments(parser)
     arguments.add_host(parser)
-    text = "port of the page, 0 for any that is free (default: 8765)"
-    arguments.option(parser, "--port", "port", arguments.whole(0), "PORT", text)
-    parser.add_argument("--no-browser", action="store_true", help="print the link, and open no browser")
     text = "stop after this time (default: when interrupted)"
     parser.add_argument("--for", type=arguments.positive("seconds"), dest="seconds", metavar="SECONDS", help=text)
 
 
+def add_web(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of a command that may serve the page, too."""
+    text = (
+        f"let a page in a browser steer it, at this port, 0 for any that is free (default: {_PORT}); see rtnmf studio"
+    )
+    parser.add_argument("--web", nargs="?", const=_PORT, type=arguments.whole(0), metavar="PORT", help=text)
+    parser.set_defaults(flags={**(parser.get_default("flags") or {}), "port": "--web"})
+    add_folder(parser)
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Declare the option of where the page writes."""
+    text = "folder for the dictionaries, takes and recordings of the page (default: rtnmf in the folder for music)"
+    parser.add_argument("--folder", metavar="DIR", help=text)
+
+
 def run(options: argparse.Namespace) -> None:
     """Serve the page until interrupted."""
-    from rtnmf.control.studio import Studio
     from rtnmf.learning.joining import load
     from rtnmf.live import Live
 
     _check_extra()
-    name = options.dictionary or _NOTHING
     settings = arguments.given(options, *arguments.DEVICE, *arguments.SEPARATION)
-    folder = _default_folder() if options.folder is None else Path(options.folder)
-    studio = Studio(partial(Live, **settings, tap=True), load(name), name if options.dictionary else "", folder)
-    server = served(studio, options)
-    controlled = controllers.running(options, studio.desk, studio)
-    with contextlib.closing(studio), controlled, contextlib.suppress(KeyboardInterrupt):
+    dictionary = load(options.dictionary or _NOTHING)
+    studio = made(partial(Live, **settings, tap=True), dictionary, options.dictionary or "", options)
+    controlled, page = controllers.running(options, studio.desk, studio), served(studio, options)
+    with contextlib.closing(studio), contextlib.suppress(KeyboardInterrupt), controlled, page as server:
         studio.open()
-        with server:
-            print(f"the studio is at {server.url}\nCtrl-C ends it; what it writes is in {folder}", flush=True)
-            if not options.no_browser and server.is_private and _has_display():
-                webbrowser.open(server.url)
-            _watch(studio, options.seconds)
+        if not options.no_browser and server.is_private and _has_display():
+            webbrowser.open(server.url)
+        _watch(studio, options.seconds)
 
 
-def served(studio: Studio, options: argparse.Namespace) -> Server:
-    """Return the server of the page of a studio, which listens already and is to be entered.
+def made(make: Callable[[Dictionary], Live], dictionary: Dictionary, name: str, options: argparse.Namespace) -> Studio:
+    """Return the studio of a command, which does not sound yet."""
+    from rtnmf.control.studio import Studio
+
+    return Studio(make, dictionary, name, _default_folder() if options.folder is None else Path(options.folder))
+
+
+@contextlib.contextmanager
+def served(studio: Studio, options: argparse.Namespace) -> Iterator[Server]:
+    """Serve the page of a studio while the context lasts, and print its link.
 
     Raises
     ------
@@ -81,17 +106,15 @@ def served(studio: Studio, options: argparse.Namespace) -> Server:
     _check_extra()
     from rtnmf.control.web.server import Server
 
-    return Server(studio, **arguments.given(options, "host", "port"))
+    with Server(studio, port=options.web, **arguments.given(options, "host")) as server:
+        print(f"page: {server.url}", flush=True)
+        yield server
 
 
 def _check_extra() -> None:
-    try:
-        import msgspec  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-        import websockets  # noqa: F401
-    except ImportError as error:
-        raise ValueError(f"the page needs {error.name}: pip install 'rtnmf[studio]'") from error
+    for name in ("msgspec", "starlette", "uvicorn", "websockets"):
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(f"the page needs {name}: pip install 'rtnmf[studio]'")
 
 
 def _default_folder() -> Path:

@@ -64,6 +64,11 @@ class Desk:
         The separation, which is kept as an attribute.
     folder : path
         Where `record` makes a folder for each recording, named after the time.
+
+    Attributes
+    ----------
+    is_turning : bool
+        Whether another separation is about to take over, so that the end of this one is not the end.
     """
 
     def __init__(self, live: Live, folder: str | os.PathLike[str] = ".") -> None:
@@ -72,10 +77,21 @@ class Desk:
         self._marks = Marks()
         self._n_over = 0
         self._before: Mixer | None = None
+        self.is_turning = False
 
     def turn_to(self, live: Live) -> None:
         """Steer another separation from now on."""
         self.live, self._before, self._n_over = live, None, 0
+
+    def is_closed(self, seconds: float = 0.0) -> bool:
+        """Wait for some seconds at most; return whether the sound has ended, and no other separation takes over."""
+        live = self.live
+        if not live.wait(seconds):
+            return False
+        if self.is_turning or live is not self.live:  # in this order, as it turns before that is over
+            time.sleep(seconds)
+            return False
+        return True
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ Sounds that are new need another separation: it gets ready while the old one sou
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,7 +163,7 @@ class Studio:
 
     def _turn_to(self, dictionary: Dictionary, name: str, new_names: dict[str, str] | None = None) -> None:
         """Let a separation with another dictionary take over, with what was set at the desk."""
-        with self._changing:
+        with self._changing, self._turning():
             old = self.live
             new = self._make(dictionary)  # which may refuse it, before anything has changed
             new.mixer = _carried(old.mixer, new.sources, new_names or {})
@@ -174,6 +175,15 @@ class Studio:
         if was_recording:
             self.record(True)
             self.notice = f"what it listens for has changed: the recording goes on in {self.recorded_in}"
+
+    @contextlib.contextmanager
+    def _turning(self) -> Iterator[None]:
+        """Let nobody take the end of the old separation for the end."""
+        self.desk.is_turning = True
+        try:
+            yield
+        finally:
+            self.desk.is_turning = False
 
     def _open(self, new: Live, old: Live) -> None:
         """Open the new separation instead of the old one; where it cannot be, sound again as before."""

@@ -32,7 +32,7 @@ def show(desk: Desk, seconds: float | None, midi: Midi | None = None) -> None:
     end = math.inf if seconds is None else time.monotonic() + seconds
     view, console = View(midi), Console()
     with keys.pressed() as read_key, Screen(console=console, auto_refresh=False, transient=True) as screen:
-        while time.monotonic() < end and not desk.live.wait(0):
+        while time.monotonic() < end and not desk.is_closed():
             key = read_key(_FRAME_S)
             if key in ("q", "Q", keys.END):
                 return
@@ -104,11 +104,10 @@ def _record(desk: Desk) -> str:
 
 def lines(desk: Desk, seconds: float | None) -> None:
     """Print a line every two seconds and when the state changes, and on stderr what goes wrong, once."""
-    live = desk.live
     end = math.inf if seconds is None else time.monotonic() + seconds
     shown, next_s, noted, training = "sounding", time.monotonic() + _LINE_S, "", ""
-    while time.monotonic() < end and not live.wait(min(0.1, max(0.0, end - time.monotonic()))):
-        stats = live.stats
+    while time.monotonic() < end and not desk.is_closed(min(0.1, max(0.0, end - time.monotonic()))):
+        stats = desk.live.stats
         is_sounding = stats.state == "sounding"
         trouble = desk.trouble(stats)
         state = "sounding" if is_sounding else trouble

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from rtnmf.control.studio import Studio
 
-__all__ = ["HOST", "PORT", "Server"]
+__all__ = ["Server"]
 
-HOST, PORT = "127.0.0.1", 8765
+_HOST = "127.0.0.1"
 
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _SOUND = "audio/wav"
@@ -70,7 +70,7 @@ class Server:
         If the address cannot be listened to.
     """
 
-    def __init__(self, studio: Studio, host: str = HOST, port: int = PORT, token: str | None = None) -> None:
+    def __init__(self, studio: Studio, host: str = _HOST, port: int = 0, token: str | None = None) -> None:
         if token is None:
             token = "" if is_loopback(host) else secrets.token_urlsafe(16)
         self._socket = _listening(host, port)

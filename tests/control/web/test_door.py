@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from pages import asked, opened, origin_of, refusal, studio  # noqa: F401
 from sounding import PIECE, eventually, found_at, noise
+from web_page import asked, opened, origin_of, refusal, studio  # noqa: F401
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rtnmf.control.web import limits

@@ -6,7 +6,7 @@ import threading
 
 import msgspec
 import pytest
-from pages import asked, opened, studio  # noqa: F401
+from web_page import asked, opened, studio  # noqa: F401
 
 from rtnmf.control.web import pulse
 from rtnmf.control.web.messages import BANDS, Message

@@ -56,9 +56,9 @@ class Page:
             if found == kind and holds(message):
                 return message
 
-    def ask(self, name, **values):
+    def ask(self, kind, **values):
         """Send a command."""
-        self.socket.send(json.dumps({"is": name, **values}))
+        self.socket.send(json.dumps({"is": kind, **values}))
 
     def close(self):
         """Go."""
