@@ -133,4 +133,4 @@ def _line(stats: Stats) -> str:
 
 
 def _db_text(level_db: float) -> str:
-    return f"{level_db:.0f} dB" if level_db > -120 else "-inf dB"
+    return f"{level_db:.0f} dB" if level_db > -120 else "silent"

@@ -1,6 +1,7 @@
 """Controllers of the command line: `rtnmf live --osc --midi`, and `rtnmf osc-layout`."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -27,35 +28,66 @@ def port():
         return found.getsockname()[1]
 
 
+def started(*arguments):
+    """Start a command, and return it when it sounds."""
+    line = [sys.executable, "-m", "rtnmf", *map(str, arguments)]
+    command = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not re.search("^latency:|Ctrl-C", said := command.stdout.readline()):
+        assert said, command.stderr.read()
+    return command
+
+
+def ended(command):
+    """End a command as Ctrl-C does, and return what it says then."""
+    command.send_signal(signal.SIGINT)
+    out, err = command.communicate(timeout=40)
+    assert (command.returncode, err) == (0, "")
+    return out
+
+
+class Phone(SimpleUDPClient):
+    """A controller that keeps what it was told last, by address."""
+
+    def __init__(self, port):
+        super().__init__("127.0.0.1", port)
+        self.told = {}
+
+    def hears(self, address, value, ask):
+        """Ask for something until an address has a value, or a text that has this in it."""
+
+        def is_told():
+            ask()
+            self.told.update({message.address: message.params[0] for message in self.get_messages(0.05)})
+            told = self.told.get(f"/rtnmf/{address}")
+            return value in told if isinstance(told, str) else told == pytest.approx(value, abs=0.01)
+
+        eventually(is_told, 20)
+
+
 @pytest.mark.timeout(120)
 def test_osc_and_midi_steer_what_sounds(peer, port, monkeypatch, tmp_path):  # noqa: F811
     """With --osc and --midi controllers set what the command plays, are told of each other, and it ends in peace."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     backend = mido.Backend("mido.backends.rtmidi/UNIX_JACK")
-    told = {}
-    with (
-        backend.open_output("knobs", virtual=True, client_name="controller") as knobs,
-        SimpleUDPClient("127.0.0.1", port) as phone,
-    ):
-        line = [sys.executable, "-m", "rtnmf", *LIVE, "--osc", str(port), "--midi", "knobs"]
-        command = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        while "latency:" not in (said := command.stdout.readline()):
-            assert said, command.stderr.read()
+    with backend.open_output("knobs", virtual=True, client_name="controller") as knobs, Phone(port) as phone:
+        command = started(*LIVE, "--osc", port, "--midi", "knobs")
+        phone.hears("wet", 0.5, lambda: phone.send_message("/rtnmf/wet", 0.5))
+        phone.hears("fan/fader", 0.0, lambda: knobs.send(mido.Message("control_change", control=1, value=0)))
+        assert "sounded for " in ended(command)
 
-        def hears(address, value, ask=lambda: None):
-            def is_told():
-                ask()
-                told.update({message.address: message.params[0] for message in phone.get_messages(0.05)})
-                return told.get(f"/rtnmf/{address}") == pytest.approx(value, abs=0.01)
 
-            eventually(is_told, 20)
-
-        hears("wet", 0.5, lambda: phone.send_message("/rtnmf/wet", 0.5))
-        hears("fan/fader", 0.0, lambda: knobs.send(mido.Message("control_change", control=1, value=0)))
-        command.send_signal(signal.SIGINT)
-        out, err = command.communicate(timeout=40)
-    assert (command.returncode, err) == (0, "")
-    assert "\nsounded for " in out
+@pytest.mark.timeout(120)
+def test_osc_reaches_the_studio(peer, port, tmp_path):  # noqa: F811
+    """In the studio OSC also asks for what only that can do, and is told why it cannot be done."""
+    folder = ("--folder", tmp_path / "studio", "--no-browser", "--port", 0)
+    with Phone(port) as phone:
+        command = started("studio", *LIVE[1:], *folder, "--osc", port)
+        phone.hears("error", "there is no take", lambda: phone.send_message("/rtnmf/keep", []))
+        phone.hears("error", "there is no preset 'none'", lambda: phone.send_message("/rtnmf/preset", "none"))
+        phone.hears("record", 1, lambda: phone.send_message("/rtnmf/record", 1))
+        phone.hears("record", 0, lambda: phone.send_message("/rtnmf/record", 0))
+        ended(command)
+    assert list((tmp_path / "studio").rglob("fan.wav"))
 
 
 @pytest.mark.parametrize(
