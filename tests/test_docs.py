@@ -30,7 +30,7 @@ CLIPS = {"me": "voice-train", "me2": "voice", "fan": "keyboard-train", "clip": "
 CLIPS |= {"noises/typing": "keyboard"}
 RATE = 8000
 DEVICES = [("USB", 2, 0), ("Headphones", 0, 2), ("Mixer", 0, 4)]
-SOUNDING = re.compile(r"rtnmf (live|devices|doctor)|.*mic:")
+SOUNDING = re.compile(r"rtnmf (live|studio|devices|doctor)|.*mic:")
 
 
 def blocks(language):
@@ -160,7 +160,7 @@ def test_sounding_lines_run_on_a_real_audio_server(desk, jack, monkeypatch, line
     short = line.replace("mic:10", "mic:0.5").replace(" --for 10", "")
     if "mic:" in short and "--input" not in short:
         short += " --input USB"  # what the server calls its own is silent
-    run(quick(short) + (" --for 0.5" if line.startswith("rtnmf live") else ""))
+    run(quick(short) + (" --for 0.5" if line.startswith(("rtnmf live", "rtnmf studio")) else ""))
 
 
 @pytest.mark.parametrize(("page", "block"), programs(sounding=True), ids=lambda value: value.partition("\n")[0])
