@@ -27,6 +27,7 @@ export class Teach {
     find("#teach-drop").addEventListener("click", () => sender.now("drop"));
     find("#teach-again").addEventListener("click", () => this.again());
     find("#teach-cancel").addEventListener("click", () => sender.now("drop"));
+    find("#teach-seconds").addEventListener("focus", (event) => event.target.select());
     for (const node of document.querySelectorAll(".teach")) node.addEventListener("click", () => this.open());
     eachFrame((seconds) => this.dialog.open && this.level.draw(seconds));
   }
