@@ -15,7 +15,7 @@ from rtnmf.control.web.server import Server
 from rtnmf.live import Live
 
 pytestmark = pytest.mark.timeout(200)
-RATE, PATIENCE_S = 48000, 20
+RATE, PATIENCE_S = 48000, 60
 BANDS_HZ = {"voice": (300, 1200), "rest": (2000, 2600)}
 HOSTILE = "<img src=x onerror=alert(1)>"
 

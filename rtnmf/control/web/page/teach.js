@@ -113,5 +113,6 @@ export class Teach {
 
 function left(stage, seconds) {
   if (stage === "countdown") return String(Math.max(1, Math.ceil(seconds)));
-  return stage === "recording" ? `${Math.ceil(seconds)}\u00a0s` : "";
+  if (stage !== "recording") return "";
+  return seconds > 0 ? `${Math.ceil(seconds)}\u00a0s` : "…"; // the take is being looked at
 }
