@@ -22,6 +22,7 @@ __all__ = [
     "add_devices",
     "add_experts",
     "add_gain",
+    "add_host",
     "add_learning",
     "add_overwrite",
     "add_rest",
@@ -249,6 +250,12 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     switch(parser, "--allow-feedback", "allow_feedback", text)
     text = "let the output go over full scale (default: it is turned down for a moment where it would)"
     parser.add_argument("--no-limiter", dest="limit", action="store_const", const=False, help=text)
+
+
+def add_host(parser: argparse.ArgumentParser) -> None:
+    """Add the option of the address that controllers reach it at: the parameter `host`."""
+    text = "address of this machine that others may reach it at, 0.0.0.0 for all of them (default: this machine alone)"
+    option(parser, "--host", "host", str, "ADDRESS", text)
 
 
 def time_s(text: str) -> float:
