@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rtnmf.report import charts, look, pictures, scales
+from rtnmf import look
+from rtnmf.report import charts, pictures, scales
 
 RATE = 16000
 
@@ -136,19 +137,6 @@ def test_curves_have_their_peaks_where_they_are():
 def peak(path):
     """Return the point of a path that is nearest to the top."""
     return min((tuple(map(float, point.split(","))) for point in path.strip("MZ").split("L")), key=lambda p: p[1])
-
-
-def test_colours_are_those_of_the_style_sheet():
-    """Pictures have the colours of the dark page; sources take them in turn, and the rest is always grey."""
-    assert look.hues()["source-1"] == (0xE6, 0x9F, 0x00)
-    assert len(look.hues()) == look.N_HUES + 1
-    names = ("rest", *(f"s{i}" for i in range(10)))
-    assert [look.hue(name, names, "rest") for name in ("rest", "s0", "s7", "s8")] == [
-        "source-rest",
-        "source-1",
-        "source-8",
-        "source-1",
-    ]
 
 
 def test_librosa_is_loaded_for_its_axes_only():
