@@ -253,7 +253,8 @@ def test_a_notebook_shows_the_page(browser, page, tmp_path):
     (tmp_path / "cell.html").write_text(f"<!doctype html>{shown._repr_html_()}", encoding="utf-8")
     browser.get((tmp_path / "cell.html").as_uri())
     browser.switch_to.frame(browser.find_element("tag name", "iframe"))
-    browser.find_element("class name", "play").click()
+    for name in ("repeat", "play"):
+        browser.find_element("class name", name).click()
     until(browser, "return document.querySelector('.player.playing')")
     browser.switch_to.default_content()
     assert browser.get_log("browser") == []
