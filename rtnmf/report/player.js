@@ -2,6 +2,7 @@
 // The sounds of a page: decoded once, started together by one clock, mixed by gains. Nothing here touches the page.
 
 const FADE_S = 0.006; // against clicks
+const HEARD_ABOVE = 1e-3; // full scale is 1
 const AHEAD_S = 0.04; // a start that is asked for too late would be another one for each sound
 let context = null;
 const decoding = new Map();
@@ -95,9 +96,20 @@ class Player {
     const gain = new GainNode(context, { gain: this.gains()[number] ?? 0 });
     fade.gain.setValueAtTime(0, when);
     fade.gain.linearRampToValueAtTime(1, when + FADE_S);
+    const meter = new AnalyserNode(context, { fftSize: 2048 });
     source.connect(fade).connect(gain).connect(context.destination);
+    gain.connect(meter);
     source.start(when, offset);
-    this.voices.set(number, { source, fade, gain });
+    this.voices.set(number, { source, fade, gain, meter });
+  }
+
+  // Whether a sound can be heard at this moment, behind its gain.
+  sounds(number) {
+    const meter = this.voices.get(number)?.meter;
+    if (!meter || !this.isPlaying) return false;
+    this.samples ??= new Float32Array(meter.fftSize);
+    meter.getFloatTimeDomainData(this.samples);
+    return this.samples.some((value) => Math.abs(value) > HEARD_ABOVE);
   }
 
   // Turns the gains, and starts what is needed now and was not before, at the very sample at which the others are.

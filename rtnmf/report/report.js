@@ -247,6 +247,7 @@ class Desk {
       pressed(strip.querySelector(".solo"), this.soloed.has(number));
       pressed(strip.querySelector(".mute"), this.muted.has(number));
       strip.classList.toggle("sounds", this.hearing === "mix" && gains[number] > 0);
+      strip.classList.toggle("lit", this.player.sounds(number));
     }
     for (const button of this.root.querySelectorAll(".heard")) pressed(button, this.soloed.has(button.dataset.sound));
   }
@@ -296,6 +297,7 @@ const KEYS = {
 let isByTab = false;
 
 function isTaken(target, key) {
+  if (target.matches("audio")) return true;
   if (target.matches("input:not([type=checkbox]):not([type=range])")) return key !== "Escape";
   if (target.matches("input[type=range]")) return key.startsWith("Arrow") || key === "Home";
   const hasOwn = target.matches("button:not(.play), summary, input, code");
@@ -307,7 +309,7 @@ document.addEventListener("keydown", (event) => {
   isByTab ||= event.key === "Tab";
   const desk = lastDesk ?? desks[0];
   const { key } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target, key)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isTaken(event.target, key)) return;
   if (key === "?") document.querySelector(".keys").toggleAttribute("open");
   if (!desk) return;
   const action = KEYS[key] ?? KEYS[key.toLowerCase()];
@@ -317,6 +319,11 @@ document.addEventListener("keydown", (event) => {
     strip.scrollIntoView({ block: "nearest" });
   } else if (action) action(desk, event);
   if (strip || action) event.preventDefault();
+});
+
+// Firefox presses a button when the key goes up.
+document.addEventListener("keyup", (event) => {
+  if (event.key === " " && !isByTab && event.target.matches("button")) event.preventDefault();
 });
 
 document.documentElement.classList.add("scripted");

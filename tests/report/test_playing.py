@@ -82,6 +82,7 @@ def test_mute_and_solo_work_together(opened):
     assert_heard(opened, "a", "b", "c")
     click(opened, ".mute", 1)
     assert_heard(opened, "a", "c")
+    until(opened, "return [...document.querySelectorAll('.strip')].map(s => +s.matches('.lit')).join('') === '101'")
     click(opened, ".solo", 1)
     assert_heard(opened, "b")
     click(opened, ".solo", 2)
