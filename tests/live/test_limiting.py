@@ -39,7 +39,7 @@ def test_peaks_rise_at_once_and_fall_20_db_in_1_7_s():
     layout = Layout(settings)
     shared = layout.views(bytearray(layout.size))
     engine = Engine(Separator(DICTIONARY), 2, [2, 2, 0])
-    callback = Callback(shared, engine, Deadline(5, 0.005), 48000, None, is_recorded=False)
+    callback = Callback(shared, engine, Deadline(5, 0.005), 48000, None)
 
     def stats_after(*blocks):
         for block in blocks:
