@@ -94,7 +94,7 @@ def test_osc_reaches_the_studio(peer, port, tmp_path):  # noqa: F811
     ("line", "message"),
     [
         ("--osc-to 10.0.0.1:9001", "--osc-to: there is no --osc, add it or leave it out"),
-        ("--host 0.0.0.0", "--host: there is no --osc, add it or leave it out"),
+        ("--host 0.0.0.0", "--host: there is no --osc and no --web, add one or leave it out"),
         ("--osc --host nowhere.invalid", "cannot listen for OSC at nowhere.invalid"),
         ("--midi nothing", "no MIDI input is called 'nothing': choose one of"),
     ],
