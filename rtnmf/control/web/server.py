@@ -17,7 +17,7 @@ import socket
 import threading
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from rtnmf.control.studio import Studio
 
 __all__ = ["Server"]
+
+_log = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
 
@@ -104,6 +106,7 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_note)
         self._is_open.set()
         await self._server.serve(sockets=[self._socket])
 
@@ -113,6 +116,11 @@ class Server:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(give)
+
+
+def _note(_: asyncio.AbstractEventLoop, failure: dict[str, Any]) -> None:
+    """Log what failed in a connection, as strangers must not write to a terminal as they like."""
+    _log.error("a connection failed: %s", ascii(failure.get("exception") or failure.get("message")))
 
 
 def _config(app: Door) -> uvicorn.Config:

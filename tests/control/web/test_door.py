@@ -190,6 +190,40 @@ def test_a_client_that_does_not_read_is_dropped(server, monkeypatch):
         page.next("meters", seconds=1)
 
 
+def asked_by_a_stranger(rng):
+    """Return bytes that no browser would send, as a request."""
+    host = b"Host: localhost\r\n"
+    return [
+        rng.bytes(int(rng.integers(1, 2000))),
+        b"GET / HTTP/1.1\r\n" + b"X: " + b"a" * 20_000,
+        b"GET /" + rng.bytes(20).replace(b"\n", b"") + b" HTTP/1.1\r\n" + host + b"\r\n",
+        b"GET /\x1b[2J HTTP/1.1\r\n" + host + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + host + b"Host: evil.example\r\n\r\n",
+        b"POST /ws HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /../../../etc/passwd HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + host + b"Content-Length: -1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        HANDSHAKE % (b"localhost", b"localhost") + rng.bytes(200),
+        HANDSHAKE.replace(b"13", b"99") % (b"localhost", b"localhost"),
+        HANDSHAKE % (b"localhost", b"localhost\x1b[31m"),
+    ][rng.integers(12)]
+
+
+def test_a_flood_of_hostile_requests_does_nothing(server, capfd):
+    """Of 400 requests that are none, each is answered with a refusal or not at all, and nothing is printed."""
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        with connected(server.url) as stranger, contextlib.suppress(ConnectionError):
+            stranger.sendall(asked_by_a_stranger(rng))
+            stranger.shutdown(socket.SHUT_WR)
+            answer = stranger.recv(65536)
+            assert re.match(rb"HTTP/1.1 (4\d\d|101) |$", answer)
+            assert b"root:" not in answer
+    with opened(server.url) as page:
+        page.next("meters")
+    assert capfd.readouterr() == ("", "")
+
+
 def hostile(rng):
     """Return a message that no page would send."""
     commands = [{"is": "gain", "source": "voice", "db": -3}, {"is": "load", "name": "../../x", "kind": "dictionary"}]

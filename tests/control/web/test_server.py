@@ -128,6 +128,40 @@ def test_a_hidden_page_gets_no_pictures(url, page, studio):  # noqa: F811
     page.next("bytes")
 
 
+def test_what_was_recorded_may_be_downloaded(url, page, studio):  # noqa: F811
+    """When a recording has ended, its files are there by their names alone; before, they are not."""
+    page.ask("record", on=True)
+    page.next("meters", lambda meters: meters["recorded_s"] > 0.2)
+    assert asked(url, f"/recordings/{next(iter(studio.recordings))}")[0] == 409
+    page.ask("record", on=False)
+    state = page.next("state", lambda state: not state["recording"]["on"] and state["recording"]["files"])
+    for name in state["recording"]["files"]:
+        status, headers, body = asked(url, f"/recordings/{name}")
+        assert (status, headers["content-disposition"]) == (200, f'attachment; filename="{name}"')
+        assert body[:4] == b"RIFF"
+        assert body == studio.recordings[name].read_bytes()
+    assert asked(url, "/recordings/other.wav")[0] == 404
+
+
+def test_a_take_may_be_heard_in_parts(url, studio):  # noqa: F811
+    """Without a take there is none to hear; with one, a browser may ask for all of it or for a part."""
+    assert asked(url, "/take.wav")[0] == 404
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studio.lesson, "wav", lambda: bytes(range(200)))
+        for wanted, status, part in [
+            ("bytes=0-1", 206, slice(0, 2)),
+            ("bytes=150-", 206, slice(150, None)),
+            ("bytes=150-900", 206, slice(150, None)),
+            ("bytes=200-", 200, slice(None)),
+            ("bytes=-5", 200, slice(None)),
+            ("bytes=5-3,7-8", 200, slice(None)),
+            ("lines=1", 200, slice(None)),
+        ]:
+            answer = asked(url, "/take.wav", Range=wanted)
+            assert (answer[0], answer[2]) == (status, bytes(range(200))[part])
+        assert asked(url, "/take.wav", Range="bytes=5-9")[1]["content-range"] == "bytes 5-9/200"
+
+
 def test_the_page_is_whole_and_light(url):
     """All that the page refers to is served, and is less than 200 kB."""
     left, seen, n_bytes = ["/"], set(), 0
