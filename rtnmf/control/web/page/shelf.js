@@ -18,7 +18,8 @@ export class Shelf {
   show(state) {
     this.state = state;
     setText(find("#dictionary"), state.dictionary || "nothing is learned yet");
-    setText(find("#training"), [state.training, ...state.experts.map((name) => `with ${name}`)].filter(Boolean).join(" · "));
+    const experts = state.experts.length ? `with ${state.experts.join(" and ")}` : "";
+    setText(find("#training"), [experts, state.training].filter(Boolean).join(" · "));
     this.list("#dictionaries", state.dictionaries, "Nothing is saved yet.", (name) => this.dictionary(name));
     this.list("#presets", state.presets, "There are none.", (name) => this.preset(name));
     find("#save").disabled = !state.sources.some((source) => !source.rest);
