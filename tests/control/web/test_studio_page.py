@@ -270,7 +270,8 @@ def test_a_recording_can_be_downloaded(page, studio):
     page.until(lambda: page.is_pressed(record) and page.see("#record-time").text != "00:00")
     record.click()
     links = page.until(lambda: page.all("#downloads a"))
-    assert [link.text for link in links] == list(studio.recordings)
+    assert [link.get_attribute("download") for link in links] == list(studio.recordings)
+    assert [link.text for link in links] == [path.name for path in studio.recordings.values()]
     fetched = (
         "const done = arguments[1]; fetch(arguments[0]).then((r) => r.arrayBuffer()).then((b) => done(b.byteLength))"
     )

@@ -23,13 +23,14 @@ const teach = new Teach(sender);
 const parts = new Parts(sender);
 const status = new Status();
 const spectrograms = new Spectrograms();
-let colours = [];
+let shown = null;
 let hasOpened = false;
 
 function show(state) {
-  const before = colours.join();
-  colours = strips.show(state);
-  if (before !== colours.join()) spectrograms.recolour(colours);
+  const colours = strips.show(state);
+  const names = state.sources.map((source) => source.name);
+  if (names.join("\n") !== shown) spectrograms.name(names, colours);
+  shown = names.join("\n");
   spectrograms.label(state.band_hz);
   for (const part of [master, shelf, teach, parts, status]) part.show(state);
   document.body.classList.add("ready");
@@ -56,5 +57,5 @@ const connection = new Connection({
   },
 });
 
-onTheme(() => spectrograms.recolour(colours));
+onTheme(() => spectrograms.recolour());
 keys.listen({ strips, master, shelf, teach });

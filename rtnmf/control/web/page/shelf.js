@@ -79,11 +79,13 @@ export class Shelf {
     if (this.state?.adapts) this.sender.now("freeze", { on: !this.state.frozen });
   }
 
-  // Times that go on come with the meters.
+  // Times that go on come with the meters; when it is over, the last one is kept.
   meters({ recorded_s }) {
     const { on, folder } = this.state?.recording ?? {};
     if (!folder) return;
-    setText(find("#recorded-text"), `${on ? "Recording" : "Recorded"} ${minutes(recorded_s)} into ${folder}`);
+    if (on) this.seconds = recorded_s;
+    const time = this.seconds ? ` ${minutes(this.seconds)}` : "";
+    setText(find("#recorded-text"), `${on ? "Recording" : "Recorded"}${time} into ${folder}`);
   }
 
   recording({ on, folder, files }) {
@@ -92,11 +94,13 @@ export class Shelf {
     const key = JSON.stringify([on, folder, files]);
     if (node.dataset.key === key) return;
     node.dataset.key = key;
-    node.replaceChildren(...(on ? [] : files.map((name) => make("li", {}, download(name)))));
+    node.replaceChildren(...(on ? [] : files.map((name) => make("li", {}, download(name, folder)))));
   }
 }
 
-function download(name) {
-  const path = name.split("/").map(encodeURIComponent).join("/");
-  return make("a", { href: address(`recordings/${path}`), download: name.split("/").at(-1) }, name);
+// The name of the folder, which is said beside them, begins the name of each file.
+function download(name, folder) {
+  const prefix = `${folder.split(/[\\/]/).at(-1)}-`;
+  const text = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  return make("a", { href: address(`recordings/${encodeURIComponent(name)}`), download: name }, text);
 }

@@ -10,6 +10,7 @@ const N_RING = 1024;
 const N_SHOWN = 720; // twelve seconds at sixty columns a second
 const N_GAP = 12; // behind the pen, where nothing scrolls
 const CATCH_UP_S = 0.09; // columns come in bursts; what is shown follows them smoothly
+const MOST_OWNERS = 256; // a byte
 const MARKS_HZ = [50, 100, 200, 500, 1000, 2000, 5000, 10000];
 
 class Picture {
@@ -71,14 +72,16 @@ export class Spectrograms {
     this.kept = new Uint8Array(N_RING * 4 * N_BANDS);
     this.came = 0;
     this.shown = 0;
-    this.colours = palette(["--source-rest"]);
+    this.sources = ["rest"]; // of the state, in its order
+    this.owners = ["rest"]; // all that there ever were: what is past keeps its owner, whatever comes
+    this.recolour(["--source-rest"]);
     eachFrame((seconds) => this.draw(seconds));
   }
 
   add(bytes) {
     const size = 4 * N_BANDS;
     for (let at = 0; at + size <= bytes.length; at += size) {
-      const column = bytes.subarray(at, at + size);
+      const column = this.owned(bytes.slice(at, at + size));
       this.kept.set(column, (this.came % N_RING) * size);
       for (const picture of this.pictures) picture.paint(column, this.came, this.colours);
       this.came++;
@@ -86,8 +89,31 @@ export class Spectrograms {
     if (this.came - this.shown > N_SHOWN) this.shown = this.came; // a page that was hidden does not run after
   }
 
-  recolour(names) {
-    this.colours = palette(names.length ? names : ["--source-rest"]);
+  // Owners are numbered as the sources are; these numbers change, those of `this.owners` do not.
+  owned(column) {
+    for (let i = 0; i < column.length; i++) {
+      if (Math.floor(i / N_BANDS) % 2) column[i] = this.numbers?.[column[i]] ?? 0;
+    }
+    return column;
+  }
+
+  // A source in the place of one that has gone has its past: it was renamed.
+  name(sources, colours) {
+    const renamed = sources.length === this.sources.length;
+    sources.forEach((source, i) => {
+      if (this.owners.includes(source)) return;
+      const before = renamed && !sources.includes(this.sources[i]) ? this.owners.indexOf(this.sources[i]) : -1;
+      if (before >= 0) this.owners[before] = source;
+      else if (this.owners.length < MOST_OWNERS) this.owners.push(source);
+    });
+    this.sources = sources;
+    this.numbers = sources.map((source) => Math.max(0, this.owners.indexOf(source)));
+    this.recolour(this.owners.map((owner) => colours[sources.indexOf(owner)] ?? "--source-rest"));
+  }
+
+  recolour(names = this.names) {
+    this.names = names;
+    this.colours = palette(names);
     const size = 4 * N_BANDS;
     for (let at = Math.max(0, this.came - N_RING); at < this.came; at++) {
       const column = this.kept.subarray((at % N_RING) * size, (at % N_RING) * size + size);

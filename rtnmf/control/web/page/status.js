@@ -4,7 +4,8 @@ import { find, make, setHidden, setText } from "./dom.js";
 
 const PERIOD_MS = 500; // figures that change faster cannot be read
 const NOTICE_MS = 8000;
-const MOST_NOTICES = 3;
+const MOST_NOTICES = 2;
+const PATIENCE_MS = 1000;
 const NAMES = { device: "device", blocks: "blocks", resampling: "resampling", algorithm: "algorithm" };
 
 export class Status {
@@ -16,7 +17,7 @@ export class Status {
   show(state) {
     setText(find("#devices"), state.devices);
     setText(find("#rate"), state.sample_rate ? `${(state.sample_rate / 1000).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0kHz` : "");
-    this.banner("#trouble", state.trouble);
+    this.trouble(state.trouble);
     if (this.notice !== null && state.notice && state.notice !== this.notice) this.say(state.notice);
     this.notice = state.notice;
     document.title = [state.dictionary, "rtnmf studio"].filter(Boolean).join(" · ");
@@ -39,6 +40,15 @@ export class Status {
   count(place, n, word) {
     setHidden(find(place), !n);
     if (n) setText(find(place), `${n}\u00a0${n === 1 ? "block" : "blocks"} ${word}`);
+  }
+
+  // What is over within a second, as when one separation takes over from another, is no trouble.
+  trouble(text) {
+    if (text === this.text) return;
+    this.text = text;
+    clearTimeout(this.timer);
+    if (text && find("#trouble").hidden) this.timer = setTimeout(() => this.banner("#trouble", this.text), PATIENCE_MS);
+    else this.banner("#trouble", text);
   }
 
   banner(place, text) {
