@@ -28,6 +28,7 @@ from rtnmf.control.web.door import Door, is_loopback
 from rtnmf.control.web.limits import Requests, WebSockets
 from rtnmf.control.web.messages import MOST_BYTES
 from rtnmf.control.web.pulse import Pulse
+from rtnmf.control.web.tiles import spectra
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -162,9 +163,13 @@ def _answers(studio: Studio, clients: Clients) -> Router:
             return PlainTextResponse("the recording goes on: end it first", 409)
         return FileResponse(path, media_type=_SOUND, filename=name)
 
+    def components(_: Request) -> Response:
+        return Response(spectra(studio.live.dictionary), media_type="application/octet-stream")
+
     files = [_file(path, file) for path, file in _files().items()]
-    others = [Route("/take.wav", take), Route("/recordings/{name}", recorded), WebSocketRoute("/ws", clients.serve)]
-    return Router([*files, *others], redirect_slashes=False)
+    sounds = [Route("/take.wav", take), Route("/recordings/{name}", recorded)]
+    others = [Route("/components", components), WebSocketRoute("/ws", clients.serve)]
+    return Router([*files, *sounds, *others], redirect_slashes=False)
 
 
 def _part(content: bytes, wanted: str) -> Response:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from conftest import noise
 
+from rtnmf import STFT, Dictionary
 from rtnmf.control.web.messages import BANDS
 from rtnmf.control.web.scope import Scope, band_hz
+from rtnmf.control.web.tiles import spectra
 
 RATE = 48000
 SILENCE = np.zeros(4 * RATE // 10, np.float32)
@@ -107,3 +109,18 @@ def test_bands_are_known_for_every_rate(rate):
     x = noise(scope.n_wanted(), 1)
     picture = np.frombuffer(scope.columns(rate, x, x[None], np.array([1, 0], np.float32)), np.uint8)
     assert picture.reshape(-1, 2, 2, BANDS)[:, :, 0].min() > 50
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_a_tile_shows_the_spectrum_of_its_component(rate):
+    """A component is brightest where it is loudest, 30 dB less is half as bright, and what is 60 dB less is dark."""
+    stft = STFT(1024, 256)
+    components = np.full((stft.n_bins, 2), 1e-9)
+    components[[40, 200], [0, 0]] = 1, 10 ** (-30 / 20)
+    components[100, 1] = 1
+    tiles = np.frombuffer(spectra(Dictionary(components, ("a", "b"), stft, rate)), np.uint8).reshape(2, BANDS)
+    edges = (np.array(band_hz(rate)) * stft.n_fft / rate).astype(int)
+    loud, other, soft = (int(np.searchsorted(edges, k, "right")) - 1 for k in (40, 100, 200))
+    assert (tiles[0, loud], tiles[1, other]) == (255, 255)
+    assert tiles[0, soft] == pytest.approx(127, abs=1)
+    assert np.median(tiles) == 0

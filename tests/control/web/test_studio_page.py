@@ -261,7 +261,7 @@ def test_a_sound_is_taught(page, studio):
     page.see("#teach-keep").click()
     page.strip("fan")
     assert "fan" in studio.live.sources
-    assert not page.all("dialog[open]")
+    page.until(lambda: not page.all("dialog[open]"))
     page.until(lambda: any("fan" in node.text for node in page.all("#notices p")))
 
 

@@ -1,10 +1,13 @@
 // What each source is made of: tiles that light up as their components sound, to be dragged from one source to
 // another, or picked and moved with the keys; names to change, and sources to take out.
 
-import { colourNames } from "./colours.js";
+import { colourNames, rgb } from "./colours.js";
 import { find, make, setHidden, setPressed, setText } from "./dom.js";
+import { address } from "./socket.js";
 
 const NEW = ""; // in the list of places to move to
+const N_BANDS = 96;
+const HEIGHT = 32;
 
 export class Parts {
   constructor(sender) {
@@ -41,6 +44,24 @@ export class Parts {
     const options = sources.map((source) => make("option", { value: source.name }, source.name));
     find("#move-to").replaceChildren(...options, make("option", { value: NEW }, "a new source"));
     this.ask();
+    this.draw(sources, colours);
+  }
+
+  // What each component is like: its spectrum, from low on the left to high, as the pictures above have it.
+  async draw(sources, colours) {
+    const key = this.key;
+    const answer = await fetch(address("components")).catch(() => null);
+    const levels = answer?.ok ? new Uint8Array(await answer.arrayBuffer()) : [];
+    if (key !== this.key || levels.length !== N_BANDS * this.tiles.length) return; // another dictionary by now
+    const inks = new Map(sources.map((source, i) => [source.name, `rgb(${rgb(colours[i]).join(" ")})`]));
+    this.tiles.forEach((tile, i) => {
+      const context = find("canvas", tile).getContext("2d");
+      context.fillStyle = inks.get(this.state.components[i]);
+      for (let band = 0; band < N_BANDS; band++) {
+        const height = (HEIGHT * levels[i * N_BANDS + band]) / 255;
+        context.fillRect(band, HEIGHT - height, 1, height);
+      }
+    });
   }
 
   row(source, colour) {
@@ -57,7 +78,8 @@ export class Parts {
   }
 
   tile(i, owner) {
-    const tile = make("button", { type: "button", className: "tile", draggable: true, "aria-pressed": "false" }, String(i + 1));
+    const tile = make("button", { type: "button", className: "tile", draggable: true, "aria-pressed": "false" });
+    tile.append(make("canvas", { width: N_BANDS, height: HEIGHT }), make("span", {}, String(i + 1)));
     tile.setAttribute("aria-label", `Component ${i + 1} of ${owner}`);
     tile.addEventListener("click", () => this.pick(i));
     tile.addEventListener("dragstart", (event) => this.drag(event, i));
