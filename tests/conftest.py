@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jack_server import ENVIRONMENT, Peer, Server
+from jack_server import ENVIRONMENT, Peer, Server, sweep
 from sounding import sounding_processes
 
 from rtnmf import STFT, Dictionary
@@ -14,6 +14,18 @@ from rtnmf.learning import joining
 
 DEMO = Path(__file__).parent.parent / "presets" / "demo"
 SETTINGS = [STFT(1024, 256), STFT(1024, 32, latency=128)]
+
+
+def pytest_sessionstart(session):
+    """Remove what killed runs have left before several processes start an audio server each."""
+    if session.config.getoption("numprocesses", None):
+        sweep(thoroughly=True)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that sound, which take longest, so that several processes end at about the same time."""
+    sounding = {item.path for item in items if "audio_server" in item.fixturenames}
+    items.sort(key=lambda item: item.path not in sounding)
 
 
 @pytest.fixture(params=SETTINGS, ids=["symmetric", "low-latency"])

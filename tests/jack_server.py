@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-# Not "rtnmf": the sockets of a server and of a client of its name are the same file. Several runs need a name each.
-NAME = os.environ.get("RTNMF_TEST_SERVER", "rtnmftests")
+# Not "rtnmf": the sockets of a server and of a client of its name are the same file. Several runs need a name each, and
+# so does each process of a run.
+NAME = os.environ.get("RTNMF_TEST_SERVER", "rtnmftests") + os.environ.get("PYTEST_XDIST_WORKER", "")
 ENVIRONMENT = {"JACK_DEFAULT_SERVER": NAME, "JACK_NO_START_SERVER": "1"}
 PERIOD = 512
 
@@ -25,7 +26,8 @@ class Server:
 
     def __init__(self, sample_rate=48000, period=PERIOD, mode=""):
         self.sample_rate, self.period, self.mode = sample_rate, period, mode
-        sweep(thoroughly=True)
+        if "PYTEST_XDIST_WORKER" not in os.environ:  # then others may have a server of theirs
+            sweep(thoroughly=True)
         self.start()
 
     def start(self):

@@ -29,7 +29,7 @@ def learning_processes():
 
 def training_processes():
     """Return the process numbers of the processes of these tests that train a dictionary."""
-    return [number for number, _ in _processes(b"rtnmf.live.trainer")]
+    return [number for number, environment in _processes(b"rtnmf.live.trainer") if _SERVER in environment]
 
 
 def _parent(number):
