@@ -48,7 +48,8 @@ def test_notebook_runs(tmp_path, monkeypatch):
     assert sounds == [1, 0, 0, 0, 3, 3, 0, 1, 2, 0]
     assert [len(outputs(cell, "image/png")) for cell in ran] == [0, 1, 1, 1, 1, 0, 0, 1, 0, 0]
     assert [output for cell in ran for output in cell.outputs if output.get("name") == "stderr"] == []
-    said = "".join(output.text for output in ran[-1].outputs)
+    assert ["<iframe" in html for html in outputs(ran[-1], "text/html")] == [True]
+    said = "".join(output.get("text", "") for output in ran[-1].outputs)
     levels = re.findall(r"SI-SDR (\S+) dB in the mixture, (\S+) dB in its stem", said)
     assert len(levels) == 2
     assert all(float(after) > float(before) + 6 for before, after in levels)
