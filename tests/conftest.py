@@ -22,10 +22,12 @@ def pytest_sessionstart(session):
         sweep(thoroughly=True)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Begin with the files that sound, which take longest, so that several processes end at about the same time."""
-    sounding = {item.path for item in items if "audio_server" in item.fixturenames}
-    items.sort(key=lambda item: item.path not in sounding)
+    """Mark what sounds, so that it can be run alone."""
+    for item in items:
+        if {"audio_server", "on_server"} & set(item.fixturenames):
+            item.add_marker("sounding")
 
 
 @pytest.fixture(params=SETTINGS, ids=["symmetric", "low-latency"])
