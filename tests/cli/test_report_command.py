@@ -61,7 +61,7 @@ def test_seed_and_axis_change_the_page(folder):
     pages = set()
     for arguments in (clip, clip, (*clip, "--seed", 1), dictionary, (*dictionary, "--axis", "note")):
         assert run("report", *arguments, "-o", "out.html", "--overwrite") == 0
-        pages.add(re.sub(r"[\d.]+ s\b", "", (folder / "out.html").read_text(encoding="utf-8")))  # but for the time
+        pages.add(re.sub(r"[\d.]+\ss\b", "", (folder / "out.html").read_text(encoding="utf-8")))  # but for the time
     assert len(pages) == 4
 
 
