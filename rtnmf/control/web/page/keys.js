@@ -6,11 +6,12 @@ const STEP_DB = 0.5;
 const FINER_DB = 0.1;
 
 export function listen({ strips, master, shelf, teach }) {
-  let byHand = false; // a button that was clicked keeps the focus, but Space still compares
-  document.addEventListener("pointerdown", () => (byHand = true), true);
+  let clicked = null; // a button that was clicked keeps the focus, but Space still compares
+  const presses = (event) => event.key === " " && isButton(event.target) && event.target !== clicked;
+  document.addEventListener("pointerdown", (event) => (clicked = event.target.closest?.("button")), true);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Tab") byHand = false;
-    if (isForeign(event) || isTyped(event.target) || (event.key === " " && isButton(event.target) && !byHand)) return;
+    if (event.key === "Tab") clicked = null;
+    if (isForeign(event) || isTyped(event.target) || presses(event)) return;
     const action = actionOf(event, { strips, master, shelf, teach });
     if (!action) return;
     event.preventDefault();
@@ -18,7 +19,7 @@ export function listen({ strips, master, shelf, teach }) {
   });
   // Firefox presses a button when the key goes up.
   document.addEventListener("keyup", (event) => {
-    if (event.key === " " && byHand && isButton(event.target)) event.preventDefault();
+    if (event.key === " " && isButton(event.target) && !isForeign(event) && !presses(event)) event.preventDefault();
   });
   find("#open-help").addEventListener("click", () => find("#help").showModal());
   for (const dialog of document.querySelectorAll("dialog")) {

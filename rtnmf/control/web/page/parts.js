@@ -32,7 +32,9 @@ export class Parts {
     if (key === this.key) return;
     this.key = key;
     this.picked.clear();
-    if (this.dialog.open) this.build();
+    if (!this.dialog.open) return;
+    this.build();
+    if (!this.dialog.contains(document.activeElement)) find("#move-to").focus(); // what had it has gone
   }
 
   build() {
