@@ -241,16 +241,16 @@ def test_a_fader_of_a_controller_is_heard_and_levels_are_told(peer):
         Osc(Desk(live), port=0) as osc,
         Controller(osc.port) as controller,
     ):
-        peer.play(noise(4))
+        peer.play(noise(60))
         controller.ask("refresh")
         eventually(lambda: controller.listen().get("a/level", -120) > -40 and controller.told["level"] > -40)
         assert controller.told["trouble"] == ""
         controller.ask("*/fader", 0.0)
         controller.hears("a/gain", -120.0)
         eventually(lambda: controller.listen()["a/level"] == -120)
-        heard = peer.heard()[0]
-    assert heard[: 2 * 48000].any()
-    assert not heard[-48000:].any()
+        assert peer.so_far().any()
+        peer.play(noise(0.2))
+        assert not peer.heard().any()
 
 
 @pytest.mark.parametrize("text", ["", "9001", "host:", ":9001", "host:0", "host:70000", "host:1e3"])
