@@ -93,7 +93,7 @@ def test_panel_and_lines_say_where_sound_goes_and_that_nothing_is_connected(serv
     ):
         live.solo("fan")
         peer.play(noise(20))
-        eventually(lambda: live.stats.levels_db["fan"] > -60)
+        eventually(lambda: min(live.stats.levels_db.values()) > -45)
         voice, fan = [" ".join(line.split()) for line in shown(live).splitlines()[2:4]]
         assert re.fullmatch(r"1 ● voice ·+ gain 0\.0 dB to 1\+2 not heard", voice)
         assert re.fullmatch(r"> 2 ● fan █+[▏▎▍▌▋▊▉│]?·*│?·* -\d+\.\d dB gain 0\.0 dB to 3\+4 solo", fan)
