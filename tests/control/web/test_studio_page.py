@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 from importlib import resources
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -295,6 +296,19 @@ def test_a_telephone_has_room_for_all(page):
         assert bar["y"] + bar["height"] == pytest.approx(844, abs=1)
     finally:
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_lost_connection_is_said_and_comes_back(page, studio, chromium):
+    """When the server goes the page says so, and when it is there again it goes on by itself, with what is set now."""
+    with Server(studio, port=0) as server:
+        hands = Hands(chromium, server.url)
+    assert "lost" in hands.see("#offline").text
+    studio.desk.mute("rest", True)
+    with Server(studio, port=urlsplit(server.url).port):
+        hands.until(lambda: not hands.all("#offline:not([hidden])"))
+        hands.until(lambda: hands.is_pressed(hands.strip("rest", '[aria-label^="Mute"]')))
+        page.reload()
+    chromium.get_log("browser")  # the browser itself notes each attempt that fails
 
 
 def test_a_name_from_a_stranger_stays_text(page, studio):

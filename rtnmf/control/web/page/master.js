@@ -54,6 +54,7 @@ export class Master {
   silence() {
     this.input.clear();
     this.output.clear();
+    find("#limiter").classList.remove("on");
   }
 
   compare() {
