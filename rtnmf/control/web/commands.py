@@ -23,6 +23,7 @@ _QUICK: dict[type, Callable[[Studio, Any], object]] = {
     messages.Wet: lambda studio, c: studio.desk.set_wet(c.wet),
     messages.Listen: lambda studio, c: studio.desk.listen(c.to),
     messages.Reset: lambda studio, _: studio.desk.reset_marks(),
+    messages.Drop: lambda studio, _: studio.drop(),
 }
 """What is done at once."""
 
@@ -32,7 +33,6 @@ _SLOW: dict[type, Callable[[Studio, Any], object]] = {
     messages.Record: lambda studio, c: studio.record(c.on),
     messages.Teach: lambda studio, c: studio.teach(c.name, c.seconds),
     messages.Keep: lambda studio, _: studio.keep(),
-    messages.Drop: lambda studio, _: studio.drop(),
     messages.Load: lambda studio, c: studio.load(c.name, c.kind),
     messages.Add: lambda studio, c: studio.add(c.preset),
     messages.Save: lambda studio, c: studio.save(c.name),

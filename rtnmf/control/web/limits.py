@@ -15,7 +15,6 @@ __all__ = ["Allowance", "Requests", "WebSockets"]
 
 _MOST_CONNECTIONS = 256
 _REQUEST_S = 10.0
-_READING_S = 5.0
 _SEND_BUFFER = 2**15
 """So that what is not read is noticed soon, and pictures are not late."""
 _BYTES_PER_S, _MOST_BYTES_AT_ONCE = 65_536, 262_144
@@ -49,6 +48,8 @@ class _Bounded(asyncio.Protocol):
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
+    reading_s: float
+    """How long it may read nothing of what waits for it."""
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -66,7 +67,7 @@ class _Bounded(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Wait for it to read, for a moment."""
         super().pause_writing()
-        self._patience = self.loop.call_later(_READING_S, self.transport.abort)
+        self._patience = self.loop.call_later(self.reading_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -87,6 +88,8 @@ class _Bounded(asyncio.Protocol):
 class WebSockets(_Bounded, WebSocketsSansIOProtocol):
     """The WebSocket of a page."""
 
+    reading_s = 5.0
+
     def connection_made(self, transport: Any) -> None:
         """Keep little in buffers."""
         super().connection_made(transport)
@@ -98,6 +101,7 @@ class WebSockets(_Bounded, WebSocketsSansIOProtocol):
 class Requests(_Bounded, H11Protocol):
     """A connection that asks for files, or becomes a WebSocket; one that asks for nothing is closed."""
 
+    reading_s = 30.0
     _look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:

@@ -22,6 +22,8 @@ __all__ = ["Pulse"]
 
 _PERIOD_S = 1 / 30
 _SHELVES_S = 1.0
+_FAILURES = 30
+"""One after the other, before that is said."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class Pulse:
         self._studio, self._tell = studio, tell
         self._woken = threading.Event()
         self._closing = False
-        self._state, self._failure = "", ""
+        self._state, self._n_failures = "", 0
         self._scope = Scope(1)
         self._shelves, self._looked_s = Shelves([], []), -math.inf
         self._thread = threading.Thread(target=self._run, name="rtnmf-pulse", daemon=True)
@@ -76,11 +78,11 @@ class Pulse:
         """Tell what is new, and go on whatever happens: a dictionary may be replaced between two looks at it."""
         try:
             self._told(is_beat=is_beat)
-            self._failure = ""
+            self._n_failures = 0
         except Exception as error:
-            if ascii(error) != self._failure:
-                self._failure = ascii(error)
-                _log.warning("pages were not told what is new: %s", self._failure)
+            self._n_failures += 1
+            if self._n_failures == _FAILURES:
+                _log.warning("pages are not told what is new: %s", ascii(error))
 
     def _told(self, *, is_beat: bool) -> None:
         stats = self._studio.live.stats

@@ -179,7 +179,7 @@ def test_a_connection_that_asks_for_nothing_is_closed(server, monkeypatch):
 
 def test_a_client_that_does_not_read_is_dropped(server, monkeypatch):
     """It is let go, and meanwhile another one gets all of its meters."""
-    monkeypatch.setattr(limits, "_READING_S", 0.5)
+    monkeypatch.setattr(limits.WebSockets, "reading_s", 0.5)
     with socket.socket() as deaf, opened(server.url) as page:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect(address_of(server.url))
