@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = [
     "check_text",
     "check_whole",
     "is_plain",
+    "plain",
     "whole_hz",
 ]
 
@@ -22,6 +24,10 @@ _LONGEST_NAME = 64
 _HIGHEST_RATE = 10**7
 _MOST_CHANNELS = 64
 _LONGEST_TEXT = 10_000
+_UNSEEN = re.compile(  # letters and marks that are nothing but room, or not even that; an emoji may have U+FE0F
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
+    "|(?<![\u2190-\u2bff\U0001f000-\U0001faff])[\ufe0e\ufe0f]"
+)
 
 
 def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -100,7 +106,7 @@ def check_single(**settings: object) -> None:
 
 
 def check_source_name(name: str) -> None:
-    """Raise an error if a name cannot be that of a source: 1 to 64 printable characters.
+    """Raise an error if a name cannot be that of a source: 1 to 64 printable characters, at least one to be seen.
 
     Raises
     ------
@@ -113,6 +119,8 @@ def check_source_name(name: str) -> None:
         raise TypeError(f"source name is {name!r:.80}, expected text")
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {_LONGEST_NAME} printable characters")
+    if not any(unicodedata.category(c)[0] in "LNPS" for c in _UNSEEN.sub("", name)):
+        raise ValueError(f"source name {name!a:.80} is not usable: nothing of it can be seen, use letters or digits")
 
 
 def check_text(name: str, text: object) -> None:
@@ -124,3 +132,10 @@ def check_text(name: str, text: object) -> None:
 def is_plain(text: str) -> bool:
     """Return whether a text holds no character that moves a cursor or breaks a line."""
     return not any(unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp") for c in text)
+
+
+def plain(text: str) -> str:
+    """Return a text fit for a screen: each character that moves a cursor, or that is not seen, becomes `_`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if is_plain(c) else "_" for c in _UNSEEN.sub("_", text))

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
     {"checks", "look", "progress", "version"},
+    {"screen"},
     {"audio", "frames", "kernels"},
     {"dictionary"},
     {"experts"},

@@ -7,7 +7,7 @@ import re
 import warnings
 from pathlib import Path
 
-from rtnmf.checks import is_plain
+from rtnmf.checks import plain
 
 __all__ = ["audio_files", "printable", "split"]
 
@@ -19,9 +19,8 @@ _AUDIO = re.compile(
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """Return a path fit to be printed: bytes that are not UTF-8, and characters that move a cursor, are replaced."""
-    text = os.fsencode(path).decode("utf-8", "replace")
-    return "".join(c if is_plain(c) else "_" for c in text)
+    """Return a path fit to be printed: bytes that are not UTF-8 are replaced, and what `checks.plain` replaces."""
+    return plain(os.fsencode(path).decode("utf-8", "replace"))
 
 
 def split(text: str, separator: str) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
+from rtnmf import screen
 from rtnmf.cli import arguments, voices
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         measured = benchmark(separator, options.block_length, options.duration_s)
     figures = _figures(separator, measured)
     if options.json:
-        print(json.dumps(figures, indent=1))
+        screen.say_json(figures)
     else:
         _print_figures(separator, figures, voices.asked(separator.dictionary, options.experts))
 
@@ -97,14 +97,15 @@ def _figures(separator: Separator, measured: Benchmark) -> dict[str, Any]:
 def _print_figures(separator: Separator, f: dict[str, Any], about_voices: str) -> None:
     for name, text in (_facts(separator, f) | {"voices": about_voices}).items():
         if text:
-            print(f"{name:12}{text}")
+            screen.say(f"{name:12}{text}")
     _print_times("a block", f["block_us"], f["budget_us"])
     _print_times("a hop", {**f["part_us"], "all": f["hop_us"]}, f["hop_budget_us"])
     limit, ratio = f["limit_of_updates_us"], f["updates_over_limit"]
-    print(
-        f"\nThe updates take {ratio:.1f} times as long as the least that this core needs, {limit:.1f} us: to read the"
+    screen.say(
+        "",
+        f"The updates take {ratio:.1f} times as long as the least that this core needs, {limit:.1f} us: to read the",
+        "components once per update from the cache that holds them, or to do the arithmetic, whichever is longer.",
     )
-    print("components once per update from the cache that holds them, or to do the arithmetic, whichever is longer.")
 
 
 def _facts(separator: Separator, f: dict[str, Any]) -> dict[str, str]:
@@ -123,6 +124,6 @@ def _facts(separator: Separator, f: dict[str, Any]) -> dict[str, str]:
 
 
 def _print_times(title: str, times_us: dict[str, float], budget_us: float) -> None:
-    print(f"\n{title:30}{'us':>9}{'of its time':>14}")
+    screen.say("", f"{title:30}{'us':>9}{'of its time':>14}")
     for name, us in times_us.items():
-        print(f"  {name:28}{us:9.1f}{100 * us / budget_us:13.1f}%")
+        screen.say(f"  {name:28}{us:9.1f}{100 * us / budget_us:13.1f}%")

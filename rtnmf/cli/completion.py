@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from rtnmf import screen
+
 __all__ = ["PrintCompletion"]
 
 _FILES = ("FILE", "MIX", "CLIP", "DICT")
@@ -28,7 +30,7 @@ class PrintCompletion(argparse.Action):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
             elif action.metavar in ("DIR", "FOLDER"):
                 action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-        print(shtab.complete(parser, shell))
+        screen.say(*shtab.complete(parser, shell).split("\n"))
         parser.exit()
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
 from rtnmf.control import osc
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ def running(options: argparse.Namespace, desk: Desk, studio: Studio | None = Non
             sends_to = options.osc_to or []
             stack.enter_context(osc.Osc(desk, host, options.osc, send_to=sends_to, studio=_verbs(studio)))
             example = f"{osc.PREFIX}/{osc.address_part(desk.sources[0])}/fader"
-            print(f"OSC: listening at {host}:{options.osc}, for addresses such as {example}", flush=True)
+            screen.say(f"OSC: listening at {host}:{options.osc}, for addresses such as {example}", flush=True)
         if options.midi is not None:
             from rtnmf.control.midi import Midi
 
             midi = stack.enter_context(Midi(desk, options.midi))
             how = "move it, press l, then what it is to do" if studio is None else f"write it into {midi.path}"
-            print(f"MIDI: listening to {midi.port}; to map another control, {how}", flush=True)
+            screen.say(f"MIDI: listening to {midi.port}; to map another control, {how}", flush=True)
         yield midi
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtnmf import screen
 from rtnmf.cli import arguments
 from rtnmf.cli.progress_bar import progress_bar
 
@@ -48,15 +49,15 @@ def _show(folder: Path, block_length: int) -> None:
     rate = case["sample_rate"]
     dictionary = _learned(training_clips(clips, case), rate)
     separator = Separator(dictionary)
-    print(f"streaming {len(mixture) / rate:.0f} s of both at once, {block_length} samples at a time ...")
+    screen.say(f"streaming {len(mixture) / rate:.0f} s of both at once, {block_length} samples at a time ...")
     streamed = stream(separator, mixture, block_length)
     signals = dict(zip(["mixture", *sources], [mixture, *streamed.stems], strict=True))
     paths = _written(folder, signals, dictionary)
     _print_pace(separator, len(mixture), block_length, streamed.block_seconds)
     _print_quality(sources, mixture, stems, streamed.stems)
     for path in paths:
-        print(f"written      {path}")
-    print("next         rtnmf learn voice=me.wav noise=noise.wav -o mine.safetensors")
+        screen.say(f"written      {path}")
+    screen.say("next         rtnmf learn voice=me.wav noise=noise.wav -o mine.safetensors")
 
 
 def _learned(clips: dict[str, list[Path]], sample_rate: int) -> Dictionary:
@@ -64,7 +65,7 @@ def _learned(clips: dict[str, list[Path]], sample_rate: int) -> Dictionary:
     from rtnmf.learning.learn import learn
 
     seconds = sum(files.duration_s(path) for paths in clips.values() for path in paths)
-    print(f"learning {' and '.join(clips)} from {seconds:.0f} s of other recordings of them ...")
+    screen.say(f"learning {' and '.join(clips)} from {seconds:.0f} s of other recordings of them ...")
     with progress_bar("learning") as progress:
         return learn(clips, sample_rate, progress=progress)
 
@@ -87,10 +88,12 @@ def _print_pace(separator: Separator, n_samples: int, block_length: int, block_s
 
     rate, ms = separator.sample_rate, 1000 / separator.sample_rate
     speed, slowest = n_samples / rate / block_seconds.sum(), np.percentile(block_seconds, 99)
-    print(f"latency      {separator.latency} samples = {separator.latency * ms:.0f} ms at {rate} Hz, by a click sent")
-    print(f"             through it: {measured_latency(separator)}; a sound card adds its own blocks")
-    print(f"speed        {speed:.0f} times real time; 99 % of the blocks took at most {1000 * slowest:.2f} ms,")
-    print(f"             and each holds {block_length * ms:.1f} ms of sound")
+    screen.say(
+        f"latency      {separator.latency} samples = {separator.latency * ms:.0f} ms at {rate} Hz, by a click sent"
+    )
+    screen.say(f"             through it: {measured_latency(separator)}; a sound card adds its own blocks")
+    screen.say(f"speed        {speed:.0f} times real time; 99 % of the blocks took at most {1000 * slowest:.2f} ms,")
+    screen.say(f"             and each holds {block_length * ms:.1f} ms of sound")
 
 
 def _print_quality(sources: tuple[str, ...], mixture: Any, truth: Any, stems: Any) -> None:
@@ -98,4 +101,4 @@ def _print_quality(sources: tuple[str, ...], mixture: Any, truth: Any, stems: An
 
     for source, true, stem in zip(sources, truth, stems, strict=True):
         before, after = si_sdr(true, mixture), si_sdr(true, stem)
-        print(f"SI-SDR       {source}: {before:.1f} dB in the mixture, {after:.1f} dB in its stem")
+        screen.say(f"SI-SDR       {source}: {before:.1f} dB in the mixture, {after:.1f} dB in its stem")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
+
+from rtnmf import screen
 
 if TYPE_CHECKING:
     from rtnmf.live.devices import Device
@@ -16,6 +17,8 @@ EXAMPLES = """examples:
   rtnmf devices
   rtnmf live desk.safetensors --input USB --output 3            by a part of the name, or by number"""
 
+_PIPE_WIDTH = 160
+
 
 def add_arguments(_: argparse.ArgumentParser) -> None:
     """Declare no arguments."""
@@ -23,7 +26,6 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> None:
     """Print a table of the devices."""
-    from rich.console import Console
     from rich.table import Table
 
     from rtnmf.live.devices import listing
@@ -37,7 +39,7 @@ def run(_: argparse.Namespace) -> None:
     table.add_column("takes Hz", overflow="fold")
     for number, device in enumerate(found):
         table.add_row(str(number), *_cells(device))
-    Console(width=None if sys.stdout.isatty() else 160, markup=False, highlight=False).print(table)
+    screen.console(_PIPE_WIDTH).print(table)
 
 
 def _cells(device: Device) -> list[str]:

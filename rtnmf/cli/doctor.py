@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
+
 if TYPE_CHECKING:
     from rtnmf.live.doctor import Finding
 
@@ -25,13 +27,13 @@ def run(_: argparse.Namespace) -> None:
 
     findings = examined()
     for finding in findings:
-        print(f"{_verdict(finding)} {finding.what}: {finding.text}")
+        screen.say(f"{_verdict(finding)} {finding.what}: {finding.text}")
         if finding.remedy:
-            print(f"     -> {finding.remedy}")
+            screen.say(f"     -> {finding.remedy}")
     missing = [finding.what for finding in findings if finding.is_needed and not finding.is_well]
     if missing:
         raise ValueError(f"live sound does not work here yet; what is missing: {', '.join(missing)}")
-    print("live sound should work here; try: rtnmf live speech+keyboard")
+    screen.say("live sound should work here; try: rtnmf live speech+keyboard")
 
 
 def _verdict(finding: Finding) -> str:

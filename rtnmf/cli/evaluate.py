@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from rtnmf import screen
 from rtnmf.cli import arguments, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
@@ -24,6 +23,9 @@ EXAMPLES = """examples:
   rtnmf evaluate audio/ --latency-ms 3                          learned as usual, used at 3 ms
   rtnmf evaluate audio/ --dictionary speech+keyboard --json
   rtnmf evaluate audio/ --only speech                           one sound is taught, the rest learned meanwhile"""
+
+
+_PIPE_WIDTH = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,14 +77,13 @@ def _run_alone(options: argparse.Namespace) -> None:
         learning = arguments.given(options, *arguments.LEARNING, "experts")
         results = evaluate_alone(options.folder, options.only, dictionary, progress=progress, **learning)
     if options.json:
-        print(json.dumps(_finite({"cases": [result._asdict() for result in results]}), indent=1, allow_nan=False))
+        screen.say_json(_finite({"cases": [result._asdict() for result in results]}))
     else:
         _print_alone(results)
         _print_experts(results)
 
 
 def _print_alone(results: list[AloneResult]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from rtnmf.measure.alone import FIRST_S
@@ -98,7 +99,7 @@ def _print_alone(results: list[AloneResult]) -> None:
         if name == "mean":
             table.add_section()
         table.add_row(name, *("" if math.isnan(value) else f"{value:.1f}" for value in figures))
-    Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False).print(table)
+    screen.console(_PIPE_WIDTH).print(table)
 
 
 def _mean(values: list[float]) -> float:
@@ -133,7 +134,7 @@ def _print_json(results: list[CaseResult]) -> None:
         "training": [group._asdict() for group in evaluation.compare(results)],
         "cases": [_plain(case) for case in results],
     }
-    print(json.dumps(_finite(printed), indent=1, allow_nan=False))
+    screen.say_json(_finite(printed))
 
 
 def _plain(case: CaseResult) -> dict[str, Any]:
@@ -164,7 +165,6 @@ def _finite(value: Any) -> Any:
 
 
 def _print_results(results: list[CaseResult]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("case", "source", title="dB; gain is the improvement of SI-SDR, bound that by the ideal ratio mask")
@@ -174,8 +174,8 @@ def _print_results(results: list[CaseResult]) -> None:
         figures = zip(case.before, case.after, case.improvement, case.bound - case.before, *case.bss, strict=True)
         for i, (source, row) in enumerate(zip(case.sources, figures, strict=True)):
             table.add_row("" if i else case.id, source, *(f"{value:.1f}" for value in row))
-    Console(width=None if sys.stdout.isatty() else 120, markup=False, highlight=False).print(table)
-    print(*(f"{name}: {text}" for name, text in _summary_lines(results).items()), sep="\n")
+    screen.console(_PIPE_WIDTH).print(table)
+    screen.say(*(f"{name}: {text}" for name, text in _summary_lines(results).items()))
 
 
 def _summary_lines(results: list[CaseResult]) -> dict[str, str]:
@@ -196,7 +196,7 @@ def _print_experts(results: list[CaseResult] | list[AloneResult]) -> None:
     """Print which experts were asked, and in how many cases."""
     for experts, n_cases in Counter(result.experts for result in results).items():
         if experts:
-            print(f"{voices.with_experts(experts)}: {n_cases} of {len(results)} cases")
+            screen.say(f"{voices.with_experts(experts)}: {n_cases} of {len(results)} cases")
 
 
 def _print_comparisons(results: list[CaseResult]) -> None:
@@ -207,10 +207,10 @@ def _print_comparisons(results: list[CaseResult]) -> None:
     if not any(group.gained_db or group.least_db for group in groups):
         return
     heads = f"{'cases':>6}{'untrained':>11}{'training adds':>15}{'95 %':>14}{'least':>7}{'bound':>7}{'worse':>7}"
-    print(f"\n{'SI-SDR gained, dB':30}{heads}")
+    screen.say("", f"{'SI-SDR gained, dB':30}{heads}")
     for group in groups:
-        print(f"{group.name:30.30}{_comparison(group)}")
-    print("bound: what the ideal ratio mask gains; worse: share of the stems that are worse than the mixture")
+        screen.say(f"{group.name:30.30}{_comparison(group)}")
+    screen.say("bound: what the ideal ratio mask gains; worse: share of the stems that are worse than the mixture")
 
 
 def _comparison(g: Comparison) -> str:

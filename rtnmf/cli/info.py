@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
+
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
@@ -27,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
 
     for name, text in _facts(load(options.dictionary)).items():
         if text:
-            print(f"{name:13}{text}")
+            screen.say(f"{name:13}{text}")
 
 
 def _facts(dictionary: Dictionary) -> dict[str, str]:

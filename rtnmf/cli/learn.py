@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from rtnmf import screen
 from rtnmf.cli import arguments, microphone_takes, pages
 from rtnmf.cli.progress_bar import progress_bar
 
@@ -74,11 +75,11 @@ def run(options: argparse.Namespace) -> None:
     recordings = microphone_takes.recorded(recordings, beside, lambda: _microphone(options))
     dictionary = _learned(recordings, options)
     dictionary.save(options.output)
-    print(f"{options.output}: {_described(dictionary)}")
+    screen.say(f"{options.output}: {_described(dictionary)}")
     if options.report:
         _write_report(options, dictionary, recordings)
     for line in _next_steps(options.output, dictionary):
-        print(line)
+        screen.say(line)
 
 
 def _microphone(options: argparse.Namespace) -> Microphone:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
 from rtnmf.cli import arguments, controllers, pages, studio, teaching, voices
 
 if TYPE_CHECKING:
@@ -172,9 +173,9 @@ def _save(live: Live, path: str) -> None:
     """Write the dictionary if anything was learned, and say so."""
     if live.stats.n_rest_rounds:
         live.dictionary.save(path)
-        print(f"{path}: the rest was {live.stats.rest}")
+        screen.say(f"{path}: the rest was {live.stats.rest}")
     else:
-        print(f"note: {path} was not written, as nothing was learned of the rest", file=sys.stderr)
+        screen.note(f"{path} was not written, as nothing was learned of the rest")
 
 
 def _words(options: argparse.Namespace) -> list[str]:
@@ -203,9 +204,9 @@ def _announce(live: Live, name: str, learned: Dictionary, about_voices: str) -> 
     """Print which experts are asked, notes on what costs quality, and what a panel would show of sound and devices."""
     for note in (_note_on_rate(live, name, learned), _note_on_latency(live, name, learned), _note_on_feedback(live)):
         if note:
-            print(f"note: {note}", file=sys.stderr)
+            screen.note(note)
     if about_voices:
-        print(about_voices)
+        screen.say(about_voices)
     if not sys.stdout.isatty():
         _announce_sound(live)
 
@@ -213,10 +214,10 @@ def _announce(live: Live, name: str, learned: Dictionary, about_voices: str) -> 
 def _announce_sound(live: Live) -> None:
     facts, rate = live.facts, live.sample_rate
     resampled = f", converted to {rate} Hz and back" if rate != facts["device_rate"] else ""
-    print(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
-    print(f"output channels: {', '.join(f'{what} {_channels(numbers)}' for what, numbers in live.routes.items())}")
-    print(f"you hear: {_heard(live.mixer)}")
-    print(
+    screen.say(f"{facts['input']} to {facts['output']}, {facts['device_rate']} Hz{resampled}")
+    screen.say(f"output channels: {', '.join(f'{what} {_channels(numbers)}' for what, numbers in live.routes.items())}")
+    screen.say(f"you hear: {_heard(live.mixer)}")
+    screen.say(
         f"latency: {1000 * live.latency / rate:.1f} ms = {live.latency} samples, plus the blocks of the device",
         flush=True,
     )
@@ -264,14 +265,14 @@ def _sum_up(live: Live) -> None:
     from rtnmf.live.link.telemetry import shown_texts
 
     stats = live.stats
-    print(f"sounded for {stats.seconds:.1f} s; latency {panel.latency_text(stats)}")
-    print(", ".join(shown_texts(stats)))
+    screen.say(f"sounded for {stats.seconds:.1f} s; latency {panel.latency_text(stats)}")
+    screen.say(", ".join(shown_texts(stats)))
     if stats.rest:
-        print(f"rest: {stats.rest}")
+        screen.say(f"rest: {stats.rest}")
     for note in _notes_on_faults(live):
-        print(f"note: {note}", file=sys.stderr)
+        screen.note(note)
     for path in live.recordings:
-        print(path)
+        screen.say(path)
     if live.recording_failure:
         raise ValueError(live.recording_failure)
 

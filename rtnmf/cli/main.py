@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+from rtnmf import screen
 from rtnmf.cli.arguments import translated
 from rtnmf.cli.completion import PrintCompletion
 
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         If the arguments cannot be parsed, or ask for help or the version.
     """
     flags: dict[str, str] = {}
+    if arguments is None:
+        sys.excepthook = screen.say_traceback
     with _ended_like_ctrl_c():
         try:
             words = sys.argv[1:] if arguments is None else arguments
@@ -143,7 +146,7 @@ def _usage_error(parser: argparse.ArgumentParser, words: Sequence[str]) -> Calla
         unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
         if unknown:
             message = f"there is no command {unknown[1]!r}{_guess([unknown[1]], COMMANDS)}"
-        print(f"rtnmf: {message}{'' if message.endswith('?') else f': see {parser.prog} --help'}", file=sys.stderr)
+        screen.tell(f"rtnmf: {message}{'' if message.endswith('?') else f': see {parser.prog} --help'}")
         raise SystemExit(2)
 
     return fail
@@ -158,7 +161,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from rtnmf.version import version
 
-        print(f"rtnmf {version()}")
+        screen.say(f"rtnmf {version()}")
         parser.exit()
 
 
@@ -170,7 +173,7 @@ def _notes(flags: Mapping[str, str]) -> Iterator[None]:
     def note(message: Warning | str, *_: object, **__: object) -> None:
         line = translated(str(message), flags)
         if line not in said:
-            print(f"note: {line}", file=sys.stderr)
+            screen.note(line)
         said.add(line)
 
     with warnings.catch_warnings():
@@ -207,7 +210,7 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 def _failed(text: str, code: int) -> int:
     """Print why a command failed, and return the exit code."""
     try:
-        print(f"rtnmf: {text}", file=sys.stderr, flush=True)
+        screen.tell(f"rtnmf: {text}")
     except OSError:  # the terminal has gone, and what is still buffered for it cannot be written
         sys.stdout = sys.stderr = None
     return code

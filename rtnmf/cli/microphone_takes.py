@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from rtnmf import screen
 from rtnmf.cli.arguments import microphone_s
 from rtnmf.cli.progress_bar import progress_bar
 
@@ -80,7 +80,7 @@ def _recorded(source: str, seconds: float, beside: str, opened: Callable[[], Abs
     x = _without_silence(source, x, microphone.sample_rate)
     path = _free_path(beside)
     files.write(path, x, microphone.sample_rate, "FLOAT")
-    print(path)
+    screen.say(path)
     _judge(source, x)
     return path
 
@@ -92,9 +92,9 @@ def _take(microphone: Any, source: str, seconds: float) -> Any:
     from rtnmf.learning.takes import level_db
 
     for left in range(_COUNTDOWN_S, 0, -1):
-        print(f"{source}: {seconds:g} s from {microphone.name!r} in {left} ...", flush=True)
+        screen.say(f"{source}: {seconds:g} s from {microphone.name!r} in {left} ...", flush=True)
         list(microphone.blocks(1.0))
-    print(f"{source}: recording", flush=True)
+    screen.say(f"{source}: recording", flush=True)
     blocks = []
     began = time.monotonic()
     with progress_bar("recording") as progress:
@@ -112,7 +112,7 @@ def _without_silence(source: str, x: Any, sample_rate: int) -> Any:
     cut_s = (len(x) - len(kept)) / sample_rate
     if cut_s < _LEAST_CUT_S:
         return x
-    print(f"{source}: {cut_s:.1f} s of silence cut off")
+    screen.say(f"{source}: {cut_s:.1f} s of silence cut off")
     return kept
 
 
@@ -121,9 +121,9 @@ def _judge(source: str, x: Any) -> None:
     from rtnmf.learning.takes import judged
 
     level, *notes = judged(x)
-    print(f"{source}: {level}")
+    screen.say(f"{source}: {level}")
     for note in notes:
-        print(f"note: {source}: {note}", file=sys.stderr)
+        screen.note(f"{source}: {note}")
 
 
 def _free_path(beside: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
 from rtnmf.cli import arguments, pages
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def run(options: argparse.Namespace) -> None:
     named.save(options.output)
     kept = [source for source in named.sources if source not in groups]
     if kept:
-        print(f"note: {', '.join(kept)}: not mentioned, kept as it was named", file=sys.stderr)
+        screen.note(f"{', '.join(kept)}: not mentioned, kept as it was named")
     counts = ", ".join(f"{source} ({named.labels.count(source)})" for source in named.sources)
-    print(f"{options.output}: {counts}")
+    screen.say(f"{options.output}: {counts}")
 
 
 def _groups(words: list[str], dictionary: Dictionary) -> dict[str, list[str]]:

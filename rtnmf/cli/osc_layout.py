@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from rtnmf import screen
 from rtnmf.cli import arguments, pages
 
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
@@ -37,5 +38,5 @@ def run(options: argparse.Namespace) -> None:
     dictionary = merged(options.dictionary)
     with replacing(options.output, overwrite=options.overwrite) as beside:
         beside.write_text(json.dumps(layout(dictionary, f"{host}:{port}"), indent=1) + "\n", encoding="utf-8")
-    print(f"{options.output}: strips for {', '.join(dictionary.sources)}")
-    print(f"next: open it in Open Stage Control, and start: rtnmf live {options.dictionary} --osc {port}")
+    screen.say(f"{options.output}: strips for {', '.join(dictionary.sources)}")
+    screen.say(f"next: open it in Open Stage Control, and start: rtnmf live {options.dictionary} --osc {port}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtnmf import screen
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def write_page(path: str, page: str, *, overwrite: bool = False) -> None:
 
     with replacing(path, overwrite=overwrite) as beside:
         beside.write_text(page, encoding="utf-8")
-    print(path, file=sys.stderr)
+    screen.tell(path)
 
 
 def mix(

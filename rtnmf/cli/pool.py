@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from rtnmf import screen
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,14 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print a table of the backgrounds that ship, and one of each folder."""
-    from rich.console import Console
-
     from rtnmf.audio import files
     from rtnmf.audio.names import printable
     from rtnmf.learning.backgrounds import own, pool
 
     groups = [("shipped with rtnmf", pool()), *((printable(folder), own(folder)) for folder in options.folders)]
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, markup=False, highlight=False)
+    console = screen.console(_PIPE_WIDTH)
     for name, backgrounds in groups:
         seconds = [files.duration_s(background.path) for background in backgrounds]
         licences = Counter(background.licence for background in backgrounds if background.licence)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from rtnmf import screen
+
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "list the dictionaries that ship with rtnmf"
@@ -22,5 +24,5 @@ def run(_: argparse.Namespace) -> None:
 
     for name in dictionary.presets():
         preset = dictionary.load_preset(name)
-        print(f"{name:10} {preset.description} [{preset.licence}]")
-    print("combine them with +, for example: rtnmf separate mix.wav speech+keyboard -o out/")
+        screen.say(f"{name:10} {preset.description} [{preset.licence}]")
+    screen.say("combine them with +, for example: rtnmf separate mix.wav speech+keyboard -o out/")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from rtnmf.progress import Progress
+from rtnmf.screen import console
 
 __all__ = ["progress_bar"]
 
@@ -14,11 +15,10 @@ __all__ = ["progress_bar"]
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """Show a progress bar on the terminal of stderr, if there is one, and give the function that moves it."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Bar(console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(title)
 
         def advance(stage: str, done: int, total: int) -> None:

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtnmf import screen
 from rtnmf.cli import arguments, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
@@ -80,7 +81,7 @@ def _separate_one(options: argparse.Namespace, path: str, name: str, settings: d
         with progress_bar("separating") as progress:
             paths = separate_file(mix, name, options.output, progress=progress, **settings)
         for written in paths.values():
-            print(printable(written))
+            screen.say(printable(written))
         if options.report:
             _write_report(options, mix, name, path)
 
@@ -96,7 +97,7 @@ def _separate_all(options: argparse.Namespace, mixes: list[str], name: str, sett
                 written += paths.values()
     finally:
         for path in written:
-            print(printable(path))
+            screen.say(printable(path))
 
 
 def _write_stem(options: argparse.Namespace, mixes: list[str], name: str, settings: dict[str, Any]) -> None:

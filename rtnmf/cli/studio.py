@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
 from rtnmf.cli import arguments, controllers
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def served(studio: Studio, options: argparse.Namespace) -> Iterator[Server]:
     from rtnmf.control.web.server import Server
 
     with Server(studio, port=options.web, **arguments.given(options, "host")) as server:
-        print(f"page: {server.url}", flush=True)
+        screen.say(f"page: {server.url}", flush=True)
         yield server
 
 
@@ -136,7 +137,7 @@ def _watch(studio: Studio, seconds: float | None) -> None:
         before = trouble, notice
         trouble, notice = studio.desk.trouble(studio.live.stats), studio.notice
         if trouble and trouble != before[0]:
-            print(f"note: {trouble}", file=sys.stderr, flush=True)
+            screen.note(trouble)
         if notice and notice != before[1]:
-            print(notice, flush=True)
+            screen.say(notice, flush=True)
         time.sleep(_LOOK_S)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
+
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
@@ -64,4 +66,4 @@ def note_asked(dictionary: Dictionary, wished: Sequence[str] | None) -> None:
     is_in_vain = wished and not chosen(wished, dictionary)
     text = asked(dictionary, wished)
     if text and (is_in_vain or sys.stderr.isatty()):
-        print(f"note: {text}", file=sys.stderr)
+        screen.note(text)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from typing import TYPE_CHECKING
 
+from rtnmf import screen
 from rtnmf.control import keys, panel
 from rtnmf.control.panel import View
 
@@ -26,18 +26,17 @@ _TURNS = {"+": _STEP_DB, "=": _STEP_DB, "right": _STEP_DB, "-": -_STEP_DB, "left
 
 def show(desk: Desk, seconds: float | None, midi: Midi | None = None) -> None:
     """Show a panel and act on keys until q is pressed, the time is over, or the separation is closed."""
-    from rich.console import Console
     from rich.live import Live as Screen
 
     end = math.inf if seconds is None else time.monotonic() + seconds
-    view, console = View(midi), Console()
-    with keys.pressed() as read_key, Screen(console=console, auto_refresh=False, transient=True) as screen:
+    view, console = View(midi), screen.console()
+    with keys.pressed() as read_key, Screen(console=console, auto_refresh=False, transient=True) as display:
         while time.monotonic() < end and not desk.is_closed():
             key = read_key(_FRAME_S)
             if key in ("q", "Q", keys.END):
                 return
             key_pressed(desk, key, view)
-            screen.update(panel.drawn(desk, view, console.width), refresh=True)
+            display.update(panel.drawn(desk, view, console.width), refresh=True)
 
 
 def key_pressed(desk: Desk, key: str, view: View) -> None:
@@ -112,15 +111,15 @@ def lines(desk: Desk, seconds: float | None) -> None:
         trouble = desk.trouble(stats)
         state = "sounding" if is_sounding else trouble
         if is_sounding and trouble and trouble != noted:
-            print(f"note: {trouble}", file=sys.stderr, flush=True)
+            screen.note(trouble)
             noted = trouble
         if stats.training != training and not stats.training.startswith("training"):
-            print(stats.training, flush=True)
+            screen.say(stats.training, flush=True)
         training = stats.training
         if state != shown or time.monotonic() >= next_s:
             if state != shown and is_sounding:
-                print("sounding again", flush=True)
-            print(_line(stats) if is_sounding else state, flush=True)
+                screen.say("sounding again", flush=True)
+            screen.say(_line(stats) if is_sounding else state, flush=True)
             shown, next_s = state, time.monotonic() + _LINE_S
 
 
