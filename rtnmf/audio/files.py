@@ -6,7 +6,6 @@ Nothing here knows about spectra or sources. Reading is done by `reading`, writi
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import math
 import os
@@ -21,7 +20,8 @@ import soundfile
 import soxr
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.audio.names import printable
+from rtnmf.audio.names import printable, shortened
+from rtnmf.audio.output import Output
 from rtnmf.audio.reading import AudioReader, is_pipe, opened
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.audio.sndfile import reason as _reason
@@ -40,11 +40,11 @@ __all__ = [
     "resampled",
     "safe_names",
     "write",
+    "write_new",
 ]
 
 Array = NDArray[np.float32]
 
-_LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 _BLOCK_LENGTH = 2**16
 _LOSSY = {"MP3", "OGG"}
 
@@ -127,7 +127,15 @@ def duration_s(path: str | os.PathLike[str] | AudioReader) -> float:
         return sum(map(len, reader.blocks(_BLOCK_LENGTH))) / reader.sample_rate
 
 
-def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype: str | None = None) -> None:
+def write(
+    path: str | os.PathLike[str],
+    x: ArrayLike,
+    sample_rate: int,
+    subtype: str | None = None,
+    *,
+    overwrite: bool = True,
+    private: bool = False,
+) -> None:
     """Write a signal to a file, whole or not at all.
 
     Parameters
@@ -141,6 +149,8 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
     subtype : str, optional
         Coding of the samples in libsndfile's words, such as `PCM_24` or `FLOAT`; None is the format's usual one.
         Whole numbers end at full scale: what is above is cut off, with a warning.
+    overwrite, private : bool
+        As for `AudioWriter`.
 
     Raises
     ------
@@ -150,7 +160,8 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
     rate = whole_hz(sample_rate)
     samples = _signal(np.asarray(x), printable(path))
     container = Path(path).suffix[1:].upper()
-    with AudioWriter([path], rate, samples.shape[1], container, subtype) as writer:
+    form = (rate, samples.shape[1], container, subtype)
+    with AudioWriter([path], *form, overwrite=overwrite, private=private) as writer:
         writer.write([samples])
     if writer.n_clipped[0]:
         warnings.warn(
@@ -158,6 +169,26 @@ def write(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype:
             " subtype='FLOAT' keeps them",
             stacklevel=2,
         )
+
+
+def write_new(path: str | os.PathLike[str], x: ArrayLike, sample_rate: int, subtype: str | None = None) -> Path:
+    """Write a recording to a file that replaces no other and that only its owner may read, and return its path.
+
+    It is `path`, or the first of `NAME-2`, `NAME-3`, ... that is free. The parameters and errors are those of `write`.
+    """
+    given = Path(path)
+    for number in itertools.count(1):
+        wish = given if number == 1 else given.with_name(f"{given.stem}-{number}{given.suffix}")
+        if os.path.lexists(wish):
+            continue
+        try:
+            write(wish, x, sample_rate, subtype, overwrite=False, private=True)
+        except ValueError:
+            if os.path.lexists(wish):  # somebody was faster
+                continue
+            raise
+        return wish
+    raise AssertionError
 
 
 def _signal(x: NDArray[Any], name: str) -> Array:
@@ -195,6 +226,8 @@ class AudioWriter:
         In libsndfile's words, such as `WAV` and `PCM_16`. What compresses with loss does so as little as it can.
     overwrite : bool
         Whether files that are there may be replaced.
+    private : bool
+        Whether new files are for their owner alone, as recordings are.
     tags : Tags
         What each file says of itself.
 
@@ -218,6 +251,7 @@ class AudioWriter:
         subtype: str | None = None,
         *,
         overwrite: bool = True,
+        private: bool = False,
         tags: Tags = NONE,
     ) -> None:
         self._paths = [Path(path) for path in paths]
@@ -225,9 +259,11 @@ class AudioWriter:
         self.n_clipped = [0] * len(self._paths)
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
-            temporary = [stack.enter_context(replacing(path, overwrite=overwrite)) for path in self._paths]
             self._outputs = [
-                stack.enter_context(_Output(path, name)) for path, name in zip(self._paths, temporary, strict=True)
+                stack.enter_context(
+                    Output(path, stack.enter_context(replacing(path, overwrite=overwrite, private=private)))
+                )
+                for path in self._paths
             ]
             self._files = [
                 stack.enter_context(_open_for_writing(output, sample_rate, n_channels, container, subtype))
@@ -303,68 +339,15 @@ def safe_names(names: Sequence[str]) -> list[str]:
     safe: list[str] = []
     for name in names:
         plain = re.sub(r"[^\w .()-]", "_", name).lstrip(". ")
-        wish = plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "source"
+        wish = shortened(plain) or "source"
         free = (f"{wish}-{i}" if i > 1 else wish for i in itertools.count(1))
         taken = {other.lower() for other in safe}
         safe.append(next(candidate for candidate in free if candidate.lower() not in taken))
     return safe
 
 
-class _Output(io.RawIOBase):
-    """A file that libsndfile writes to, and that keeps the error of the system until it is asked for.
-
-    libsndfile forgets what goes wrong while it closes a file, such as a disk that is full.
-    """
-
-    def __init__(self, path: Path, temporary: Path) -> None:
-        self.path = path
-        self._error: OSError | None = None
-        self._file = temporary.open("r+b", buffering=0)
-
-    def __exit__(self, *failure: object) -> None:
-        self.close()
-        if failure[0] is None:
-            self.check()
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def check(self) -> None:
-        """Raise what went wrong, if anything."""
-        if self._error is not None:
-            raise not_written(self.path, self._error.strerror or str(self._error)) from self._error
-
-    def write(self, data: Any) -> int:
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-        except OSError as error:
-            self._error = self._error or error
-        return len(data) - len(left)
-
-    def readinto(self, buffer: Any) -> int:
-        return self._file.readinto(buffer) or 0
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-
 def _open_for_writing(
-    output: _Output, sample_rate: int, n_channels: int, container: str, subtype: str | None
+    output: Output, sample_rate: int, n_channels: int, container: str, subtype: str | None
 ) -> soundfile.SoundFile:
     best = {"compression_level": 0.0} if container in _LOSSY else {}
     try:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from rtnmf.checks import plain
 
-__all__ = ["audio_files", "printable", "split"]
+__all__ = ["audio_files", "printable", "shortened", "split"]
+
+_LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 
 _AUDIO = re.compile(
     r"\.(3gp|aac|ac3|aif|aifc|aiff|amr|ape|au|avi|caf|dsf|dts|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp2|mp3|"
@@ -21,6 +23,12 @@ _AUDIO = re.compile(
 def printable(path: str | os.PathLike[str]) -> str:
     """Return a path fit to be printed: bytes that are not UTF-8 are replaced, and what `checks.plain` replaces."""
     return plain(os.fsencode(path).decode("utf-8", "replace"))
+
+
+def shortened(name: str) -> str:
+    """Return the name of a file, or as much of its beginning as leaves room for a number and an extension."""
+    name_bytes = os.fsencode(name)
+    return name if len(name_bytes) <= _LONGEST_NAME else name_bytes[:_LONGEST_NAME].decode("utf-8", "ignore")
 
 
 def split(text: str, separator: str) -> list[str]:

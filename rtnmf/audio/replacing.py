@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -10,14 +12,37 @@ from pathlib import Path
 
 from rtnmf.audio.names import printable
 
-__all__ = ["not_written", "replacing"]
+__all__ = ["not_written", "replacing", "why"]
+
+_REMEDIES = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+}
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[Path]:
-    """Give the name of a file to write; when the block ends well it takes the place of `path`, else it is removed.
+def replacing(
+    path: str | os.PathLike[str], *, overwrite: bool = True, private: bool = False
+) -> Iterator[io.BufferedRandom]:
+    """Give a file to write; when the block ends well it takes the place of `path`, else it is removed.
 
-    Without `overwrite`, `path` must not be there.
+    It has a name of its own that nobody knows or can lead elsewhere by a link, so that any number of threads and
+    processes may write to one path: the last one stays. What is replaced keeps its permissions.
+
+    Parameters
+    ----------
+    path : path
+        A link stays, and what it points to is replaced.
+    overwrite : bool
+        Whether `path` may be there.
+    private : bool
+        Whether a new file is for its owner alone.
+
+    Yields
+    ------
+    binary file
+        To be read as well.
 
     Raises
     ------
@@ -27,16 +52,43 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterat
     path = _place(path)
     beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        beside.touch(exist_ok=False)
-        yield beside
-        if not overwrite and path.exists():
-            raise not_written(path, "there is a file of that name by now: choose another")
-        beside.replace(path)
+        before = path.stat() if path.exists() else None
+        mode = 0o600 if private or before is not None else 0o666
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        with io.BufferedRandom(io.FileIO(descriptor, "r+")) as file:
+            if before is not None:
+                _keep(before, descriptor)
+            yield file
+        _move(beside, path, overwrite=overwrite)
     except OSError as error:
-        raise not_written(path, f"{error.strerror or error}: choose another place") from error
+        raise not_written(path, why(error)) from error
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _keep(before: os.stat_result, descriptor: int) -> None:
+    """Give a file the permissions and, where that is allowed, the owner of another one."""
+    if hasattr(os, "fchown"):
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+        os.fchmod(descriptor, before.st_mode & 0o777)
+
+
+def _move(beside: Path, path: Path, *, overwrite: bool) -> None:
+    """Put a file into its place, in one step."""
+    if overwrite:
+        beside.replace(path)
+        return
+    taken = "there is a file of that name by now: choose another"
+    try:
+        os.link(beside, path)
+    except FileExistsError as error:
+        raise not_written(path, taken) from error
+    except OSError as error:  # a file system that knows no links
+        if os.path.lexists(path):
+            raise not_written(path, taken) from error
+        beside.replace(path)
 
 
 def _place(path: str | os.PathLike[str]) -> Path:
@@ -45,10 +97,16 @@ def _place(path: str | os.PathLike[str]) -> Path:
         place = Path(path).resolve()
         is_free = place.is_file() or not place.exists()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name that is too long or holds a NUL
-        raise not_written(path, f"{getattr(error, 'strerror', None) or error}: choose another place") from error
+        raise not_written(path, why(error)) from error
     if not is_free:
         raise not_written(place, "there is something of that name that is no file: choose another place")
     return place
+
+
+def why(error: Exception) -> str:
+    """Return what the system says of an error, and the remedy."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"{reason}: {_REMEDIES.get(getattr(error, 'errno', None) or 0, 'choose another place')}"
 
 
 def not_written(path: str | os.PathLike[str], reason: str) -> ValueError:

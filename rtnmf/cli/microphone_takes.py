@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -78,8 +77,7 @@ def _recorded(source: str, seconds: float, beside: str, opened: Callable[[], Abs
     if not x.any():
         raise ValueError(f"{source}: the microphone gave nothing but silence: is it muted, or the wrong --input?")
     x = _without_silence(source, x, microphone.sample_rate)
-    path = _free_path(beside)
-    files.write(path, x, microphone.sample_rate, "FLOAT")
+    path = str(files.write_new(f"{beside}.wav", x, microphone.sample_rate, "FLOAT"))
     screen.say(path)
     _judge(source, x)
     return path
@@ -124,9 +122,3 @@ def _judge(source: str, x: Any) -> None:
     screen.say(f"{source}: {level}")
     for note in notes:
         screen.note(f"{source}: {note}")
-
-
-def _free_path(beside: str) -> str:
-    """Return a path for a take that replaces no other file."""
-    wishes = (f"{beside}{'' if i == 1 else f'-{i}'}.wav" for i in itertools.count(1))
-    return next(path for path in wishes if not Path(path).exists())

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
     host, port = osc.host_and_port(options.to) if options.to else ("127.0.0.1", osc.PORT)
     pages.check_layout(options.output, overwrite=options.overwrite)
     dictionary = merged(options.dictionary)
-    with replacing(options.output, overwrite=options.overwrite) as beside:
-        beside.write_text(json.dumps(layout(dictionary, f"{host}:{port}"), indent=1) + "\n", encoding="utf-8")
+    with replacing(options.output, overwrite=options.overwrite) as file:
+        file.write(json.dumps(layout(dictionary, f"{host}:{port}"), indent=1).encode() + b"\n")
     screen.say(f"{options.output}: strips for {', '.join(dictionary.sources)}")
     screen.say(f"next: open it in Open Stage Control, and start: rtnmf live {options.dictionary} --osc {port}")

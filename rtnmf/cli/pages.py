@@ -66,8 +66,8 @@ def write_page(path: str, page: str, *, overwrite: bool = False) -> None:
     """Write a page, whole or not at all, and print its name on stderr."""
     from rtnmf.audio.replacing import replacing
 
-    with replacing(path, overwrite=overwrite) as beside:
-        beside.write_text(page, encoding="utf-8")
+    with replacing(path, overwrite=overwrite) as file:
+        file.write(page.encode())
     screen.tell(path)
 
 

@@ -127,9 +127,9 @@ def write_map(path: Path, actions: Mapping[Control, Action]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{path.parent}: cannot be made ({error.strerror})") from error
-    with replacing(path) as beside:
+    with replacing(path) as file:
         lines = ",\n".join(f" {json.dumps(entry)}" for entry in entries)
-        beside.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        file.write(f"[\n{lines}\n]\n".encode())
 
 
 class Midi:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,10 +71,7 @@ class Shelf:
         folder = self.folder / "takes"
         self._make(folder)
         (safe,) = files.safe_names([name])
-        wishes = (folder / f"{safe}{'' if i == 1 else f'-{i}'}.wav" for i in itertools.count(1))
-        path = next(wish for wish in wishes if not wish.exists())
-        files.write(path, samples, sample_rate, "FLOAT")
-        return path
+        return files.write_new(folder / f"{safe}.wav", samples, sample_rate, "FLOAT")
 
     def check_teachable(self, dictionary: Dictionary, name: str) -> None:
         """Raise TypeError or ValueError if a source of that name cannot be taught beside a dictionary."""

@@ -67,8 +67,8 @@ def write(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
     data = _encoded(metadata, tensors)
     if len(data) > _LARGEST_FILE:
         raise not_written(path, f"a dictionary file has at most {_LARGEST_FILE >> 20} MiB: use fewer components")
-    with replacing(path) as beside:
-        beside.write_bytes(data)
+    with replacing(path) as file:
+        file.write(data)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], Tensors]:

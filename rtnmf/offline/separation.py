@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files, outputs
-from rtnmf.audio.names import printable
+from rtnmf.audio.names import printable, shortened
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.mixer import Mixer
@@ -100,7 +100,7 @@ def separate_file(
     separators = _separators(dictionary, gains, rest, separator_options, progress)
     with contextlib.ExitStack() as stack:
         mix = stack.enter_context(files.opened(path, strict=strict))
-        wish = mix.path.with_name(f"{mix.path.stem}-stems") if folder is None else Path(folder)
+        wish = mix.path.with_name(f"{shortened(mix.path.stem)}-stems") if folder is None else Path(folder)
         place = stack.enter_context(outputs.made_folder(wish, is_new=folder is None and not overwrite))
         separator = separators(mix, progress)  # which may take a while
         return _written(mix, separator, place, gains is not None, format, subtype, overwrite, progress)
@@ -325,9 +325,8 @@ def _written(
     kind = outputs.chosen_format(mix, format, subtype)
     _say_format(mix, kind, format)
     sources = separator.sources
-    names = (
-        {"remix": f"{mix.path.stem}-remix"} if is_remix else dict(zip(sources, files.safe_names(sources), strict=True))
-    )
+    stems = dict(zip(sources, files.safe_names(sources), strict=True))
+    names = {"remix": f"{shortened(mix.path.stem)}-remix"} if is_remix else stems
     paths = outputs.free_paths(folder, names, kind.suffix, overwrite=overwrite)
     for path in paths.values():
         with contextlib.suppress(OSError):
@@ -360,7 +359,7 @@ def _say_format(mix: files.AudioReader, kind: outputs.Format, format: str | None
 def _folder(mix: Path, folder: AnyPath | None, taken: set[str]) -> Path:
     """Return a folder for a mixture, and add it to those that are taken by other mixtures."""
     name = files.safe_names([mix.stem])[0]
-    wish = mix.with_name(f"{mix.stem}-stems") if folder is None else Path(folder) / name
+    wish = mix.with_name(f"{shortened(mix.stem)}-stems") if folder is None else Path(folder) / name
     free = next(path for path in outputs.numbered(wish) if str(path).lower() not in taken)
     taken.add(str(free).lower())
     return free
