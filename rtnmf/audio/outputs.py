@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio.names import printable
 from rtnmf.audio.reading import AudioReader
+from rtnmf.audio.replacing import why
 from rtnmf.audio.sound import SAMPLE_BYTES, container_for
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "free_paths",
     "made_folder",
     "numbered",
+    "reserved",
     "wav_header",
 ]
 
@@ -147,21 +150,82 @@ def made_folder(wish: Path, *, is_new: bool) -> Iterator[Path]:
     ValueError
         If it cannot be made.
     """
-    folder = next(filter(_is_free, numbered(wish))) if is_new else wish
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
+    made = [path for path in wish.parents if not path.exists()]
+    with contextlib.ExitStack() as stack:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if is_new:
+                folder, was_made, reservation = reserved(wish)
+                stack.enter_context(reservation)
+            else:
+                folder, was_made = wish, _is_made(wish)
         except OSError as error:
-            raise ValueError(
-                f"{printable(folder)}: cannot make this folder ({error.strerror}): choose another"
-            ) from error
-        yield folder
-    except BaseException:
-        for path in made:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
+            raise ValueError(f"{printable(wish)}: cannot make this folder ({why(error)})") from error
+        try:
+            yield folder
+        except BaseException:
+            for path in ([folder] if was_made else []) + made:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            raise
+
+
+def reserved(wish: Path, mode: int = 0o777) -> tuple[Path, bool, contextlib.ExitStack]:
+    """Choose a folder with nothing in it that nobody else has chosen: a path, or the same with a number behind it.
+
+    Parameters
+    ----------
+    wish : path
+    mode : int
+        Permissions of a folder that is made.
+
+    Returns
+    -------
+    the path, whether the folder was made, and what is to be closed when there is something in it
+        Until then, and as long as this process lives, nobody else is given this folder, where the file system knows
+        locks.
+
+    Raises
+    ------
+    OSError
+        If none can be made.
+    """
+    for folder in numbered(wish):
+        if os.path.lexists(folder) and not folder.is_dir():
+            continue
+        was_made = _is_made(folder, mode)
+        with contextlib.ExitStack() as reservation:
+            if _is_locked(folder, reservation) and not any(folder.iterdir()):
+                return folder, was_made, reservation.pop_all()
+    raise AssertionError
+
+
+def _is_made(folder: Path, mode: int = 0o777) -> bool:
+    """Make a folder where it is missing, and return whether it was."""
+    try:
+        folder.mkdir(mode, parents=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    return True
+
+
+def _is_locked(folder: Path, stack: contextlib.ExitStack) -> bool:
+    """Lock a folder until a stack is closed, and return whether nobody else had; where there are no locks, nobody has.
+
+    A lock leaves nothing behind, whatever becomes of this process.
+    """
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    stack.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
+    return True
 
 
 def numbered(wish: Path) -> Iterator[Path]:
@@ -171,7 +235,3 @@ def numbered(wish: Path) -> Iterator[Path]:
 
 def _numbers() -> Iterator[str]:
     return (f"-{i}" if i > 1 else "" for i in itertools.count(1))
-
-
-def _is_free(path: Path) -> bool:
-    return not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))

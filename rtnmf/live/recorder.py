@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import json
 import os
 import tempfile
@@ -14,8 +17,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from rtnmf.audio.files import safe_names
-from rtnmf.audio.outputs import numbered
-from rtnmf.audio.replacing import replacing
+from rtnmf.audio.names import printable
+from rtnmf.audio.output import Output
+from rtnmf.audio.outputs import reserved
+from rtnmf.audio.replacing import replacing, why
+from rtnmf.audio.sndfile import reason
 from rtnmf.dictionary import Dictionary
 from rtnmf.live.link.memory import Ring
 from rtnmf.live.link.protocol import Turn
@@ -25,6 +31,7 @@ __all__ = ["Recorder", "new_folder"]
 Array = NDArray[np.float32]
 
 _DICTIONARY, _USES, _UPDATES = "dictionary-{}.safetensors", "dictionaries.json", "updates.json"
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600  # what a microphone heard is its owner's alone
 _LARGEST_FILE = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
 
 
@@ -102,6 +109,7 @@ class Recorder:
             if dictionary != self._dictionary:
                 self._n_dictionaries += 1
                 dictionary.save(self._folder / _DICTIONARY.format(self._n_dictionaries))
+                (self._folder / _DICTIONARY.format(self._n_dictionaries)).chmod(_FILE_MODE)
                 self._dictionary = dictionary
             file = _DICTIONARY.format(self._n_dictionaries)
             sample = self._first_sample + position
@@ -122,8 +130,8 @@ class Recorder:
             self._fail(error)
 
     def _write_list(self, name: str, entries: list[dict[str, Any]]) -> None:
-        with replacing(self._folder / name) as path:
-            path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+        with replacing(self._folder / name, private=True) as file:
+            file.write(json.dumps(entries, indent=1).encode() + b"\n")
 
     def drain(self, ring: Ring, n_recorded: int) -> None:
         """Write the new ones of the first `n_recorded` samples of the ring's stream."""
@@ -167,16 +175,18 @@ class Recorder:
             if not self._n_written or 4 * (self._n_written + block.shape[1]) * self._n_channels > _LARGEST_FILE:
                 self._begin_part()
             for path, samples in zip(self.paths[-len(self._names) :], block, strict=True):
-                with soundfile.SoundFile(path, "r+") as file:
+                with _opened(path, "r+") as (file, output):
                     file.seek(0, soundfile.SEEK_END)
                     file.write(samples)
+                    output.check()
             self._n_written += block.shape[1]
             self._n_samples += block.shape[1]
         except Exception as error:  # the sound goes on without it
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        self.failure = f"the recording in {self._folder} stopped, the disk may be full ({error})"
+        text = why(error) if isinstance(error, OSError) else reason(error)
+        self.failure = f"the recording in {printable(self._folder)} stopped ({text})"
 
     def _begin_part(self) -> None:
         self._n_parts += 1
@@ -184,12 +194,32 @@ class Recorder:
         suffix = f".part{self._n_parts}" if self._n_parts > 1 else ""
         for name in self._names:
             path = self._folder / f"{name}{suffix}.wav"
-            soundfile.SoundFile(path, "x", self._sample_rate, self._n_channels, "FLOAT", format="WAV").close()
-            self.paths.append(path)
+            form = (self._sample_rate, self._n_channels, "FLOAT")
+            with _opened(path, "w", *form, format="WAV"):
+                self.paths.append(path)
 
 
-def new_folder(path: str | os.PathLike[str]) -> Path:
-    """Make an empty folder and return its path: `path`, or `path-2`, `path-3`, ... where there is something in it.
+@contextlib.contextmanager
+def _opened(path: Path, mode: str, *form: Any, **options: Any) -> Iterator[tuple[Any, Output]]:
+    """Open a WAV file of a recording, new where the mode is `w`, and raise what the system says of any failure."""
+    is_new = os.O_CREAT | os.O_EXCL if mode == "w" else getattr(os, "O_NOFOLLOW", 0)
+    raw = io.FileIO(os.open(path, os.O_RDWR | is_new, _FILE_MODE), "r+")
+    with Output(path, io.BufferedRandom(raw)) as output:
+        try:
+            with soundfile.SoundFile(output, mode, *form, **options) as file:
+                yield file, output
+        except (soundfile.SoundFileError, AssertionError):
+            output.check()
+            raise
+
+
+def new_folder(path: str | os.PathLike[str]) -> tuple[Path, contextlib.ExitStack]:
+    """Choose an empty folder: `path`, or `path-2`, `path-3`, ... where there is something in it, or it is reserved.
+
+    Returns
+    -------
+    the path, and what keeps others from choosing it until it is closed
+        A folder that is made is for its owner alone.
 
     Raises
     ------
@@ -199,13 +229,14 @@ def new_folder(path: str | os.PathLike[str]) -> Path:
     given = Path(path)
     if given.name in ("", ".."):  # such as ".", which has no name that a number could follow
         given = given.resolve()
-    for wish in numbered(given):
-        try:
-            wish.mkdir(parents=True, exist_ok=True)
-            if not any(wish.iterdir()):
-                tempfile.TemporaryFile(dir=wish).close()
-                return wish
-        except OSError as error:
-            if wish == given or not isinstance(error, FileExistsError):
-                raise ValueError(f"{wish}: cannot record there ({error.strerror}): choose another folder") from error
-    raise AssertionError
+    try:
+        if os.path.lexists(given) and not given.is_dir():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        folder, _, reservation = reserved(given, _FOLDER_MODE)
+        with contextlib.ExitStack() as stack:
+            stack.push(reservation)
+            tempfile.TemporaryFile(dir=folder).close()
+            stack.pop_all()
+    except OSError as error:
+        raise ValueError(f"{printable(given)}: cannot record there ({why(error)})") from error
+    return folder, reservation

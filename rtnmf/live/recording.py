@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -32,6 +33,7 @@ class Recording:
         self._sources, self._n_channels = sources, n_channels
         self._lock = threading.RLock()
         self._recorder: Recorder | None = None
+        self._reservation = contextlib.ExitStack()
         self._child: SoundProcess | None = None
         self._n_noted = self._n_turns = self._n_missed = 0
         self._paths: list[Path] = []
@@ -77,7 +79,7 @@ class Recording:
         with self._lock:
             if self._recorder is not None:
                 raise ValueError("a recording goes on already: end it first")
-            made = new_folder(folder)
+            made, self._reservation = new_folder(folder)
             self._recorder, self._failure = Recorder(made, self._sources, self._n_channels), ""
             if self._child is not None:
                 self._begin(self._child, self._child.count("n_recorded"), 0.0)
@@ -124,6 +126,7 @@ class Recording:
         """Write what is left of the stream of a process that has ended."""
         with self._lock:
             child, self._child = self._child, None
+            self._reservation.close()  # there is something in the folder by now
             if self._recorder is not None and child is not None:
                 self.note(child)
                 self._recorder.drain(child.ring, child.count("n_recorded"))
@@ -146,3 +149,4 @@ class Recording:
             self._n_missed += self._recorder.n_missed
             self._failure = self._recorder.failure
             self._recorder = None
+            self._reservation.close()

@@ -125,6 +125,7 @@ class Supervision:
             self._watch.start()
         except BaseException:
             self.close()
+            self.recording.stop()
             raise
 
     def close(self) -> None:

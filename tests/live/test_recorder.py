@@ -1,6 +1,8 @@
 """Recordings of a running stream."""
 
 import json
+import re
+import resource
 
 import numpy as np
 import pytest
@@ -147,7 +149,7 @@ def test_a_dictionary_that_cannot_be_kept_ends_the_recording(tmp_path):
     made = Recorder(tmp_path / "gone", ("a", "b"), 1)
     made.begin(16000, LATENCY)
     made.note_dictionary(random_dictionary(STFT(64, 16)), 0)
-    assert "stopped, the disk may be full" in made.failure
+    assert re.search(r"stopped .*cannot be written .No such file or directory", made.failure)
 
 
 def test_failure_ends_the_recording_not_the_sound(tmp_path):
@@ -156,7 +158,7 @@ def test_failure_ends_the_recording_not_the_sound(tmp_path):
     for path in made.paths:
         path.unlink()
     made.begin(16000, LATENCY, 0.1)
-    assert "stopped, the disk may be full" in made.failure
+    assert "stopped (No such file or directory: choose another place)" in made.failure
     made.drain(ring_of(100), 100)
     made.end(is_flushed=False)
 
@@ -173,29 +175,79 @@ def test_source_called_input_has_a_file_of_its_own(tmp_path):
 
 def test_new_folder_is_empty(tmp_path):
     """A folder that is not empty is left alone, and another is made beside it."""
-    first = new_folder(tmp_path / "take")
-    assert new_folder(tmp_path / "take") == first
-    (first / "x").touch()
-    second = new_folder(tmp_path / "take")
-    assert second.name == "take-2"
-    (second / "x").touch()
-    assert new_folder(tmp_path / "take").name == "take-3"
+    (tmp_path / "take").mkdir()
+    for name in ("take", "take-2", "take-3"):
+        folder, reservation = new_folder(tmp_path / "take")
+        assert folder == tmp_path / name
+        (folder / "x").touch()
+        reservation.close()
     with pytest.raises(ValueError, match="cannot record there"):
         new_folder("/proc/take")
+
+
+def test_a_folder_is_reserved_when_it_is_chosen(tmp_path):
+    """Before anything is in it, a second recording gets the next number."""
+    (tmp_path / "there").mkdir()
+    for name in ("take", "there"):
+        first, reservation = new_folder(tmp_path / name)
+        assert first == tmp_path / name
+        second, other_reservation = new_folder(tmp_path / name)
+        assert second == tmp_path / f"{name}-2"
+        reservation.close()
+        other_reservation.close()
+    again, reservation = new_folder(tmp_path / "take")
+    reservation.close()
+    assert again == tmp_path / "take"
+
+
+def test_what_is_recorded_is_its_owners_alone(tmp_path):
+    """The folder is 0700, and every file in it 0600."""
+    folder, reservation = new_folder(tmp_path / "take")
+    made = Recorder(folder, ("a", "b"), 1)
+    made.begin(16000, LATENCY)
+    made.note_dictionary(random_dictionary(STFT(64, 16)), 0)
+    ring = ring_of(100)
+    ring.write(0, stream(100))
+    made.drain(ring, 100)
+    reservation.close()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.suffix: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+        ".wav": 0o600,
+        ".json": 0o600,
+        ".safetensors": 0o600,
+    }
+
+
+def test_only_a_full_disk_is_called_full(tmp_path):
+    """Where files cannot grow any more, the recording says what the system says."""
+    made, ring = Recorder(tmp_path, ("a", "b"), 1), ring_of(4000)
+    made.begin(16000, LATENCY)
+    ring.write(0, stream(2000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        made.drain(ring, 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.search(r"the recording in .* stopped .*input.wav: cannot be written .File too large", made.failure)
 
 
 def test_new_folder_lies_beside_the_one_in_use_however_that_is_written(tmp_path, monkeypatch):
     """A slash at the end, or a dot for the folder itself, still names the new folder after the one in use."""
     (tmp_path / "take" / "x").mkdir(parents=True)
-    assert new_folder(f"{tmp_path}/take/") == tmp_path / "take-2"
+    folder, reservation = new_folder(f"{tmp_path}/take/")
+    reservation.close()
+    assert folder == tmp_path / "take-2"
     monkeypatch.chdir(tmp_path / "take")
-    assert new_folder(".") == tmp_path / "take-2"
+    folder, reservation = new_folder(".")
+    reservation.close()
+    assert folder == tmp_path / "take-2"
     assert [path.name for path in (tmp_path / "take").iterdir()] == ["x"]
 
 
 def test_file_in_place_of_the_folder_is_refused(tmp_path):
     """A path that is a file is refused in words, and nothing is made beside it."""
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"file: cannot record there \(File exists\): choose another folder"):
+    with pytest.raises(ValueError, match=r"file: cannot record there \(File exists: choose another place\)"):
         new_folder(tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
