@@ -43,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "upper limit on the latency of the separation, by a shorter synthesis window (default: as learned)"
     option(parser, "--latency-ms", "latency_ms", arguments.positive("milliseconds"), "MS", text)
     arguments.add_experts(parser)
+    text = "let cases.json name files outside its folder: only where you know who wrote it"
+    arguments.switch(parser, "--allow-outside", "allow_outside", text)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--report", metavar="FILE", help="also write a page of the cases, to hear the worst of them")
     arguments.add_overwrite(parser)
@@ -74,7 +76,7 @@ def _run_alone(options: argparse.Namespace) -> None:
     arguments.refuse(options, reason, "latency_ms", "learn_latency_ms", "report", "rest")
     dictionary = load(options.dictionary) if options.dictionary else None
     with progress_bar("evaluating") as progress:
-        learning = arguments.given(options, *arguments.LEARNING, "experts")
+        learning = arguments.given(options, *arguments.LEARNING, "experts", "allow_outside")
         results = evaluate_alone(options.folder, options.only, dictionary, progress=progress, **learning)
     if options.json:
         screen.say_json(_finite({"cases": [result._asdict() for result in results]}))
@@ -111,7 +113,7 @@ def _evaluated(options: argparse.Namespace) -> list[CaseResult]:
     from rtnmf.learning.joining import load
     from rtnmf.measure import evaluation
 
-    learning = arguments.given(options, *arguments.LEARNING, "rest", "learn_latency_ms", "experts")
+    learning = arguments.given(options, *arguments.LEARNING, "rest", "learn_latency_ms", "experts", "allow_outside")
     dictionary = load(options.dictionary) if options.dictionary else None
     with progress_bar("evaluating") as progress:
         return evaluation.evaluate(

@@ -74,6 +74,7 @@ def evaluate_alone(
     dictionary: Dictionary | None = None,
     *,
     experts: Sequence[str] | None = None,
+    allow_outside: bool = False,
     progress: Progress | None = None,
     **learn_options: Any,
 ) -> list[AloneResult]:
@@ -88,6 +89,8 @@ def evaluate_alone(
         With this source and a rest, to use instead of learning from the clips of each case.
     experts : sequence of str, optional
         As for `Separator`.
+    allow_outside : bool
+        As for `evaluation.evaluate`.
     progress : Progress, optional
         Called after each case with its id.
     **learn_options
@@ -99,7 +102,7 @@ def evaluate_alone(
         Before any case is separated: as `evaluation.evaluate` does; if no case has the source, or the dictionary lacks
         it, or a rest.
     """
-    cases = _chosen(Path(folder), source, dictionary, learn_options)
+    cases = _chosen(Path(folder), source, dictionary, learn_options, allow_outside=allow_outside)
     wished = None if experts is None else checked(experts)
     results = []
     for i, case in enumerate(cases, 1):
@@ -111,7 +114,12 @@ def evaluate_alone(
 
 
 def _chosen(
-    folder: Path, source: str, dictionary: Dictionary | None, learn_options: Mapping[str, Any]
+    folder: Path,
+    source: str,
+    dictionary: Dictionary | None,
+    learn_options: Mapping[str, Any],
+    *,
+    allow_outside: bool,
 ) -> list[dict[str, Any]]:
     if dictionary is not None and learn_options:
         raise ValueError(f"{', '.join(learn_options)}: nothing is learned with a dictionary, leave one of them out")
@@ -120,7 +128,7 @@ def _chosen(
             f"dictionary has the sources {', '.join(dictionary.sources)}, expected {source} and a rest, such as"
             f" {source}+rest"
         )
-    cases = [case for case in read_cases(folder) if source in sources(case)]
+    cases = [case for case in read_cases(folder, allow_outside=allow_outside) if source in sources(case)]
     if not cases:
         raise ValueError(f"{folder}: no case has a source {source!r}")
     for case in cases:

@@ -54,13 +54,20 @@ _STEM: _Fields = {
 }
 
 
-def read_cases(folder: Path) -> list[dict[str, Any]]:
+def read_cases(folder: Path, *, allow_outside: bool = False) -> list[dict[str, Any]]:
     """Return the cases of `cases.json` in a folder.
+
+    Parameters
+    ----------
+    folder : path
+    allow_outside : bool
+        Whether they may name files that are not in this folder: a folder of unknown origin could name any file of this
+        machine, and its sound would be in what is written.
 
     Raises
     ------
     ValueError
-        If it cannot be read, or a case lacks what it takes to be loaded.
+        If it cannot be read, a case lacks what it takes to be loaded, or names a file outside the folder.
     """
     path = folder / "cases.json"
     try:
@@ -69,11 +76,30 @@ def read_cases(folder: Path) -> list[dict[str, Any]]:
             _check_fields(f"case {i}", case, _CASE)
             for j, stem in enumerate(case["stems"], 1):
                 _check_fields(f"case {i}, stem {j}", stem, _STEM)
-        return cases
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}): name a folder with a cases.json") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f'{path}: not a list of cases, expected {{"cases": [...]}} ({error})') from error
+    for case in cases if not allow_outside else []:
+        with named(case):
+            _check_inside(folder, case)
+    return cases
+
+
+def _check_inside(folder: Path, case: Mapping[str, Any]) -> None:
+    """Raise ValueError if a case names a file that is not in its folder, by its path or by a link."""
+    train, top = case.get("train"), folder.resolve()
+    lists = train.values() if isinstance(train, dict) else []
+    clips = [path for paths in lists if isinstance(paths, list) for path in paths if isinstance(path, str)]
+    for path in [stem["path"] for stem in case["stems"]] + clips:
+        try:
+            is_inside = (folder / path).resolve().is_relative_to(top)
+        except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+            raise ValueError(f"{folder / path}: cannot be looked up ({error})") from error
+        if not is_inside:
+            raise ValueError(
+                f"{folder / path}: is not in the folder of cases.json: pass allow_outside=True if you trust it"
+            )
 
 
 def sources(case: Mapping[str, Any]) -> tuple[str, ...]:

@@ -119,6 +119,7 @@ def evaluate(
     latency_ms: float | None = None,
     learn_latency_ms: float | Literal["low"] | None = None,
     experts: Sequence[str] | None = None,
+    allow_outside: bool = False,
     progress: Progress | None = None,
     **learn_options: Any,
 ) -> list[CaseResult]:
@@ -128,7 +129,7 @@ def evaluate(
     ----------
     folder : path
         With a `cases.json`: `{"cases": [{"id", "condition", "sample_rate", "channels", "seconds", "stems": [{"name",
-        "path", "start", "gain"}], "train": {name: [path]}}]}`; paths are relative to the folder.
+        "path", "start", "gain"}], "train": {name: [path]}}]}`; paths are relative to the folder, and lie in it.
     dictionary : Dictionary, optional
         To use for all cases instead of learning; cases with a source that it lacks are left out.
     latency_ms : float, optional
@@ -137,6 +138,8 @@ def evaluate(
         Upper limit on the latency to learn for, in ms: `latency_ms` of `learn`, or its `latency="low"`.
     experts : sequence of str, optional
         As for `Separator`.
+    allow_outside : bool
+        Whether the cases may name files outside the folder.
     progress : callable, optional
         Called after each case with its id, the number of cases done, and the number of all; returning False ends the
         evaluation with the cases done.
@@ -156,7 +159,7 @@ def evaluate(
     """
     learning = _learning(learn_options, learn_latency_ms, dictionary)
     wished = None if experts is None else checked(experts)
-    cases = _chosen(Path(folder), dictionary)
+    cases = _chosen(Path(folder), dictionary, allow_outside=allow_outside)
     for limit_ms in (latency_ms, learning.get("latency_ms")):
         if limit_ms is not None:
             latency_samples(limit_ms, min(case["sample_rate"] for case in cases))
@@ -283,9 +286,9 @@ def _learning(
     return {**options, "latency" if latency_ms == "low" else "latency_ms": latency_ms}
 
 
-def _chosen(folder: Path, dictionary: Dictionary | None) -> list[dict[str, Any]]:
+def _chosen(folder: Path, dictionary: Dictionary | None, *, allow_outside: bool) -> list[dict[str, Any]]:
     """Return the cases of a folder of which the dictionary, if there is one, has all sources."""
-    cases = read_cases(folder)
+    cases = read_cases(folder, allow_outside=allow_outside)
     if not cases:
         raise ValueError(f"{folder}: no case to evaluate, the list of cases is empty")
     if dictionary is None:

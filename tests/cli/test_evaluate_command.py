@@ -90,3 +90,13 @@ def test_report_shows_the_cases(tmp_path, capsys):
 def test_bad_requests_are_one_line(capsys, arguments, message):
     """What cannot be evaluated, or would be ignored, is one line that names a flag or a file."""
     assert_refused(["evaluate", *arguments], message, capsys)
+
+
+def test_files_outside_the_folder_need_a_word(tmp_path, capsys):
+    """A case that names a file elsewhere is refused, and the flag that allows it is named."""
+    case = json.loads((DEMO / "cases.json").read_text())["cases"][0]
+    case["stems"][0]["path"] = "../elsewhere.flac"
+    (tmp_path / "cases.json").write_text(json.dumps({"cases": [case]}))
+    refusal = "elsewhere.flac: is not in the folder of cases.json: pass --allow-outside if you trust it"
+    assert_refused(["evaluate", tmp_path], refusal, capsys)
+    assert_refused(["evaluate", tmp_path, "--allow-outside"], "elsewhere.flac: no such file", capsys)

@@ -8,6 +8,7 @@ from conftest import DEMO
 
 from rtnmf import evaluation, load_preset
 from rtnmf.audio import files
+from rtnmf.measure.cases import read_cases
 from rtnmf.measure.evaluation import compare, evaluate, load_case, summary
 
 pytestmark = pytest.mark.filterwarnings("ignore:the recordings of voice end at 7.6 kHz")  # as those of the demo do
@@ -231,6 +232,40 @@ def test_a_case_that_lacks_something_is_named_before_another_is_separated(monkey
     change(folder, lambda case: [case, changed(case) | {"id": "last"}])
     with pytest.raises(ValueError, match=f"case 'last': .*{message}"):
         evaluate(folder)
+
+
+@pytest.mark.parametrize("how", ["absolute", "up", "link", "link to a folder", "train"])
+def test_cases_name_files_in_their_own_folder_only(monkeypatch, folder, how):
+    """No path, `..` or link leads to another file of the machine, unless that is asked for."""
+    monkeypatch.setattr("rtnmf.measure.evaluation.learn", lambda *_, **__: pytest.fail("something was learned"))
+    top = folder / "cases"
+    top.mkdir()
+    for path in folder.glob("*.*"):
+        path.rename(top / path.name)
+    (folder / "secret.flac").write_bytes((DEMO / "voice.flac").read_bytes())
+    (top / "link.flac").symlink_to(folder / "secret.flac")
+    (top / "up").symlink_to(folder)
+    paths = {"absolute": str(folder / "secret.flac"), "link": "link.flac", "link to a folder": "up/secret.flac"}
+    path = paths.get(how, "../secret.flac")
+
+    def changed(case):
+        stem = case["stems"][0]
+        if how == "train":
+            return case | {"train": case["train"] | {stem["name"]: [path]}}
+        return case | {"stems": [stem | {"path": path}, *case["stems"][1:]]}
+
+    change(top, changed)
+    with pytest.raises(ValueError, match=r"^case '.*': .*: is not in the folder of cases.json"):
+        evaluate(top)
+    assert read_cases(top, allow_outside=True)
+
+
+def test_links_within_the_folder_are_followed(folder):
+    """A folder that is a link itself, and links in it to other files of it, are as good as any."""
+    (folder / "voice.flac").rename(folder / "v.flac")
+    (folder / "voice.flac").symlink_to("v.flac")
+    (folder / "link").symlink_to(folder)
+    assert read_cases(folder / "link") == read_cases(folder)
 
 
 def test_training_clips_are_not_needed_with_a_dictionary(folder):
