@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 
 import numpy as np
+
+from rtnmf.words import is_plain, is_seen
 
 __all__ = [
     "check_channels",
@@ -15,8 +15,6 @@ __all__ = [
     "check_source_name",
     "check_text",
     "check_whole",
-    "is_plain",
-    "plain",
     "whole_hz",
 ]
 
@@ -24,10 +22,6 @@ _LONGEST_NAME = 64
 _HIGHEST_RATE = 10**7
 _MOST_CHANNELS = 64
 _LONGEST_TEXT = 10_000
-_UNSEEN = re.compile(  # letters and marks that are nothing but room, or not even that; an emoji may have U+FE0F
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
-    "|(?<![\u2190-\u2bff\U0001f000-\U0001faff])[\ufe0e\ufe0f]"
-)
 
 
 def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -119,7 +113,7 @@ def check_source_name(name: str) -> None:
         raise TypeError(f"source name is {name!r:.80}, expected text")
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {_LONGEST_NAME} printable characters")
-    if not any(unicodedata.category(c)[0] in "LNPS" for c in _UNSEEN.sub("", name)):
+    if not is_seen(name):
         raise ValueError(f"source name {name!a:.80} is not usable: nothing of it can be seen, use letters or digits")
 
 
@@ -127,15 +121,3 @@ def check_text(name: str, text: object) -> None:
     """Raise ValueError if an argument is not one line of text without control characters."""
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT or not is_plain(text):
         raise ValueError(f"{name} {text!r:.80} is not usable: expected one line of text without control characters")
-
-
-def is_plain(text: str) -> bool:
-    """Return whether a text holds no character that moves a cursor or breaks a line."""
-    return not any(unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp") for c in text)
-
-
-def plain(text: str) -> str:
-    """Return a text fit for a screen: each character that moves a cursor, or that is not seen, becomes `_`."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if is_plain(c) else "_" for c in _UNSEEN.sub("_", text))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rtnmf.checks import plain
+from rtnmf.words import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
-    {"checks", "look", "progress", "version"},
-    {"screen"},
+    {"words"},
+    {"checks", "look", "progress", "screen", "version"},
     {"audio", "frames", "kernels"},
     {"dictionary"},
     {"experts"},

@@ -11,10 +11,11 @@ import pytest
 from test_rooms import MODULES, PACKAGE
 
 from rtnmf import screen
-from rtnmf.checks import check_source_name, plain
+from rtnmf.checks import check_source_name
 from rtnmf.cli.main import main
 from rtnmf.cli.progress_bar import progress_bar
 from rtnmf.dictionary import load_preset
+from rtnmf.words import plain
 
 EVIL = "a\x1b[2J\x07\r\x9b1m\u202e\u200b\u2028\u3164\ufe0f\x7f\udc80b"
 CLEAN = "a_[2J___1m_______b"

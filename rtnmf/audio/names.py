@@ -7,9 +7,9 @@ import re
 import warnings
 from pathlib import Path
 
-from rtnmf.checks import plain
+from rtnmf.words import plain
 
-__all__ = ["audio_files", "printable", "shortened", "split"]
+__all__ = ["audio_files", "is_file", "is_folder", "is_there", "printable", "shortened", "split"]
 
 _LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 
@@ -39,10 +39,10 @@ def split(text: str, separator: str) -> list[str]:
     """
     pieces, names = re.split(rf"(?<!\\){re.escape(separator)}", text), []
     while pieces:
-        lengths = [n for n in range(len(pieces), 1, -1) if _is_file(separator.join(pieces[:n]))]
+        lengths = [n for n in range(len(pieces), 1, -1) if is_file(separator.join(pieces[:n]))]
         n = lengths[0] if lengths else 1
         name = separator.join(pieces[:n])
-        names.append(name if _is_file(name) else name.replace(f"\\{separator}", separator))
+        names.append(name if is_file(name) else name.replace(f"\\{separator}", separator))
         pieces = pieces[n:]
     return names
 
@@ -72,8 +72,16 @@ def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> 
     return audio
 
 
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except (OSError, ValueError):
-        return False
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is that of a file; one that the system cannot look up, such as too long a name, is not."""
+    return os.path.isfile(path)  # noqa: PTH113  # which raises nothing
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is that of a folder, as `is_file` does."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is something at a path, as `is_file` does."""
+    return os.path.exists(path)  # noqa: PTH110

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import headers, media, sndfile, tags
 from rtnmf.audio.names import printable
+from rtnmf.audio.replacing import why
 from rtnmf.audio.sound import Notes, Sound, clock
 from rtnmf.audio.tags import Tags
 
@@ -31,6 +32,7 @@ Array = NDArray[np.float32]
 
 _TAGS_BYTES = 4096  # what may stand behind the last frame of a whole MP3 file
 _STANDARD_INPUT = "-"
+_BARE = {".raw", ".pcm", ".ul", ".al", ".ulaw", ".alaw", ".sb", ".sw", ".s8", ".s16", ".s24", ".s32", ".f32"}
 _SUFFIXES = {  # of lossless files, the usual one first
     "WAV": (".wav", ".wave"),
     "WAVEX": (".wav", ".wave"),
@@ -209,7 +211,14 @@ def opened(recording: str | os.PathLike[str] | AudioReader, *, strict: bool = Fa
 
 def is_pipe(path: str | os.PathLike[str]) -> bool:
     """Return whether a path can be opened only once; an `AudioReader` of it can be read again."""
-    return os.fspath(path) == _STANDARD_INPUT or Path(path).is_fifo()
+    return os.fspath(path) == _STANDARD_INPUT or _is_fifo(path)
+
+
+def _is_fifo(path: str | os.PathLike[str]) -> bool:
+    try:
+        return Path(path).is_fifo()
+    except (OSError, ValueError):
+        return False
 
 
 def _named(path: str | os.PathLike[str]) -> tuple[Path, str]:
@@ -228,13 +237,13 @@ def _source(path: str | os.PathLike[str], name: str) -> BinaryIO:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
-        raise ValueError(f"{name}: {'no such file' if missing else f'cannot be opened ({error})'}") from error
+        raise ValueError(f"{name}: {'no such file' if missing else f'cannot be opened ({why(error)})'}") from error
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise ValueError(f"{name}: not a file, expected an audio file")
     try:
         return _searchable(Path(path).open("rb", buffering=0), name)
     except OSError as error:
-        raise ValueError(f"{name}: cannot be opened ({error.strerror})") from error
+        raise ValueError(f"{name}: cannot be opened ({why(error)})") from error
 
 
 def _searchable(file: BinaryIO, name: str) -> BinaryIO:
@@ -274,10 +283,15 @@ def _decoder(file: BinaryIO, path: str | os.PathLike[str], notes: Notes) -> Soun
     try:
         return sndfile.opened(file, path, notes)
     except sndfile.NotOpenedError as error:
-        return _by_media(file, notes, error)
+        return _by_media(file, path, notes, error)
 
 
-def _by_media(file: BinaryIO, notes: Notes, refused: sndfile.NotOpenedError) -> Sound:
+def _by_media(file: BinaryIO, path: str | os.PathLike[str], notes: Notes, refused: sndfile.NotOpenedError) -> Sound:
+    if Path(path).suffix.lower() in _BARE:
+        raise ValueError(
+            f"{notes.name}: holds bare samples, and nothing says at which rate or in how many channels: make a WAV file"
+            " of it, such as with: sox -t raw -r 48000 -e signed -b 16 -c 1 IN.raw OUT.wav"
+        ) from refused
     if not media.is_installed():
         raise ValueError(
             f"{notes.name}: not an audio file that can be read ({refused}):"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rtnmf.audio.names import is_file, is_there
 from rtnmf.cli import voices
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def recordings(words: list[str]) -> Any:
     """
     from rtnmf.audio.names import split
 
-    if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
+    if len(words) == 1 and ("=" not in words[0] or is_there(words[0])):
         return recording(words[0])
     found: dict[str, Any] = {}
     for word in words:
@@ -297,9 +297,9 @@ def _known(word: str) -> Dictionary | None:
     """Return the dictionary that a word names, a file or a preset; None where it is a recording."""
     from rtnmf.dictionary import Dictionary, load_preset, presets
 
-    if word in presets() and not Path(word).exists():
+    if word in presets() and not is_there(word):
         return load_preset(word)
-    return Dictionary.load(word) if word.lower().endswith(".safetensors") and Path(word).is_file() else None
+    return Dictionary.load(word) if word.lower().endswith(".safetensors") and is_file(word) else None
 
 
 def recording(word: str) -> Any:
@@ -330,11 +330,11 @@ def recording(word: str) -> Any:
 def _clip(word: str) -> Any:
     """Return the path in a word, or a `Clip` where stretches follow it: FILE@START-STOP[@START-STOP...]."""
     path, stretches = word, list[Any]()
-    while not (Path(path).exists() or path.startswith("mic:")) and "@" in path:
+    while not (is_there(path) or path.startswith("mic:")) and "@" in path:
         path, _, text = path.rpartition("@")
         found = _STRETCH.fullmatch(text)
         if found is None or text == "-":
-            if Path(word.partition("@")[0]).exists():
+            if is_there(word.partition("@")[0]):
                 raise ValueError(f"{word!r}: {text!r} is no stretch: write FILE@12.5-15.5, FILE@1:05-1:20 or FILE@90-")
             return word
         stretches.insert(0, (_seconds(*found.groups()[1:4]) or 0.0, _seconds(*found.groups()[5:8])))
@@ -357,7 +357,7 @@ def microphone_s(word: str) -> float | None:
     ValueError
         If it begins like the former and has no such number.
     """
-    if not re.match(r"mic(:|$)", word) or Path(word).exists():
+    if not re.match(r"mic(:|$)", word) or is_there(word):
         return None
     seconds = re.fullmatch(r"mic:(\d{1,4}(?:\.\d+)?)", word, re.ASCII)
     if seconds is None or not float(seconds[1]) > 0:
@@ -398,7 +398,7 @@ def _linear(word: str, name: str, text: str) -> float:
 
 def not_gains(words: list[str]) -> list[str]:
     """Take the words out of a list that are no gains, such as a dictionary that follows them, and return these."""
-    others = [word for word in words if "=" not in word or Path(word).exists()]
+    others = [word for word in words if "=" not in word or is_there(word)]
     words[:] = [word for word in words if word not in others]
     return others
 
@@ -424,7 +424,7 @@ def dictionary_among(words: list[str]) -> tuple[str, list[str]]:
 def _names_dictionary(word: str) -> bool:
     from rtnmf.dictionary import presets
 
-    if Path(word).is_file():
+    if is_file(word):
         return word.lower().endswith(".safetensors")
     parts = word.split("+")
     return all(part.lower().endswith(".safetensors") or part in presets() for part in parts)

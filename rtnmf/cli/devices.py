@@ -29,10 +29,11 @@ def run(_: argparse.Namespace) -> None:
     from rich.table import Table
 
     from rtnmf.live.devices import listing
+    from rtnmf.live.link.device import why_none
 
     found = listing(with_rates=True)
     if not found:
-        raise ValueError("there is no sound device: see what is missing with: rtnmf doctor")
+        raise ValueError(why_none())
     table = Table(box=None, pad_edge=False)
     for column in ("no.", "device", "through", "default", "in", "out", "prefers Hz"):
         table.add_column(column, justify="right" if column in ("no.", "in", "out", "prefers Hz") else "left")

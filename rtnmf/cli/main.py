@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import errno
 import importlib
 import os
 import re
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if isinstance(error, MemoryError):
                 return _failed("there is not enough memory for this: give shorter recordings", 2)
             if isinstance(error, (ValueError, TypeError, OSError)):
-                return _failed(translated(str(error), flags), 2)
+                return _failed(translated(_said(error), flags), 2)
             raise
     return 0
 
@@ -205,6 +206,14 @@ def _ended_like_ctrl_c() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _said(error: Exception) -> str:
+    """Return the text of an error; of one of the system, the file first, as our own have it."""
+    if not isinstance(error, OSError) or error.filename is None or not error.strerror:
+        return str(error)
+    shorter = ": choose a shorter name" if error.errno == errno.ENAMETOOLONG else ""
+    return f"{error.filename}: {error.strerror}{shorter}"
 
 
 def _failed(text: str, code: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtnmf import screen
+from rtnmf.audio.names import is_folder
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _check_output(path: str, *, overwrite: bool) -> None:
     """Raise ValueError, before any work, if there is no folder for a file, or something of its name."""
     from rtnmf.audio.outputs import check_free
 
-    if not Path(path).absolute().parent.is_dir():
+    if not is_folder(Path(path).absolute().parent):
         raise ValueError(f"{path}: there is no such folder: make it, or choose another")
     check_free(path, overwrite=overwrite)
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtnmf.audio.names import is_there
 from rtnmf.cli import arguments, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
@@ -79,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _is_dictionary(name: str) -> bool:
-    return name.endswith(".safetensors") or not (Path(name).exists() or "." in name)
+    return name.endswith(".safetensors") or not (is_there(name) or "." in name)
 
 
 def _report_mix(options: argparse.Namespace, mix: str, name: str) -> None:

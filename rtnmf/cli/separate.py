@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtnmf import screen
+from rtnmf.audio.names import is_folder
 from rtnmf.cli import arguments, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
@@ -137,4 +138,4 @@ def _mixes(words: list[str]) -> list[str]:
 
     if not words:
         raise ValueError("there is no recording to separate: add an audio file, a folder, or - for standard input")
-    return [mix for word in words for mix in (audio_files(word) if Path(word).is_dir() else [word])]
+    return [mix for word in words for mix in (audio_files(word) if is_folder(word) else [word])]

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rtnmf.audio.names import is_there
 from rtnmf.cli import arguments, microphone_takes
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Lesson(NamedTuple):
 
 def are_taught(words: list[str]) -> bool:
     """Return whether words of the command line are sounds to learn, NAME=RECORDING, instead of a dictionary."""
-    return any("=" in word and not Path(word).exists() for word in words)
+    return any("=" in word and not is_there(word) for word in words)
 
 
 def prepared(words: list[str], *, rest: bool | None, sample_rate: int | None) -> Lesson:
@@ -111,7 +112,7 @@ def _check_there(name: str, word: Any) -> None:
     """Raise ValueError where a word without a dot is neither a file nor, as it must have been meant, a preset."""
     from rtnmf.dictionary import presets
 
-    if isinstance(word, str) and not Path(word).exists() and "." not in word:
+    if isinstance(word, str) and not is_there(word) and "." not in word:
         raise ValueError(f"{name}={word}: it is neither a file nor a preset: the presets are {', '.join(presets())}")
 
 

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.audio.names import is_file
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.dictionary.parts import TRAINED, strings
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 
-__all__ = ["is_file", "parts_of", "read", "refusing", "write"]
+__all__ = ["parts_of", "read", "refusing", "write"]
 
 _FORMAT = "4"
 _LARGEST_FILE = 512 * 2**20
@@ -129,14 +130,6 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path}: not a dictionary of this version of rtnmf ({error})") from error
-
-
-def is_file(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is that of a file; one that the system cannot look up is not."""
-    try:
-        return Path(path).is_file()
-    except OSError:
-        return False
 
 
 def _encoded(metadata: Mapping[str, str], tensors: Tensors) -> bytes:

@@ -7,9 +7,8 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-from rtnmf.audio.names import split
+from rtnmf.audio.names import is_file, split
 from rtnmf.checks import whole_hz
-from rtnmf.dictionary.file import is_file
 from rtnmf.dictionary.value import Dictionary
 
 __all__ = ["load_preset", "merged", "preset_folder", "presets"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from rtnmf.audio.names import audio_files, printable
+from rtnmf.audio.names import audio_files, is_folder, printable
 from rtnmf.dictionary import preset_folder
 
 __all__ = ["Background", "own", "pool", "without_kin"]
@@ -60,7 +60,7 @@ def own(folder: str | os.PathLike[str]) -> tuple[Background, ...]:
         If it is not a folder, or there is no audio file in it.
     """
     top = Path(folder)
-    if not top.is_dir():
+    if not is_folder(top):
         raise ValueError(f"{printable(folder)}: is not a folder, expected one with recordings of backgrounds")
     paths = [Path(path) for path in audio_files(top, subfolders=True)]
     return tuple(

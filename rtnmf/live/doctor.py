@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rtnmf.experts import named
 from rtnmf.live.devices import Device, listing
+from rtnmf.live.link.device import SHARED, has_room
 
 __all__ = ["Finding", "examined"]
 
@@ -40,7 +41,7 @@ def examined() -> list[Finding]:
         findings.append(Finding("PortAudio", False, text, remedy or "restart the sound server", is_needed=True))
     findings += [_of_kind(devices, "input", "microphone"), _of_kind(devices, "output", "output")]
     if sys.platform.startswith("linux"):
-        findings += [_servers(devices), _realtime()]
+        findings += [_servers(devices), _shared_memory(), _realtime()]
     findings.append(_compiled_code())
     return findings + [_expert(name) for name in named.NAMES]
 
@@ -85,6 +86,13 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def _shared_memory(folder: str = SHARED) -> Finding:
+    if has_room(folder):
+        return Finding("shared memory", True, "has room")
+    remedy = f"remove what is not needed in {folder}"
+    return Finding("shared memory", False, f"{folder} is full, and JACK needs room there", remedy)
 
 
 def _realtime() -> Finding:

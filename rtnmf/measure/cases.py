@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
+from rtnmf.audio.names import is_file
 
 __all__ = ["check_files", "load_case", "named", "read_cases", "sources", "training_clips"]
 
@@ -124,7 +125,7 @@ def check_files(folder: Path, case: Mapping[str, Any], *, needs_training: bool) 
     if needs_training:
         paths += [path for clips in training_clips(folder, case).values() for path in clips]
     for path in paths:
-        if not path.is_file():
+        if not is_file(path):
             raise ValueError(f"{path}: no such file")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files, outputs
-from rtnmf.audio.names import printable, shortened
+from rtnmf.audio.names import is_there, printable, shortened
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.mixer import Mixer
@@ -147,7 +147,7 @@ def separate_files(
     """
     mixes = [Path(path) for path in paths]
     for mix in mixes:
-        if os.fspath(mix) != "-" and not mix.exists():
+        if os.fspath(mix) != "-" and not is_there(mix):
             raise ValueError(f"{printable(mix)}: no such file")
     return _all_separated(mixes, dictionary, folder, overwrite, progress, **options)
 

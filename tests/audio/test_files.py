@@ -216,3 +216,29 @@ def test_a_name_that_the_system_does_not_take_is_said_in_its_words():
     """A path that is too long to be looked up raises what the system says of it."""
     with pytest.raises(ValueError, match=r"cannot be opened .*File name too long"):
         files.read("x" * 300)
+
+
+@pytest.mark.parametrize("suffix", [".raw", ".PCM", ".al"])
+def test_bare_samples_are_called_so(tmp_path, suffix):
+    """A file of samples without a header is refused with the command that gives it one."""
+    path = tmp_path / f"take{suffix}"
+    path.write_bytes(bytes(range(1, 255)) * 100)
+    bare = r"take\.\w+: holds bare samples, and nothing says at which rate .*: sox -t raw"
+    with pytest.raises(ValueError, match=bare):
+        files.read(path)
+
+
+def test_a_name_that_is_too_long_is_called_so(tmp_path):
+    """What cannot be opened because of its name says so, and the remedy."""
+    with pytest.raises(ValueError, match=r"cannot be opened .File name too long: choose a shorter name"):
+        files.read(tmp_path / f"{'n' * 300}.wav")
+
+
+def test_a_new_recording_replaces_nothing_and_is_its_owners_alone(tmp_path):
+    """It gets the first number that is free, and is 0600."""
+    x = np.zeros(10, np.float32)
+    paths = [files.write_new(tmp_path / "take.wav", x, 16000, "FLOAT") for _ in range(3)]
+    assert [path.name for path in paths] == ["take.wav", "take-2.wav", "take-3.wav"]
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
+    with pytest.raises(ValueError, match="NaN"):
+        files.write_new(tmp_path / "take.wav", x * np.nan, 16000)

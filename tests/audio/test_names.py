@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtnmf.audio.names import audio_files, split
+from rtnmf.audio.names import audio_files, is_file, is_folder, is_there, shortened, split
 
 
 def test_an_existing_file_keeps_the_separators_in_its_name(tmp_path, monkeypatch):
@@ -30,3 +30,18 @@ def test_a_folder_gives_its_audio_files_and_says_what_it_leaves_out(tmp_path):
         assert audio_files(tmp_path) == [str(tmp_path / "a.WAV"), str(tmp_path / "b.m4a")]
     with pytest.raises(ValueError, match="there are no audio files in this folder"):
         audio_files(tmp_path / "folder.wav")
+
+
+def test_what_the_system_cannot_look_up_is_not_there(tmp_path):
+    """Names that are too long or hold a NUL are those of no file, in each Python."""
+    (tmp_path / "x").touch()
+    assert [is_there(tmp_path), is_folder(tmp_path), is_file(tmp_path)] == [True, True, False]
+    assert [is_there(tmp_path / "x"), is_folder(tmp_path / "x"), is_file(tmp_path / "x")] == [True, False, True]
+    for name in ("n" * 300, "a\0b", "none"):
+        assert [is_there(name), is_folder(name), is_file(name)] == [False] * 3
+
+
+def test_a_long_name_is_cut_by_bytes():
+    """Names of more than 200 bytes lose their ends, and no character is cut in two."""
+    assert shortened("é" * 100) == "é" * 100
+    assert shortened("a" + "é" * 150) == "a" + "é" * 99

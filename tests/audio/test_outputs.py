@@ -114,6 +114,22 @@ def test_a_new_folder_is_one_with_nothing_in_it(tmp_path):
         pass
 
 
+def test_a_new_folder_is_reserved_while_it_is_filled(tmp_path):
+    """Two commands at once do not write into one folder, also where that is there and empty."""
+    (tmp_path / "there").mkdir()
+    for name in ("new", "there"):
+        wish = tmp_path / name
+        with outputs.made_folder(wish, is_new=True) as one, outputs.made_folder(wish, is_new=True) as other:
+            assert [one.name, other.name] == [name, f"{name}-2"]
+
+
+def test_a_name_that_no_system_takes_is_said(tmp_path):
+    """A folder whose name is too long is refused with the remedy."""
+    long = r"cannot make this folder .File name too long: choose a shorter name"
+    with pytest.raises(ValueError, match=long), outputs.made_folder(tmp_path / ("n" * 300), is_new=True):
+        pass
+
+
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("n_samples", [4000, None])
 def test_a_wav_file_can_be_written_to_a_pipe(tmp_path, subtype, n_samples):

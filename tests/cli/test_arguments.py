@@ -190,3 +190,10 @@ def test_one_source_is_nothing_to_separate():
     arguments.check_sources("desk", random_dictionary(STFT(256, 64), ("voice", "fan")))
     with pytest.raises(ValueError, match="desk has one source only: add what it is to be separated from"):
         arguments.check_sources("desk", random_dictionary(STFT(256, 64), ("voice",)))
+
+
+def test_a_word_may_be_longer_than_the_name_of_any_file():
+    """Many recordings of one source are a long word, which is no path that the system could look up."""
+    names = [f"take-{i}.wav" for i in range(500)]
+    assert arguments.recordings([f"voice={','.join(names)}"]) == {"voice": names}
+    assert arguments.not_gains(["n" * 300]) == ["n" * 300]

@@ -107,6 +107,7 @@ def test_no_command_shows_what_there_is(capsys):
         (ValueError("n_iter is 0,\n expected more"), 2, "rtnmf: --updates is 0, expected more\n"),
         (TypeError("mask_power is 'x'"), 2, "rtnmf: --power is 'x'\n"),
         (OSError("the disk is full"), 2, "rtnmf: the disk is full\n"),
+        (OSError(36, "File name too long", "x"), 2, "rtnmf: x: File name too long: choose a shorter name\n"),
         (MemoryError(), 2, "rtnmf: there is not enough memory for this: give shorter recordings\n"),
         (KeyboardInterrupt(), 130, "rtnmf: stopped\n"),
     ],
@@ -182,14 +183,14 @@ def test_ctrl_c_in_a_callback_is_kept_for_later(tmp_path):
 import os, signal, sys
 from rtnmf.audio import files
 from rtnmf.cli.main import main
-written = files._Output.write
+written = files.Output.write
 def write(self, data):
     def vio_write():
-        files._Output.write = written
+        files.Output.write = written
         os.kill(os.getpid(), signal.SIGINT)
         return written(self, data)
     return vio_write()
-files._Output.write = write
+files.Output.write = write
 sys.exit(main(["separate", {str(sound(tmp_path / "mix.wav", 500_000))!r}, {str(save_desk(tmp_path))!r}]))
 """
     ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)

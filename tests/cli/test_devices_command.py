@@ -22,4 +22,8 @@ def test_devices_are_listed_with_number_and_name(peer, capfd):  # noqa: F811
 def test_no_device_is_an_error(monkeypatch, capfd):
     """Without any device the command names the one that says what is missing."""
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nowhere")
-    assert_refused(["devices"], "there is no sound device: see what is missing with: rtnmf doctor", capfd)
+    assert_refused(
+        ["devices"],
+        "there is no sound device: plug one in, start the sound server",
+        capfd,
+    )

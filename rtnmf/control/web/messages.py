@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from rtnmf.checks import is_plain
+from rtnmf.words import is_plain
 
 __all__ = ["BANDS", "MOST_BYTES", "Command", "Message", "columns", "commanded", "encoded"]
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from rtnmf.live.host.portaudio import listed, portaudio
-from rtnmf.live.link.device import Device
+from rtnmf.live.link.device import Device, why_none
 
 __all__ = ["Pair", "check_inputs", "chosen", "chosen_input"]
 
@@ -94,9 +94,7 @@ def _check_pair(pair: Pair, *, allow_feedback: bool) -> None:
 
 def _present(devices: list[Device]) -> list[Device]:
     if not devices:
-        raise ValueError(
-            "there is no sound device: plug one in, start the sound server, or see what is missing with: rtnmf doctor"
-        )
+        raise ValueError(why_none())
     return devices
 
 

@@ -5,7 +5,7 @@ import pytest
 from rtnmf.live.host import choosing, portaudio
 from rtnmf.live.host.choosing import chosen, chosen_input
 from rtnmf.live.host.portaudio import listed
-from rtnmf.live.link.device import Device
+from rtnmf.live.link.device import Device, why_none
 
 CARDS = [
     ("USB Audio: - (hw:1,0)", 0, 1, 2),
@@ -159,3 +159,10 @@ def _without_default(query):
         return query(self, name, kind)
 
     return asked
+
+
+def test_a_full_folder_of_shared_memory_is_named(tmp_path):
+    """Where JACK has no room to share memory, that is why no device is seen; /proc stands for a folder that is full."""
+    assert why_none("/proc").startswith("/proc is full, and without room in it JACK shows no sound device: remove")
+    for folder in (str(tmp_path), "/no/such/folder"):
+        assert why_none(folder).startswith("there is no sound device: plug one in")
