@@ -125,7 +125,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         sub.error = _usage_error(sub, words)  # type: ignore[assignment,method-assign]  # one line
         sub.set_defaults(run=command.run, flags={}, further=None, fail=sub.error)
         command.add_arguments(sub)
-        sub.set_defaults(known=list(sub._option_string_actions))
+        sub.set_defaults(known=list(getattr(sub, "_option_string_actions", ())))
     return parser
 
 
@@ -140,7 +140,8 @@ def _texts(description: str, examples: str) -> dict[str, Any]:
 
 def _usage_error(parser: argparse.ArgumentParser, words: Sequence[str]) -> Callable[[str], NoReturn]:
     def fail(message: str) -> NoReturn:
-        several = [flag for action in parser._actions if action.nargs == "+" for flag in action.option_strings]
+        actions = getattr(parser, "_actions", ())
+        several = [flag for action in actions if action.nargs == "+" for flag in action.option_strings]
         taken = " and ".join(flag for flag in several if flag in words)
         if "required" in message and taken:
             message = f"{message}: write them before {taken}, which takes all words that follow"
