@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,20 @@ def compiled(*, fastmath: bool = True, inline: bool = False) -> Callable[[Callab
         return numba.njit(**options)(function)
 
     return compile_later
+
+
+def _compile_alone_at_fork() -> None:
+    """Let a process fork only when no other thread compiles: the child would wait for ever for that to end."""
+    try:
+        from numba.core.compiler_lock import global_compiler_lock as lock
+    except ImportError:
+        _log.warning("numba %s locks its compiler in another way: do not fork while it compiles", numba.__version__)
+        return
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+
+_compile_alone_at_fork()
 
 
 def _saving(save: Callable[..., None]) -> Callable[..., None]:

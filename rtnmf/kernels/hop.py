@@ -8,7 +8,7 @@ M lie in tiles, see `updates`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,28 @@ class Plan(NamedTuple):
     bounds: NDArray[np.uintp]
     """Source i has the components bounds[i] to bounds[i + 1], shape (n_sources + 1,)."""
     mask_power: np.float32
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, tuple(self)
+
+
+def _restored(*parts: Any) -> Plan:
+    """Return the plan that was pickled or copied, with arrays of the kinds that it had: others would be compiled for.
+
+    Pickled arrays can be written to, whether they could before or not, and begin anywhere.
+    """
+    plan = Plan(*parts)
+    W = _aligned(plan.W)
+    plan = plan._replace(W=W, M=W if plan.M is plan.W else _aligned(plan.M))
+    for window in (plan.analysis_window, plan.synthesis_window):
+        window.flags.writeable = False
+    return plan
+
+
+def _aligned(columns: Array) -> Array:
+    copy = zeros(*columns.shape)
+    copy[:] = columns
+    return copy
 
 
 class Stream(NamedTuple):

@@ -1,6 +1,7 @@
 """The streaming engine."""
 
 import json
+import pickle
 import warnings
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from plain_engine import PlainSeparator
 
 from rtnmf import STFT, Dictionary, Model, Separator, learn, separate
+from rtnmf.kernels import hop
 from rtnmf.measure.benchmark import measured_latency
 from rtnmf.measure.evaluation import load_case, si_sdr
 
@@ -372,3 +374,14 @@ def test_nothing_denormal_is_left_to_slow_it_down(dictionary, speech, mask_power
             values = np.abs(array.view(np.float32))
             assert not ((values > 0) & (values < np.finfo(np.float32).tiny)).any()
     assert not stems.any()
+
+
+def test_a_pickled_separator_goes_on_where_it_was_and_compiles_nothing(dictionary):
+    """A copy gives the same samples to the bit, by the code that is there already."""
+    x = noise(4000)
+    separator = Separator(dictionary)
+    separator.process(x)
+    n_compiled = len(hop.process.signatures)
+    copied = pickle.loads(pickle.dumps(separator))  # noqa: S301  # our own
+    np.testing.assert_array_equal(copied.process(x), separator.process(x))
+    assert len(hop.process.signatures) == n_compiled

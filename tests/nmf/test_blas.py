@@ -1,8 +1,12 @@
 """BLAS on one thread, however its users overlap."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from rtnmf import learn, nmf
@@ -49,3 +53,33 @@ def test_a_training_that_overlaps_a_fit_leaves_the_threads_as_they_were():
         after.set()
         fit.join()
         assert n_threads() == 2
+
+
+FORKING = """
+import os, signal, threading
+from numba.core.compiler_lock import global_compiler_lock
+from rtnmf.nmf.blas import one_blas_thread
+
+ready = threading.Semaphore(0)
+
+def work():
+    while True:
+        with one_blas_thread(), global_compiler_lock:
+            ready.release()
+
+threading.Thread(target=work, daemon=True).start()
+for _ in range(30):
+    ready.acquire()
+    child = os.fork()
+    if not child:
+        signal.alarm(10)
+        with one_blas_thread(), global_compiler_lock:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_process_that_is_forked_while_another_thread_learns_does_not_wait_for_it():
+    """Neither the lock of the matrix products nor that of the compiler stays locked in the child."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], check=True)
