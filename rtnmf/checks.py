@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
 from rtnmf.words import is_plain, is_seen
 
 __all__ = [
+    "MOST_CHANNELS",
     "check_channels",
     "check_number",
     "check_single",
     "check_source_name",
     "check_text",
     "check_whole",
+    "few",
     "whole_hz",
 ]
 
 _LONGEST_NAME = 64
 _HIGHEST_RATE = 10**7
-_MOST_CHANNELS = 64
+MOST_CHANNELS = 64
 _LONGEST_TEXT = 10_000
 
 
@@ -35,7 +38,7 @@ def check_whole(name: str, value: object, least: int, most: int | None = None) -
         If it is out of range.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}, expected a whole number")
+        raise TypeError(f"{name} is {value!r:.80}, expected a whole number")
     if value < least or (most is not None and value > most):
         raise ValueError(f"{name} is {value}, expected {f'at least {least}' if most is None else f'{least} to {most}'}")
     return int(value)
@@ -68,7 +71,7 @@ def whole_hz(sample_rate: object) -> int:
         If it is not a whole number of Hz from 1 to 10 million.
     """
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, (int, float, np.integer, np.floating)):
-        raise TypeError(f"sample_rate is {sample_rate!r}, expected a whole number of Hz")
+        raise TypeError(f"sample_rate is {sample_rate!r:.80}, expected a whole number of Hz")
     if not 1 <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
         raise ValueError(f"sample_rate is {sample_rate}, expected a whole number of Hz from 1 to 10 million")
     return int(sample_rate)
@@ -83,7 +86,7 @@ def check_channels(n_channels: int) -> int:
         If it is not.
     """
     try:
-        return check_whole("n_channels", n_channels, 1, _MOST_CHANNELS)
+        return check_whole("n_channels", n_channels, 1, MOST_CHANNELS)
     except ValueError as error:
         if n_channels < 1:
             raise
@@ -115,6 +118,12 @@ def check_source_name(name: str) -> None:
         raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {_LONGEST_NAME} printable characters")
     if not is_seen(name):
         raise ValueError(f"source name {name!a:.80} is not usable: nothing of it can be seen, use letters or digits")
+
+
+def few(names: Collection[str]) -> str:
+    """Return names with commas between them, and of many only the first ones and the number of the others."""
+    others = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(list(names)[:_MOST_NAMED]) + others
 
 
 def check_text(name: str, text: object) -> None:

@@ -6,7 +6,7 @@ The style sheet is their only owner; nothing here has a colour of its own.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 __all__ = ["N_HUES", "hue", "hues", "style"]
@@ -34,7 +34,13 @@ def hue(source: str, sources: tuple[str, ...], rest: str = "") -> str:
     """
     if source == rest:
         return "source-rest"
-    return f"source-{[name for name in sources if name != rest].index(source) % N_HUES + 1}"
+    return f"source-{_places(sources, rest)[source] % N_HUES + 1}"
+
+
+@lru_cache(maxsize=8)
+def _places(sources: tuple[str, ...], rest: str) -> dict[str, int]:
+    """Return the place of each source among those that were taught."""
+    return {name: i for i, name in enumerate(name for name in sources if name != rest)}
 
 
 def hues(*, light: bool = False) -> dict[str, tuple[int, int, int]]:

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "rtnmf"
 FLOORS = [
     {"words"},
-    {"checks", "look", "progress", "screen", "version"},
+    {"bounds", "checks", "look", "progress", "screen", "version"},
     {"audio", "frames", "kernels"},
     {"dictionary"},
     {"experts"},

@@ -26,6 +26,7 @@ from rtnmf.audio.reading import AudioReader, is_pipe, opened
 from rtnmf.audio.replacing import not_written, replacing
 from rtnmf.audio.sndfile import reason as _reason
 from rtnmf.audio.tags import NONE, Tags, put
+from rtnmf.bounds import check_product, check_ratio, most_values
 from rtnmf.checks import check_channels, check_number, whole_hz
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
 Array = NDArray[np.float32]
 
 _BLOCK_LENGTH = 2**16
+_MOST_RESAMPLED = 2**22  # samples that become of a block at a time
 _LOSSY = {"MP3", "OGG"}
 
 
@@ -94,6 +96,8 @@ def read(
         raise ValueError(f"start_s is {start_s}, expected at least 0")
     with opened(path, strict=strict) as reader:
         rate = reader.sample_rate
+        if wanted is not None:
+            check_ratio(reader.name, rate, wanted)
         start = round(start_s * rate)
         x = _joined(reader, start, None if seconds is None else max(1, int(seconds * rate)))
         if not len(x):
@@ -101,6 +105,8 @@ def read(
         reader.warn(stacklevel=3)
     if wanted is None or wanted == rate:
         return x, rate
+    what, remedy = f"{reader.name}: the number of values", "read fewer seconds of it, or at a lower sample rate"
+    check_product(what, most_values(reader.n_bytes), remedy, n_values=x.size, sample_rate=wanted / rate)
     return resample(x, rate, wanted), wanted
 
 
@@ -280,7 +286,13 @@ class AudioWriter:
         self._stack.__exit__(*failure)  # type: ignore[arg-type]
 
     def write(self, signals: Sequence[Array] | Array) -> None:
-        """Append a block to each file, shape (n_files, n_samples, n_channels)."""
+        """Append a block to each file, shape (n_files, n_samples, n_channels).
+
+        Raises
+        ------
+        ValueError
+            If a file cannot be written, or a sample is not finite.
+        """
         files = zip(self._paths, self._outputs, self._files, signals, strict=True)
         for i, (path, output, file, signal) in enumerate(files):
             self.n_clipped[i] += int(np.count_nonzero(np.abs(signal) > 1)) if self._clips else 0
@@ -304,6 +316,11 @@ def resample(x: NDArray[np.floating], from_rate: int, to_rate: int) -> Array:
     Returns
     -------
     array, shape (about n_samples * to_rate / from_rate,) or (..., n_channels), float32
+
+    Raises
+    ------
+    ValueError
+        If one rate is more than 256 times the other, or what comes out is not finite.
     """
     if from_rate == to_rate:
         return np.array(x, np.float32)
@@ -324,25 +341,36 @@ def resampled(blocks: Iterable[Array], from_rate: int, to_rate: int, n_channels:
     ------
     array, shape (n_samples, n_channels), float32
         Of any length.
+
+    Raises
+    ------
+    ValueError
+        If one rate is more than 256 times the other.
     """
     if from_rate == to_rate:
         yield from blocks
         return
+    check_ratio("the sound", from_rate, to_rate)
+    length = max(1, _MOST_RESAMPLED * from_rate // to_rate)
     stream = soxr.ResampleStream(from_rate, to_rate, n_channels, dtype="float32")
     for block in blocks:
-        yield stream.resample_chunk(block)
+        for start in range(0, len(block), length):
+            yield stream.resample_chunk(block[start : start + length])
     yield stream.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
     """Return a unique, filesystem-safe stem for each name, without extension."""
     safe: list[str] = []
+    taken: dict[str, int] = {}  # and the number that was tried last
     for name in names:
         plain = re.sub(r"[^\w .()-]", "_", name).lstrip(". ")
         wish = shortened(plain) or "source"
-        free = (f"{wish}-{i}" if i > 1 else wish for i in itertools.count(1))
-        taken = {other.lower() for other in safe}
-        safe.append(next(candidate for candidate in free if candidate.lower() not in taken))
+        first = taken.get(wish.lower(), 0) + 1
+        numbered = ((i, f"{wish}-{i}" if i > 1 else wish) for i in itertools.count(first))
+        number, free = next((i, candidate) for i, candidate in numbered if candidate.lower() not in taken)
+        taken |= {wish.lower(): number, free.lower(): taken.get(free.lower(), 1)}
+        safe.append(free)
     return safe
 
 

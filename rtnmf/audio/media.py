@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import headers
 from rtnmf.audio.sound import BLOCK_VALUES, Notes, Sound, clock, without_start
+from rtnmf.bounds import most_values
 
 __all__ = ["INSTALL", "NotDecodedError", "is_installed", "metadata", "opened"]
 
@@ -54,7 +56,7 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
     """
     import av
 
-    is_cut = _is_cut(file)
+    is_cut, n_bytes = _is_cut(file), file.seek(0, os.SEEK_END)
     file.seek(0)
     with contextlib.ExitStack() as stack:
         try:
@@ -67,7 +69,7 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
             raise NotDecodedError("there is no audio track in it")
         if len(tracks) > 1:
             notes.add(f"has {len(tracks)} audio tracks, the first one is read")
-        track = _Track(container, is_cut, notes)
+        track = _Track(container, is_cut, notes, n_bytes)
         stack.pop_all()
     return Sound(track.sample_rate, track.n_channels, track.n_samples, "WAV", "PCM_24", track.blocks, container.close)
 
@@ -103,7 +105,7 @@ class _Track:
     Opening it decodes the first frame: what a header says of rate and channels is not always so.
     """
 
-    def __init__(self, container: Any, is_cut: bool, notes: Notes) -> None:
+    def __init__(self, container: Any, is_cut: bool, notes: Notes, n_bytes: int) -> None:
         self._container, self._stream, self._notes, self._is_cut = container, container.streams.audio[0], notes, is_cut
         names = set(container.format.name.split(","))
         self._is_raw = bool(names & _RAW)
@@ -119,6 +121,8 @@ class _Track:
         self.sample_rate, self.n_channels = first.sample_rate, len(first.layout.channels)
         self._form = self.sample_rate, self.n_channels  # of the last frame
         self._stated_s = None if self._is_raw or "ogg" in names else self._header_s()
+        if (self._stated_s or 0) * self.sample_rate * self.n_channels > most_values(n_bytes):
+            self._stated_s = None  # no file of this size is so long
         self._ends_exactly = "mov" in names
         self.n_samples = None
         if self._stated_s and names & {"mov", "flac"}:

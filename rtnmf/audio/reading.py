@@ -25,6 +25,7 @@ from rtnmf.audio.names import printable
 from rtnmf.audio.replacing import why
 from rtnmf.audio.sound import Notes, Sound, clock
 from rtnmf.audio.tags import Tags
+from rtnmf.bounds import counted
 
 __all__ = ["AudioReader", "is_pipe", "opened"]
 
@@ -72,6 +73,8 @@ class AudioReader:
         A usual extension of that format: the file's own, if it is one.
     position : int
         Samples read so far.
+    n_bytes : int
+        Size of the file.
 
     Raises
     ------
@@ -84,8 +87,8 @@ class AudioReader:
         self._notes = Notes(self.name, strict)
         self._file = _source(path, self.name)
         try:
-            self._n_bytes = self._file.seek(0, os.SEEK_END)
-            if not self._n_bytes:
+            self.n_bytes = self._file.seek(0, os.SEEK_END)
+            if not self.n_bytes:
                 raise ValueError(f"{self.name}: the file is empty, expected audio")
             self._sound = _decoder(self._file, self.path, self._notes)
             if self._sound.n_samples == 0:
@@ -143,7 +146,7 @@ class AudioReader:
         """How much is read, and of how much: in samples, or in bytes where the length is not known."""
         if self.n_samples is not None and self.position <= self.n_samples:
             return self.position, self.n_samples
-        return min(self._file.tell(), self._n_bytes), self._n_bytes
+        return min(self._file.tell(), self.n_bytes), self.n_bytes
 
     def blocks(self, block_length: int, start: int = 0) -> Iterator[Array]:
         """Yield the sound in blocks.
@@ -163,14 +166,15 @@ class AudioReader:
         Raises
         ------
         ValueError
-            If there is no sound at all, or something is damaged and the reader is strict.
+            If there is no sound at all, more than a file of this size can hold, or something is damaged and the
+            reader is strict.
         """
         if not self._is_fresh:
             self._sound.close()
             self._sound = _decoder(self._file, self.path, self._notes)
         self._is_fresh, self._n_invalid = False, 0
         self.position, waiting, n_waiting = start, list[Array](), 0
-        for part in self._sound.blocks(start):
+        for part in counted(self.name, self._sound.blocks(start), self.n_bytes):
             waiting.append(part)
             n_waiting += len(part)
             if n_waiting >= block_length:

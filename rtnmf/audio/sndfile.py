@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import headers, media
 from rtnmf.audio.sound import BLOCK_VALUES, SAMPLE_BYTES, Notes, Sound, clock, container_for, without_start
+from rtnmf.bounds import most_values
 
 __all__ = ["NotOpenedError", "opened", "reason"]
 
@@ -50,7 +51,8 @@ def opened(file: BinaryIO, path: str | os.PathLike[str], notes: Notes) -> Sound:
     spliced = headers.SplicedWave(file, found) if found and found.is_misstated else None
     sound = _soundfile(file, path, spliced)
     sound.seekable = lambda: False  # so that soundfile asks decoders that cannot go back for nothing but more
-    is_known = 0 <= sound.frames < 2**62 and not sound.subtype.startswith("MPEG")
+    most = most_values(os.fstat(file.fileno()).st_size)  # what claims more is as long as its decoder says
+    is_known = 0 <= sound.frames * sound.channels <= most and not sound.subtype.startswith("MPEG")
     container, subtype = ("WAV" if spliced else sound.format), sound.subtype
     if container not in _LOSSLESS or subtype not in SAMPLE_BYTES:
         container, subtype = "WAV", "PCM_24"

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.bounds import MOST_FRAME_VALUES, check_product
 from rtnmf.dictionary import rebinning
 
-__all__ = ["Examples", "coded", "decoded", "frozen_examples", "joined", "rebinned", "spread"]
+__all__ = ["Examples", "check_size", "coded", "decoded", "frozen_examples", "joined", "rebinned", "spread"]
 
 Array = NDArray[np.float32]
 Codes = NDArray[np.uint8]
@@ -105,6 +106,13 @@ def rebinned(frames: Mapping[str, Codes], from_hz: float, to_hz: float, n_bins: 
     return {source: codes for source, codes in moved.items() if codes.any()}
 
 
+def check_size(frames: Mapping[str, Any], n_bins: int) -> None:
+    """Raise ValueError if frames of so many bins are too many values to work with."""
+    n_frames = sum(np.shape(codes)[-1] for codes in frames.values() if np.ndim(codes) == 2)
+    remedy = "keep fewer frames, or use a lower sample rate"
+    check_product("the number of values of the frames", MOST_FRAME_VALUES, remedy, n_bins=n_bins, n_frames=n_frames)
+
+
 def frozen_examples(given: Mapping[str, Any], sources: tuple[str, ...], n_bins: int) -> Examples:
     """Return coded frames of sources as read-only copies, in the order of the sources.
 
@@ -115,6 +123,7 @@ def frozen_examples(given: Mapping[str, Any], sources: tuple[str, ...], n_bins: 
     """
     if not isinstance(given, Mapping):
         raise TypeError(f"frames are {given!r:.80}, expected {{source: array}}")
+    check_size(given, n_bins)
     unknown = set(given) - set(sources)
     if unknown:
         raise ValueError(f"frames are given for {min(unknown, key=str)!r:.80}, which is not a source: leave them out")

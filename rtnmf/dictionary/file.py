@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio.names import is_file
 from rtnmf.audio.replacing import not_written, replacing
+from rtnmf.bounds import MOST_HEADER_BYTES
 from rtnmf.dictionary.parts import TRAINED, strings
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
@@ -68,6 +69,8 @@ def write(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
     data = _encoded(metadata, tensors)
     if len(data) > _LARGEST_FILE:
         raise not_written(path, f"a dictionary file has at most {_LARGEST_FILE >> 20} MiB: use fewer components")
+    if struct.unpack("<Q", data[:8])[0] > MOST_HEADER_BYTES:
+        raise not_written(path, f"texts and divergences of a dictionary have at most {MOST_HEADER_BYTES >> 20} MiB")
     with replacing(path) as file:
         file.write(data)
 
@@ -86,6 +89,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, str], Tensors]:
         raise ValueError(f"{path}: no such file, expected a dictionary file (presets are loaded with rtnmf.load)")
     if Path(path).stat().st_size > _LARGEST_FILE:
         raise ValueError(f"{path}: larger than {_LARGEST_FILE >> 20} MiB, too much for a dictionary")
+    _check_header(path)
     try:
         with safe_open(path, framework="numpy") as file:
             return file.metadata() or {}, {
@@ -121,6 +125,17 @@ def parts_of(metadata: Mapping[str, str], tensors: Tensors) -> dict[str, Any]:
         "divergences": json.loads(metadata["divergences"]),
         **{name: metadata[name] for name in _TEXTS},
     }
+
+
+def _check_header(path: str | os.PathLike[str]) -> None:
+    """Raise ValueError if the header of a file says that it is larger than what is read; others are damaged."""
+    with contextlib.suppress(OSError, struct.error), Path(path).open("rb") as file:
+        n_bytes = struct.unpack("<Q", file.read(8))[0]
+        if MOST_HEADER_BYTES < n_bytes < Path(path).stat().st_size:
+            raise ValueError(
+                f"{path}: its header has {n_bytes} bytes, expected at most {MOST_HEADER_BYTES}: keep fewer texts and"
+                " divergences in it"
+            )
 
 
 @contextlib.contextmanager

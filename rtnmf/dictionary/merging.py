@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rtnmf.checks import few
+
 if TYPE_CHECKING:
     from rtnmf.dictionary.parts import Curve
     from rtnmf.dictionary.value import Dictionary
@@ -65,7 +67,7 @@ def _check_fits(first: Dictionary, second: Dictionary) -> None:
     if first.rest and second.rest:
         raise ValueError(
             "both dictionaries have a rest, the source of all that was not taught: leave that of the second out, with"
-            f" .select of {', '.join(source for source in second.sources if source != second.rest)}"
+            f" .select of {few([source for source in second.sources if source != second.rest])}"
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rtnmf.checks import few
 from rtnmf.dictionary import examples
 from rtnmf.dictionary.parts import check_known, frozen_labels, says_voice
 
@@ -76,14 +77,14 @@ def _checked_groups(groups: object, sources: tuple[str, ...]) -> dict[str, tuple
     if not isinstance(groups, Mapping) or any(isinstance(group, str) for group in groups.values()):
         raise TypeError(f"groups are {groups!r:.80}, expected {{name: [source, ...]}}")
     members = {name: tuple(group) for name, group in groups.items()}
-    grouped = [source for group in members.values() for source in group]
+    known, grouped = set(sources), Counter(source for group in members.values() for source in group)
     check_known(grouped, sources)
-    for source in grouped:
-        if grouped.count(source) > 1:
-            raise ValueError(f"source {source!r} is given {grouped.count(source)} times: put it into one group")
+    for source, n_same in grouped.items():
+        if n_same > 1:
+            raise ValueError(f"source {source!r} is given {n_same} times: put it into one group")
     for name, group in members.items():
         if not group:
-            raise ValueError(f"no source is given for {name!r}, expected one or more of {', '.join(sources)}")
-        if name in sources and name not in grouped:
+            raise ValueError(f"no source is given for {name!r}, expected one or more of {few(sources)}")
+        if name in known and name not in grouped:
             raise ValueError(f"there is another source {name!r}: put it into that group, or choose another name")
     return members

@@ -5,11 +5,13 @@ Matplotlib and IPython are imported when they are used.
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rtnmf.bounds import MOST_DRAWN, check_product
 from rtnmf.checks import check_whole
 from rtnmf.frames.griffin_lim import steady_sound
 from rtnmf.look import hue, hues
@@ -39,9 +41,9 @@ def table(dictionary: Dictionary) -> str:
     colours = _colours(dictionary)
     rows = [
         f'<tr><td style="text-align: left"><span style="color: {colours[source]}">&#9679;</span> {escape(source)}</td>'
-        f"<td>{dictionary.labels.count(source)}</td>"
+        f"<td>{n_components}</td>"
         f'<td style="text-align: left">{_kind(dictionary, source)}</td></tr>'
-        for source in dictionary.sources
+        for source, n_components in Counter(dictionary.labels).items()
     ]
     facts = "; ".join(_facts(dictionary))
     head = '<tr><th style="text-align: left">source</th><th>components</th><th></th></tr>'
@@ -50,8 +52,8 @@ def table(dictionary: Dictionary) -> str:
 
 def _colours(dictionary: Dictionary) -> dict[str, str]:
     """Return the colour of each source on a light ground, such as `#b87f00`."""
-    known = hues(light=True)
-    names = {source: hue(source, dictionary.sources, dictionary.rest) for source in dictionary.sources}
+    known, sources = hues(light=True), dictionary.sources
+    names = {source: hue(source, sources, dictionary.rest) for source in sources}
     return {source: "#{:02x}{:02x}{:02x}".format(*known[name]) for source, name in names.items()}
 
 
@@ -91,7 +93,9 @@ def figure(dictionary: Dictionary) -> Figure:
     """Return a figure of the components: `Dictionary.plot`."""
     from matplotlib import pyplot  # not Figure alone, which no notebook knows how to show
 
-    n_components = dictionary.n_components
+    n_components, n_bins = dictionary.n_components, dictionary.stft.n_bins
+    remedy = "select fewer sources"
+    check_product("the number of values drawn", MOST_DRAWN, remedy, n_bins=n_bins, n_components=n_components)
     width = float(np.clip(2 + max(_COLUMN * n_components, _SOURCE * len(dictionary.sources)), *_WIDTHS))
     drawn = pyplot.figure(figsize=(width, _HEIGHT), layout="constrained", facecolor="white")
     axes = drawn.subplots()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.checks import check_source_name, check_whole
+from rtnmf.bounds import MOST_COLUMN_VALUES, MOST_POINTS, check_product
+from rtnmf.checks import check_number, check_source_name, check_whole, few
 
 __all__ = [
     "TRAINED",
@@ -18,6 +20,7 @@ __all__ = [
     "Divergences",
     "check_adaptable",
     "check_known",
+    "check_size",
     "frozen_columns",
     "frozen_divergences",
     "frozen_labels",
@@ -28,6 +31,9 @@ __all__ = [
 
 TRAINED = ("update_components", "mask_components")
 """The fields that hold the columns of discriminative training."""
+
+_LAST_ITERATION = 10**9
+_LARGEST_DIVERGENCE = 1e12
 
 _VOICES = {"voice", "voices", "speech", "speaker", "speakers", "talker"}
 
@@ -65,6 +71,13 @@ class Divergences(Mapping[str, Curve]):
         return f"Divergences({dict(self._curves)})"
 
 
+def check_size(n_bins: int, n_components: int, n_sets: int) -> None:
+    """Raise ValueError if all columns of a dictionary together are too many values to work with."""
+    remedy = "use fewer components, a shorter window or a lower sample rate"
+    sizes = {"n_bins": n_bins, "n_components": n_components, "sets of columns": n_sets}
+    check_product("the number of values of the dictionary", MOST_COLUMN_VALUES, remedy, **sizes)
+
+
 def frozen_columns(name: str, columns: ArrayLike, n_bins: int) -> NDArray[np.float32]:
     """Return a read-only copy of an array whose columns are divided by their sums, shape (n_bins, n_components).
 
@@ -86,9 +99,9 @@ def frozen_columns(name: str, columns: ArrayLike, n_bins: int) -> NDArray[np.flo
     if not (sums > 0).all():
         raise ValueError(f"column {int(np.argmin(sums))} of {name} is all zero: leave it out")
     sums[np.abs(sums - 1) < 1e-6] = 1  # so that a saved dictionary is loaded unchanged to the bit
-    normalised = (copy / sums).astype(np.float32)
-    normalised.flags.writeable = False
-    return normalised
+    np.divide(copy, sums, out=copy, casting="unsafe")  # computed in float64, as sums are
+    copy.flags.writeable = False
+    return copy
 
 
 def frozen_labels(labels: object, n_components: int) -> tuple[str, ...]:
@@ -120,8 +133,8 @@ def frozen_voices(voices: object, sources: tuple[str, ...], rest: str) -> tuple[
     named = strings("voices", voices)
     check_known(named, sources)
     if rest and rest in named:
-        raise ValueError(f"voices are {', '.join(named)}, but {rest} stands for all that was not taught: leave it out")
-    return tuple(source for source in sources if source in named)
+        raise ValueError(f"voices are {few(named)}, but {rest} stands for all that was not taught: leave it out")
+    return tuple(filter(set(named).__contains__, sources))
 
 
 def says_voice(name: str) -> bool:
@@ -131,9 +144,10 @@ def says_voice(name: str) -> bool:
 
 def check_known(sources: Iterable[str], known: tuple[str, ...]) -> None:
     """Raise ValueError if one of the sources is not among those of a dictionary."""
+    names = set(known)
     for source in sources:
-        if source not in known:
-            raise ValueError(f"there is no source {source!r}: choose from {', '.join(known)}")
+        if source not in names:
+            raise ValueError(f"there is no source {source!r:.80}: choose from {few(known)}")
 
 
 def strings(name: str, values: object) -> tuple[str, ...]:
@@ -154,35 +168,46 @@ def frozen_divergences(given: Mapping[str, Iterable[Iterable[Any]]], sources: tu
         If a source is unknown or a divergence is not finite.
     """
     try:
-        checked = {name: _curve(pairs) for name, pairs in given.items()}
+        listed = {name: list(pairs) for name, pairs in given.items()}
+        n_points = sum(map(len, listed.values()))
+        checked = {name: _curve(pairs) for name, pairs in listed.items()} if n_points <= MOST_POINTS else {}
     except (AttributeError, TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"divergences are {given!r:.80}, expected {{source: [(iteration, divergence)]}}") from error
+        raise TypeError(
+            f"divergences are {reprlib.repr(given):.80}, expected {{source: [(iteration, divergence)]}}"
+        ) from error
+    if n_points > MOST_POINTS:
+        raise ValueError(
+            f"divergences are {n_points} points, expected at most {MOST_POINTS}: keep fewer of each source"
+        )
     unknown = set(checked) - {"", *sources}
     if unknown:
         raise ValueError(
             f"divergences are given for {min(unknown, key=str)!r:.80}, which is not a source: leave them out"
         )
     for name, curve in checked.items():
-        if not all(np.isfinite(value) for _, value in curve):
-            raise ValueError(f"divergences of {name!r} are not finite")
+        if not all(abs(value) <= _LARGEST_DIVERGENCE for _, value in curve):  # NaN is not
+            raise ValueError(
+                f"divergences of {name!r} are not finite numbers of at most {_LARGEST_DIVERGENCE:g}: leave them out"
+            )
     return Divergences({name: checked[name] for name in ("", *sources) if name in checked})
 
 
 def _curve(pairs: Iterable[Iterable[Any]]) -> Curve:
-    """Return pairs of an iteration and a divergence as a tuple; adding 0.0 turns -0.0 into 0.0."""
-    return tuple((check_whole("iteration", i, 0), float(value) + 0.0) for i, value in pairs)
+    """Return pairs of an iteration and a divergence as a tuple."""
+    return tuple(
+        (check_whole("iteration", i, 0, _LAST_ITERATION), check_number("divergence", value)) for i, value in pairs
+    )
 
 
 def check_adaptable(dictionary: Any) -> None:
     """Raise ValueError if a dictionary has no rest to be learned from a mixture, or no frames to train it with."""
     if not dictionary.rest:
         raise ValueError(
-            f"dictionary of {', '.join(dictionary.sources)} has no rest to be learned from a mixture: learn it with"
-            " rest=True"
+            f"dictionary of {few(dictionary.sources)} has no rest to be learned from a mixture: learn it with rest=True"
         )
     missing = [source for source in dictionary.sources if source not in dictionary.frames]
     if missing or len(dictionary.sources) < 2:
         raise ValueError(
-            f"dictionary holds no frames of {', '.join(missing) or 'another source'}, which the training needs: learn"
+            f"dictionary holds no frames of {few(missing) or 'another source'}, which the training needs: learn"
             " it again with this version"
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.bounds import LONGEST_WINDOW
 from rtnmf.frames.stft import STFT
 
 __all__ = ["rebinned", "stft_at"]
 
 _SMALLEST_N_FFT = 4
-_LARGEST_N_FFT = 2**20
 
 
 def stft_at(stft: STFT, from_rate: int, to_rate: int) -> STFT:
@@ -29,14 +29,14 @@ def stft_at(stft: STFT, from_rate: int, to_rate: int) -> STFT:
     Raises
     ------
     ValueError
-        If `n_fft` would be smaller than 4 or larger than 1048576.
+        If `n_fft` would be smaller than 4 or larger than 524288.
     """
     factor = 2.0 ** round(np.log2(to_rate / from_rate))
     n_fft = _even(stft.n_fft * factor)
-    if not _SMALLEST_N_FFT <= n_fft <= _LARGEST_N_FFT:
+    if not _SMALLEST_N_FFT <= n_fft <= LONGEST_WINDOW:
         raise ValueError(
             f"n_fft would be {stft.n_fft * factor:.12g} at {to_rate} Hz, expected {_SMALLEST_N_FFT} to"
-            f" {_LARGEST_N_FFT}: resample the signal to a sample rate nearer to {from_rate} Hz instead"
+            f" {LONGEST_WINDOW}: resample the signal to a sample rate nearer to {from_rate} Hz instead"
         )
     hop_length = max(1, int(stft.hop_length * factor))
     return STFT(n_fft, hop_length, latency=max(2 * hop_length, _even(stft.latency * factor)))
@@ -61,9 +61,11 @@ def rebinned(columns: NDArray[np.float32], from_hz: float, to_hz: float, n_bins:
     """
     edges = (np.arange(len(columns) + 1) - 0.5) * from_hz
     new_edges = (np.arange(n_bins + 1) - 0.5) * to_hz
-    integrals = np.cumsum(np.vstack([np.zeros_like(columns[:1]), columns]), axis=0, dtype=np.float64)
-    at_edges = np.column_stack([np.interp(new_edges, edges, column) for column in integrals.T])
-    return np.diff(at_edges, axis=0).astype(np.float32)
+    moved = np.empty((n_bins, columns.shape[1]), np.float32, order="F")
+    for column, new in zip(columns.T, moved.T, strict=True):  # one by one: in float64 all would take a lot of memory
+        integral = np.append(0.0, np.cumsum(column, dtype=np.float64))
+        new[:] = np.diff(np.interp(new_edges, edges, integral))
+    return moved
 
 
 def _even(length: float) -> int:

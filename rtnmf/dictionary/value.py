@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import reprlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.checks import check_text, whole_hz
+from rtnmf.checks import check_text, few, whole_hz
 from rtnmf.dictionary import examples, file, merging, naming, notebook, parts
 from rtnmf.dictionary.rebinning import rebinned, stft_at
 from rtnmf.frames.model import Model
@@ -92,6 +94,7 @@ class Dictionary:
             "sample_rate": whole_hz(self.sample_rate),
             "learned_from": parts.strings("learned_from", self.learned_from),
         }
+        parts.check_size(self.stft.n_bins, np.size(self.components) // self.stft.n_bins, len(self._columns))
         for name in self._columns:
             frozen[name] = parts.frozen_columns(name, getattr(self, name), self.stft.n_bins)
         shape = frozen["components"].shape
@@ -103,7 +106,7 @@ class Dictionary:
         frozen["divergences"] = parts.frozen_divergences(self.divergences, sources)
         frozen["frames"] = examples.frozen_examples(self.frames, sources, self.stft.n_bins)
         if self.rest not in ("", *sources):
-            raise ValueError(f"rest is {self.rest!r:.80}, expected one of {', '.join(sources)}, or nothing")
+            raise ValueError(f"rest is {self.rest!r:.80}, expected one of {few(sources)}, or nothing")
         frozen["voices"] = parts.frozen_voices(self.voices, sources, self.rest)
         for name in ("description", "licence", "rtnmf_version"):
             check_text(name, getattr(self, name))
@@ -113,8 +116,8 @@ class Dictionary:
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{self.labels.count(source)} {source}" for source in self.sources)
-        return f"<Dictionary of {counts}; {self.sample_rate} Hz, {self.stft}>"
+        counts = [f"{n} {source}" for source, n in Counter(self.labels).items()]
+        return f"<Dictionary of {few(counts)}; {self.sample_rate} Hz, {self.stft}>"
 
     def _repr_html_(self) -> str:
         return notebook.table(self)
@@ -166,7 +169,9 @@ class Dictionary:
         if not all(isinstance(source, str) for source in sources):
             raise TypeError(f"sources to select are {sources!r:.80}, expected names, as in select('voice', 'fan')")
         if not sources or len(set(sources)) != len(sources):
-            raise ValueError(f"sources to select are {list(sources)}, expected one or more different names")
+            raise ValueError(
+                f"sources to select are {reprlib.repr(list(sources))}, expected one or more different names"
+            )
         parts.check_known(sources, self.sources)
         order = {source: i for i, source in enumerate(sources)}
         chosen = [k for k, label in enumerate(self.labels) if label in order]
@@ -250,13 +255,15 @@ class Dictionary:
             raise TypeError(f"stft is {type(stft).__name__}, expected an STFT")
         if sample_rate == self.sample_rate and stft == self.stft:
             return self
+        parts.check_size(stft.n_bins, self.n_components, len(self._columns))
+        examples.check_size(self.frames, stft.n_bins)
         hz = self.sample_rate / self.stft.n_fft, sample_rate / stft.n_fft
         columns = {name: rebinned(getattr(self, name), *hz, stft.n_bins) for name in self._columns}
         kept = np.flatnonzero(np.min([array.sum(axis=0) for array in columns.values()], axis=0) > 1e-6)
         labels = tuple(self.labels[k] for k in kept)
-        lost = [source for source in self.sources if source not in labels]
+        lost = list(dict.fromkeys(self.labels).keys() - set(labels))
         if lost:
-            raise ValueError(f"{', '.join(lost)}: nothing is left at {sample_rate} Hz: use a higher sample rate")
+            raise ValueError(f"{few(sorted(lost))}: nothing is left at {sample_rate} Hz: use a higher sample rate")
         kept_columns: Any = {name: array[:, kept] for name, array in columns.items()}
         frames = examples.rebinned(self.frames, *hz, stft.n_bins)
         return replace(self, **kept_columns, labels=labels, frames=frames, stft=stft, sample_rate=sample_rate)
@@ -305,7 +312,7 @@ class Dictionary:
         if stems.ndim not in (2, 3) or len(stems) != len(self.sources):
             raise ValueError(
                 f"stems have shape {stems.shape}, expected ({len(self.sources)}, n_samples[, n_channels]), one for each"
-                f" of {', '.join(self.sources)}: leave gains out when separating"
+                f" of {few(self.sources)}: leave gains out when separating"
             )
         return dict(zip(self.sources, stems, strict=True))
 

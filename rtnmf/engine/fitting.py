@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtnmf.checks import few
 from rtnmf.dictionary import Dictionary
 
 __all__ = ["fitting"]
@@ -19,7 +20,7 @@ def fitting(dictionary: Dictionary, before: Dictionary) -> Dictionary:
         raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
     if set(dictionary.sources) != set(before.sources):
         raise ValueError(
-            f"dictionary has the sources {', '.join(dictionary.sources)}, expected {', '.join(before.sources)}:"
+            f"dictionary has the sources {few(dictionary.sources)}, expected {few(before.sources)}:"
             " use .rename or .select"
         )
     if (dictionary.sample_rate, dictionary.stft) != (before.sample_rate, before.stft):

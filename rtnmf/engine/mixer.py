@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.checks import check_number
+from rtnmf.checks import check_number, few
 from rtnmf.dictionary.parts import strings
 
 __all__ = ["Mixer"]
@@ -57,7 +57,7 @@ class Mixer:
     def __post_init__(self) -> None:
         self._keep(**{name: strings(name, getattr(self, name)) for name in ("sources", "soloed", "muted")})
         if len(set(self.sources)) < len(self.sources):
-            raise ValueError(f"sources are {self.sources}, expected different names")
+            raise ValueError(f"sources are {few(self.sources)}, expected different names")
         if not isinstance(self.gains, Mapping):
             raise TypeError(f"gains are {self.gains!r:.80}, expected {{source: gain}}")
         self._check_sources([*self.gains, *self.soloed, *self.muted])
@@ -82,17 +82,19 @@ class Mixer:
             object.__setattr__(self, name, value)
 
     def _check_sources(self, names: Iterable[str]) -> None:
+        known = set(self.sources)
         for name in names:
-            if name not in self.sources:
-                raise ValueError(f"there is no source {name!r}: choose from {', '.join(self.sources)}")
+            if name not in known:
+                raise ValueError(f"there is no source {name!r}: choose from {few(self.sources)}")
 
     @property
     def heard(self) -> tuple[str, ...]:
         """The sources that neither solo nor mute keeps out, whatever their gains."""
-        return tuple(s for s in self.sources if s not in self.muted and (not self.soloed or s in self.soloed))
+        heard = set(self.soloed or self.sources) - set(self.muted)
+        return tuple(s for s in self.sources if s in heard)
 
     @property
     def weights(self) -> Array:
         """Weight of each stem, and last of the aligned input, in the output, shape (n_sources + 1,)."""
-        wet, heard = 0.0 if self.bypass else self.wet, self.heard
+        wet, heard = 0.0 if self.bypass else self.wet, set(self.heard)
         return np.array([*(wet * self.gains[s] * (s in heard) for s in self.sources), 1 - wet], np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.checks import check_channels, check_number, check_whole
 from rtnmf.dictionary import Dictionary
-from rtnmf.dictionary.planning import planned
+from rtnmf.dictionary.planning import check_affordable, planned
 from rtnmf.engine.fading import Fading
 from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mix import Mix
@@ -30,6 +30,7 @@ Array = NDArray[np.float32]
 
 _HIGHEST_POWER = 1e6
 _LONGEST_PIECE = 2**16
+_MOST_SAID = 2**23  # of values at a time, by all experts
 
 
 class Separator:
@@ -100,9 +101,11 @@ class Separator:
             raise ValueError(f"mask_power is {mask_power}, expected a positive number, at most a million")
         self.n_channels = check_channels(n_channels)
         self._mask_power = mask_power
-        self._dictionary = _at_rate(dictionary, sample_rate).select(*dictionary.sources)
+        converted = _at_rate(dictionary, sample_rate)
+        self.n_iter = converted.model.used_updates(n_iter, is_trained=converted.is_trained)
+        check_affordable(converted, self.n_channels, self.n_iter)
+        self._dictionary = converted.select(*dictionary.sources)
         self.sources = self._dictionary.sources
-        self.n_iter = self._dictionary.model.used_updates(n_iter, is_trained=self._dictionary.is_trained)
         self._wished_n_iter = n_iter
         if gains is None and len(self.sources) == 1:
             gains = [[1]]  # a mixer may be set later, and will need the input from before
@@ -140,8 +143,10 @@ class Separator:
     @dictionary.setter
     def dictionary(self, dictionary: Dictionary) -> None:
         fits = fitting(dictionary, self._dictionary)
+        n_iter = fits.model.used_updates(self._wished_n_iter, is_trained=fits.is_trained)
+        check_affordable(fits, self.n_channels, n_iter)
         plan = planned(fits, self._mask_power)
-        self._n_iter = fits.model.used_updates(self._wished_n_iter, is_trained=fits.is_trained)
+        self._n_iter = n_iter
         self._dictionary = fits
         self._fading.turn_to(plan)
 
@@ -236,7 +241,8 @@ class Separator:
         self._flat = flat
         with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
             samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
-        pieces = [samples[i : i + _LONGEST_PIECE] for i in range(0, len(samples), _LONGEST_PIECE)] or [samples]
+        length = self._piece_length
+        pieces = [samples[i : i + length] for i in range(0, len(samples), length)] or [samples]
         outputs = np.concatenate([self._outputs(piece) for piece in pieces], axis=1)
         return outputs[:, :, 0] if flat else outputs
 
@@ -246,6 +252,12 @@ class Separator:
         stems = self.process(silence)
         self.reset()
         return stems
+
+    @property
+    def _piece_length(self) -> int:
+        """Samples of a block that are worked on at a time: what experts say of many short hops is much, too."""
+        said = len(self.experts) * self.dictionary.stft.n_bins
+        return min(_LONGEST_PIECE, max(1, _MOST_SAID // (said or 1)) * self.dictionary.stft.hop_length)
 
     def _outputs(self, samples: Array) -> Array:
         """Return the outputs of a piece of a block; what experts say of a whole hour would not fit into memory."""

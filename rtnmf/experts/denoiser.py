@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from rtnmf.bounds import MOST_STREAM_VALUES, check_product, check_ratio
 from rtnmf.experts.network import FRAME, RATE, Network
 from rtnmf.frames.stft import STFT
 from rtnmf.kernels.advised import N_AGES
@@ -50,6 +51,11 @@ class Denoiser:
     """
 
     def __init__(self, network: Network, powers: Array, stft: STFT, sample_rate: int) -> None:
+        check_ratio("what is heard", sample_rate, RATE)
+        n_remembered = int(stft.n_fft * RATE / sample_rate // FRAME) + 1
+        remedy = "leave the experts out, or use a shorter window"
+        what = "the number of values that an expert holds"
+        check_product(what, MOST_STREAM_VALUES, remedy, n_bins=stft.n_bins, frames=2 * n_remembered)
         self._network, self._exponents = network, powers
         self._resampler = None
         if sample_rate != RATE:
@@ -64,7 +70,6 @@ class Denoiser:
         weight[-stft.latency :] *= stft.synthesis_window
         weight[: -stft.latency] = 0
         self._weight = weight.clip(0)
-        n_remembered = int(self._length // FRAME) + 1
         self._powers = np.zeros((2, n_remembered, stft.n_bins), np.float32)
         self._centres = np.zeros(n_remembered)
         self._heard = np.zeros(_WINDOW + network.delay, np.float32)

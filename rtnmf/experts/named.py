@@ -123,7 +123,8 @@ def panel(
         return (), None
     from rtnmf.experts.panel import Panel
 
-    speaks = np.tile([source in dictionary.voices for source in dictionary.sources], (len(asked), 1))
+    voices = set(dictionary.voices)
+    speaks = np.tile([source in voices for source in dictionary.sources], (len(asked), 1))
     return asked, Panel([_KNOWN[name].made(stft, dictionary.sample_rate) for name in asked], speaks, stft)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.bounds import MOST_STEADY_FRAMES, MOST_STEADY_SAMPLES, check_product
 from rtnmf.frames.stft import STFT
 
-__all__ = ["N_ITER_HEARD", "griffin_lim", "steady_sound"]
+__all__ = ["N_ITER_HEARD", "check_steady", "griffin_lim", "steady_sound"]
 
 N_ITER_HEARD = 16
 """Iterations after which an ear hears no difference to more."""
@@ -72,7 +73,24 @@ def steady_sound(spectrum: NDArray[np.floating], stft: STFT, sample_rate: int) -
     -------
     array, shape (n_samples,)
         With a peak of 0.5, or silence where the spectrum is.
+
+    Raises
+    ------
+    ValueError
+        If a second is too many samples.
     """
+    check_steady(stft, sample_rate)
+    if max(stft.n_fft, sample_rate) > MOST_STEADY_FRAMES * stft.hop_length:  # more frames than make a difference
+        stft = STFT(stft.n_fft, stft.n_fft // 4)
     n_frames = -(-(max(stft.n_fft, sample_rate) + stft.latency) // stft.hop_length)
     y = griffin_lim(np.repeat(spectrum[:, None], n_frames, axis=1), stft, n_iter=N_ITER_HEARD)
     return np.float32(0.5) * y / max(float(np.abs(y).max(initial=0)), 1e-9)
+
+
+def check_steady(stft: STFT, sample_rate: int) -> None:
+    """Raise ValueError if the sound of a spectrum, `steady_sound`, would be too long to make."""
+    remedy = "convert the dictionary with .at_rate, to a sample rate that can be heard"
+    longest = max(stft.n_fft, sample_rate)
+    check_product("the number of samples of a component's sound", MOST_STEADY_SAMPLES, remedy, longest=longest)
+    n_frames = longest / (stft.n_fft // 4)
+    check_product("the number of frames of a component's sound", 4 * MOST_STEADY_FRAMES, remedy, n_frames=n_frames)

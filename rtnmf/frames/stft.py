@@ -14,7 +14,8 @@ import numpy as np
 from numpy import fft
 from numpy.typing import NDArray
 
-from rtnmf.checks import check_single, check_whole, whole_hz
+from rtnmf.bounds import LONGEST_WINDOW, check_product
+from rtnmf.checks import check_number, check_single, check_whole, whole_hz
 
 __all__ = ["STFT", "latency_samples"]
 
@@ -37,7 +38,7 @@ class STFT:
     Parameters
     ----------
     n_fft : int
-        Length of a frame in samples, even, at least 4.
+        Length of a frame in samples, even, from 4 to 524288.
     hop_length : int
         Samples from one frame to the next, at most half of `latency`.
     latency : int, optional
@@ -66,6 +67,7 @@ class STFT:
             object.__setattr__(self, "latency", self.n_fft)
         for name, least in (("n_fft", 4), ("hop_length", 1), ("latency", 2)):
             object.__setattr__(self, name, check_whole(name, getattr(self, name), least))
+        check_product("the number of samples of a window", LONGEST_WINDOW, "use a shorter one", n_fft=self.n_fft)
         if self.n_fft % 2:
             raise ValueError(f"n_fft is {self.n_fft}, expected an even number")
         if self.latency % 2 or not 2 * self.hop_length <= self.latency <= self.n_fft:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import files
 from rtnmf.audio.names import printable
+from rtnmf.bounds import counted
 from rtnmf.checks import check_channels
 from rtnmf.kernels.hop import LOUDEST
 
@@ -247,7 +248,7 @@ def _opened(part: Any, sample_rate: int, strict: bool, stack: contextlib.ExitSta
     blocks = itertools.chain.from_iterable(
         files.resampled(_stretch(reader, start, stop), rate, sample_rate, reader.n_channels) for start, stop in bounds
     )
-    return Sound(blocks, round(n_samples * sample_rate / rate), reader.n_channels)
+    return Sound(counted(reader.name, blocks, reader.n_bytes), round(n_samples * sample_rate / rate), reader.n_channels)
 
 
 def _length(start: int, stop: int | None) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf import nmf
+from rtnmf.dictionary.examples import spread
 from rtnmf.nmf.factorisation import TOLERANCE
 from rtnmf.progress import Progress
 
@@ -31,6 +32,7 @@ N_ITER_BLIND = 100
 # learned, by 0.4 dB where they were the same, and left a third of the spread between seeds.
 _SHARPNESS = 16
 _BREADTH = 0.5
+_MOST_POINTS = 1000  # of a curve that are kept
 
 
 class Columns(NamedTuple):
@@ -90,8 +92,9 @@ def blind_columns(
 
 
 def _curve(fitted: nmf.Factorization, V: Array) -> tuple[tuple[int, float], ...]:
-    shares = (fitted.divergences / V.sum(dtype=np.float64)).tolist()
-    return tuple(zip(fitted.iterations.tolist(), shares, strict=True))
+    kept = spread(len(fitted.divergences), _MOST_POINTS)
+    shares = (fitted.divergences[kept] / V.sum(dtype=np.float64)).tolist()
+    return tuple(zip(fitted.iterations[kept].tolist(), shares, strict=True))
 
 
 def _affordable(n_components: int, n_frames: int, name: str) -> int:

@@ -17,18 +17,25 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import files
 from rtnmf.audio.names import is_file
+from rtnmf.bounds import MOST_CASE_VALUES, check_product, most_values
+from rtnmf.checks import MOST_CHANNELS, check_whole, whole_hz
+from rtnmf.engine.separator import usable
 
 __all__ = ["check_files", "load_case", "named", "read_cases", "sources", "training_clips"]
 
 Array = NDArray[np.float32]
 
 
+_LARGEST = 1e7
+
+
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    """Return whether it is text that can be written into a file, which half of a surrogate pair cannot."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
-def _is_number(value: object, least: float = -np.inf) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value < 1e7
+def _is_number(value: object, least: float = -_LARGEST) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value < _LARGEST
 
 
 def _is_count(value: object) -> bool:
@@ -46,6 +53,7 @@ _CASE: _Fields = {
     "channels": (_is_count, "a whole number"),
     "seconds": (lambda value: _is_number(value, 1e-3), "a number from 0.001"),
     "stems": (lambda value: isinstance(value, list) and bool(value), "a list of stems"),
+    "condition": (lambda value: value is None or _is_text(value), "a text"),
 }
 _STEM: _Fields = {
     "name": (_is_text, "a text"),
@@ -75,6 +83,7 @@ def read_cases(folder: Path, *, allow_outside: bool = False) -> list[dict[str, A
         cases = list(json.loads(path.read_text(encoding="utf-8"))["cases"])
         for i, case in enumerate(cases, 1):
             _check_fields(f"case {i}", case, _CASE)
+            _check_size(f"case {i}", case)
             for j, stem in enumerate(case["stems"], 1):
                 _check_fields(f"case {i}, stem {j}", stem, _STEM)
     except OSError as error:
@@ -152,15 +161,36 @@ def load_case(folder: str | os.PathLike[str], case: Mapping[str, Any]) -> tuple[
     Returns
     -------
     array, shape (n_samples, n_channels); array, shape (n_sources, n_samples, n_channels); tuple of str
+
+    Raises
+    ------
+    ValueError
+        If a stem cannot be read, or the case is large and longer than all of them.
     """
     n_samples, n_channels = int(case["seconds"] * case["sample_rate"]), case["channels"]
-    stems = np.zeros((len(case["stems"]), n_samples, n_channels), np.float32)
-    for stem, out in zip(case["stems"], stems, strict=True):
-        x, rate = files.read(Path(folder) / stem["path"])
-        x = x[round(stem["start"] * rate) :][: round((case["seconds"] + 0.05) * rate)]
-        x = files.resample(x.mean(axis=1, keepdims=True) if n_channels == 1 else x, rate, case["sample_rate"])
+    read = [_read(Path(folder), stem, case) for stem in case["stems"]]
+    if len(read) * n_samples * n_channels > most_values(0) and n_samples > max(map(len, read)):
+        longest = max(map(len, read)) / case["sample_rate"]
+        raise ValueError(f"seconds is {case['seconds']:g}, but the longest stem has {longest:.3g} s: make it shorter")
+    stems = np.zeros((len(read), n_samples, n_channels), np.float32)
+    for stem, x, out in zip(case["stems"], read, stems, strict=True):
         out[: len(x)] = x[:n_samples] * np.asarray(stem["gain"], np.float32)
     return stems.sum(axis=0), stems, sources(case)
+
+
+def _read(folder: Path, stem: Mapping[str, Any], case: Mapping[str, Any]) -> Array:
+    """Return the part of a file that is a stem of a case, at its rate, and mono where the case is."""
+    x, rate = files.read(folder / stem["path"])
+    x = usable(x[round(stem["start"] * rate) :][: round((case["seconds"] + 0.05) * rate)])
+    return files.resample(x.mean(axis=1, keepdims=True) if case["channels"] == 1 else x, rate, case["sample_rate"])
+
+
+def _check_size(name: str, case: Mapping[str, Any]) -> None:
+    """Raise ValueError if a case is larger than what can be measured."""
+    whole_hz(case["sample_rate"])
+    check_whole(f"{name}: channels", case["channels"], 1, MOST_CHANNELS)
+    sizes = {"stems": len(case["stems"]), **{name: case[name] for name in ("seconds", "sample_rate", "channels")}}
+    check_product(f"{name}: the number of values", MOST_CASE_VALUES, "measure a shorter part of it", **sizes)
 
 
 def _check_fields(name: str, given: Any, fields: _Fields) -> None:

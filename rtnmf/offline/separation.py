@@ -31,6 +31,7 @@ REST = ("mixture", "pool")
 """What the rest of the world is learned from, where a dictionary has one: each mixture too, or the pool alone."""
 
 _BLOCK_S = 1.0
+_MOST_VALUES = 2**24  # of all stems of a block
 _LEAST_BLOCK, _MOST_BLOCK = 2**12, 2**20  # whatever the header says of the sample rate
 
 
@@ -304,7 +305,8 @@ def _check_sources(dictionary: Dictionary, name: Dictionary | AnyPath) -> None:
 def _outputs(mix: files.AudioReader, separator: Separator, progress: Progress | None) -> Iterator[Array]:
     """Yield the outputs of a separator, in blocks."""
     separator.reset()  # it may have stopped half-way through another file
-    blocks = mix.blocks(min(max(int(_BLOCK_S * mix.sample_rate), _LEAST_BLOCK), _MOST_BLOCK))
+    fits = max(1, _MOST_VALUES // (len(separator.sources) * mix.n_channels))
+    blocks = mix.blocks(min(max(int(_BLOCK_S * mix.sample_rate), _LEAST_BLOCK), _MOST_BLOCK, fits))
     for block in aligned(separator, blocks):
         yield block
         if progress is not None:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf import nmf
-from rtnmf.checks import check_whole
+from rtnmf.bounds import FEWEST_ROWS, MOST_PAGE_FRAMES, MOST_PAGE_VALUES, MOST_ROWS, check_product
+from rtnmf.checks import check_whole, few
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import Separator
 from rtnmf.engine.streaming import aligned
-from rtnmf.frames.griffin_lim import N_ITER_HEARD, griffin_lim, steady_sound
+from rtnmf.frames.griffin_lim import N_ITER_HEARD, check_steady, griffin_lim, steady_sound
 from rtnmf.frames.stft import STFT
 from rtnmf.progress import Progress
 from rtnmf.report import facts as known
@@ -174,7 +175,8 @@ def describe(
         Of the sources whose true stems are known.
     n_components : int
         Upper limit on the components with a row of their own, the strongest in the clip, and of each source some.
-        Without a clip all have one, and none when each is a source.
+        Without a clip all have one, and none when each is a source. Of very many sources or components the first ones
+        have one.
     origin : Origin, optional
         Names of files, for the commands that the page gives; without it there are none.
     progress : callable, optional
@@ -196,22 +198,29 @@ def describe(
     _check_options(separator_options, clip)
     x = None if clip is None else _samples(clip)
     dictionary = dictionary.select(*dictionary.sources)
+    stft = _shown_stft(dictionary, x)
+    n_most = _most_rows(dictionary, x)
+    shown = dictionary.sources[:n_most]
     truth = _checked_truth(si_sdr_db or {}, dictionary)
     report: Progress = progress or (lambda *_: None)
     report("the stems", 0, 1)
-    stems = _stems(dictionary, dictionary.sources, x, separator_options)
+    stems = _stems(dictionary, shown, x, separator_options)
     report("the whole approximation", 0, 1)
-    stft = _shown_stft(dictionary.stft)
     modelled = _modelled(dictionary, x, stft, **separator_options)
-    H, n = modelled.activations, len(dictionary.sources)
-    parts = _parts(dictionary, dictionary.sources, dictionary.sources, stems.stems)
-    parts += _component_parts(dictionary, H, x, n_components, separator_options)
+    H, n = modelled.activations, len(shown)
+    parts = _parts(dictionary, shown, shown, stems.stems)
+    parts += _component_parts(dictionary, H, x, min(n_components, n_most), n_most, separator_options)
     rows = _rows(parts, dictionary, H, stft, report)
     return Description(
         title=title,
         sample_rate=dictionary.sample_rate,
         stft=stft,
-        facts={**known.of_dictionary(dictionary, modelled.n_iter), **modelled.facts, **(facts or {})},
+        facts={
+            **known.of_dictionary(dictionary, modelled.n_iter),
+            **_unshown(dictionary, n),
+            **modelled.facts,
+            **(facts or {}),
+        },
         sources=[row._replace(si_sdr_db=truth.get(row.name)) for row in rows[:n]],
         components=rows[n:],
         divergences=dictionary.divergences,
@@ -220,7 +229,13 @@ def describe(
         experts=stems.experts,
         voices=dictionary.voices,
         rest=dictionary.rest,
-        figures=_figures(dictionary, x, stems, modelled.explained, stft),
+        figures=_figures(
+            dictionary,
+            x,
+            stems._replace(stems=stems.stems if n == len(dictionary.sources) else ()),
+            modelled.explained,
+            stft,
+        ),
         origin=origin or Origin(),
     )
 
@@ -229,7 +244,8 @@ def _figures(dictionary: Dictionary, x: Array | None, stems: _Stems, share: floa
     learned = figures.of_learning(dictionary.divergences)
     if x is None:
         return learned
-    found = figures.of_clip(x, [stem for stem in stems.stems if stem is not None], share, dictionary.n_components, stft)
+    all_shown = len(stems.stems) == len(dictionary.sources)
+    found = figures.of_clip(x, stems.stems if all_shown else (), share, dictionary.n_components, stft)  # type: ignore[arg-type]
     return [*found, figures.of_experts(dictionary, stems.experts), *learned]
 
 
@@ -244,7 +260,7 @@ def _check_options(options: Mapping[str, Any], clip: ArrayLike | None) -> None:
 def _checked_truth(si_sdr_db: Mapping[str, float], dictionary: Dictionary) -> Mapping[str, float]:
     for source in si_sdr_db:
         if source not in dictionary.sources:
-            raise ValueError(f"si_sdr_db is of {source!r}, expected one of {', '.join(dictionary.sources)}")
+            raise ValueError(f"si_sdr_db is of {source!r}, expected one of {few(dictionary.sources)}")
     return si_sdr_db
 
 
@@ -260,9 +276,35 @@ def _samples(clip: ArrayLike) -> Array:
     return np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
 
 
-def _shown_stft(stft: STFT) -> STFT:
-    """Return the same window with no more frames than eyes and ears need: low latency has many."""
-    return stft if stft.latency == stft.n_fft else STFT(stft.n_fft, stft.n_fft // 4)
+def _shown_stft(dictionary: Dictionary, x: Array | None) -> STFT:
+    """Return the same window with no more frames than eyes and ears need: low latency has many.
+
+    Raises
+    ------
+    ValueError
+        If they are still too many.
+    """
+    check_steady(dictionary.stft, dictionary.sample_rate)
+    stft, n_samples = dictionary.stft, 0 if x is None else len(x)
+    if stft.latency < stft.n_fft or n_samples / stft.hop_length * stft.n_bins > MOST_PAGE_VALUES:
+        stft = STFT(stft.n_fft, stft.n_fft // 4)
+    what, remedy = "the number of activations of the clip", "show a shorter part of it, or use fewer components"
+    n_frames = n_samples / stft.hop_length
+    check_product(what, MOST_PAGE_VALUES, remedy, n_components=dictionary.n_components, n_frames=n_frames)
+    return stft
+
+
+def _most_rows(dictionary: Dictionary, x: Array | None) -> int:
+    """Return how many sources, and how many components, a page has room for."""
+    stft = dictionary.stft
+    n_frames = -(-max(stft.n_fft, dictionary.sample_rate) // max(stft.hop_length, stft.n_fft // 4))
+    fits = MOST_PAGE_FRAMES // n_frames if x is None else MOST_PAGE_VALUES // x.size
+    return min(MOST_ROWS, max(FEWEST_ROWS, fits))
+
+
+def _unshown(dictionary: Dictionary, n_shown: int) -> dict[str, str]:
+    n_sources = len(dictionary.sources)
+    return {} if n_shown == n_sources else {"Sources shown": f"the first {n_shown} of {n_sources}"}
 
 
 def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int | None = None, **_: Any) -> _Modelled:
@@ -283,13 +325,16 @@ def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int |
 
 
 def _component_parts(
-    dictionary: Dictionary, H: Array, x: Array | None, n_most: int, options: Mapping[str, Any]
+    dictionary: Dictionary, H: Array, x: Array | None, n_strongest: int, n_first: int, options: Mapping[str, Any]
 ) -> list[_Part]:
-    """Return the components that get a row: the strongest in the clip, all without one, none if each is a source."""
+    """Return the components that get a row: the strongest in the clip, all without one, none if each is a source.
+
+    Where they are very many, each source that is shown has its first ones.
+    """
     if dictionary.n_components == len(dictionary.sources):
         return []
     single = _single(dictionary)
-    order = range(single.n_components) if x is None else _strongest(H.sum(axis=1), dictionary.labels, n_most)
+    order = _first(dictionary, n_first) if x is None else _strongest(H.sum(axis=1), dictionary.labels, n_strongest)
     names = [single.sources[k] for k in order]
     return _parts(single, names, [dictionary.labels[k] for k in order], _stems(single, names, x, options).stems)
 
@@ -301,6 +346,20 @@ def _strongest(strengths: Array, labels: Sequence[str], n_most: int) -> list[int
     safe = {k for source in sources for k in [i for i in order if labels[i] == source][:n_each]}
     others = [k for k in order if k not in safe][: max(0, n_most - len(safe))]
     return [k for k in order if k in safe or k in others]
+
+
+def _first(dictionary: Dictionary, n_most: int) -> list[int]:
+    """Return all components, or as many of each of the sources that are shown as there is room for."""
+    if dictionary.n_components <= n_most:
+        return list(range(dictionary.n_components))
+    shown = dictionary.sources[:n_most]
+    left = dict.fromkeys(shown, n_most // len(shown))
+    found = []
+    for k, label in enumerate(dictionary.labels):
+        if left.get(label, 0):
+            left[label] -= 1
+            found.append(k)
+    return found
 
 
 def _single(dictionary: Dictionary) -> Dictionary:
@@ -318,8 +377,10 @@ def _single(dictionary: Dictionary) -> Dictionary:
 def _parts(
     dictionary: Dictionary, names: Sequence[str], sources: Sequence[str], stems: Sequence[Array | None]
 ) -> list[_Part]:
-    columns = [[k for k, label in enumerate(dictionary.labels) if label == name] for name in names]
-    return [_Part(*part) for part in zip(names, sources, columns, stems, strict=True)]
+    columns: dict[str, list[int]] = {}
+    for k, label in enumerate(dictionary.labels):
+        columns.setdefault(label, []).append(k)
+    return [_Part(*part) for part in zip(names, sources, [columns[name] for name in names], stems, strict=True)]
 
 
 def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array | None, options: Mapping[str, Any]) -> _Stems:
@@ -327,7 +388,8 @@ def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array | None, opti
     if x is None or not sources:
         return _Stems([None] * len(sources))
     separator = Separator(dictionary, n_channels=x.shape[1], **options)
-    kept = [separator.sources.index(source) for source in sources]
+    places = {source: i for i, source in enumerate(separator.sources)}
+    kept = [places[source] for source in sources]
     length = max(1, _VALUES_AT_ONCE // (len(separator.sources) * x.shape[1]))
     blocks = (x[i : i + length] for i in range(0, len(x), length))
     stems, end = np.empty((len(kept), *x.shape), np.float32), 0

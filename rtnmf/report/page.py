@@ -246,18 +246,10 @@ def _tile_groups(
     rows = _shown(description)
     alone = [sheet.add([row.alone[:, None]], description.sample_rate)[0] for row in rows]
     tiles = [_tile(row, scale, description.sample_rate, tracks) for row in rows]  # of a source first that of all of it
-    return [
-        {
-            "source": source,
-            "hue": hue,
-            "tiles": [
-                tile | {"alone": number}
-                for row, tile, number in zip(rows, tiles, alone, strict=True)
-                if row.source == source
-            ],
-        }
-        for source, hue in hues.items()
-    ]
+    groups: dict[str, list[dict[str, Any]]] = {source: [] for source in hues}
+    for row, tile, number in zip(rows, tiles, alone, strict=True):
+        groups.setdefault(row.source, []).append(tile | {"alone": number})
+    return [{"source": source, "hue": hue, "tiles": groups[source]} for source, hue in hues.items()]
 
 
 def _shown(description: Description) -> list[Row]:

@@ -170,7 +170,7 @@ def model(**changes):
         ({"sample_rate": "-1"}, "sample_rate is '-1', expected a whole number"),
         ({"divergences": "[1]"}, r"divergences are \[1\], expected {source:"),
         ({"divergences": '{"a": [[0, NaN]]}'}, "divergences of 'a' are not finite"),
-        ({"divergences": '{"a": [[0, 1' + "0" * 400 + "]]}"}, "divergences are .*, expected {source:"),
+        ({"divergences": '{"a": [[0, 1' + "0" * 400 + "]]}"}, "divergences of 'a' are not finite"),
         ({"model": "5"}, "model is '5', expected the entries n_iter, relaxation, memory, reach, weights, audible_hz"),
         ({"model": '["\x9b2J"]'}, r"model is '\[\"\\x9b2J\"\]', expected the entries"),
         ({"model": "{"}, "not a dictionary of this version"),
