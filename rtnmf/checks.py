@@ -18,6 +18,7 @@ __all__ = [
     "check_text",
     "check_whole",
     "few",
+    "single",
     "whole_hz",
 ]
 
@@ -64,6 +65,18 @@ def whole_hz(sample_rate: object) -> int:
     """Return a sample rate as an int, whether it was given as one or as a float without a fraction.
 
     Raises
+def _short(number: object) -> str:
+    """Return a number as it is, or rounded where it has very many digits."""
+    value = check_number("number", number)
+    return f"{number}" if abs(value) < _TOO_LONG else f"{value:.3g}"
+
+
+def single(number: float) -> float:
+    """Return a number as single precision has it, for what is used in that: infinite or 0 where it is out of range."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.float32(number))
+
+
     ------
     TypeError
         If it is not a number.

@@ -208,7 +208,8 @@ def _signal(x: NDArray[Any], name: str) -> Array:
         raise ValueError(
             f"{name}: not written, x has shape {x.shape}, expected (n_samples,) or (n_samples, n_channels)"
         )
-    samples = np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
+    with np.errstate(over="ignore"):  # a number too large for float32 is reported as infinite
+        samples = np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
     try:
         check_channels(samples.shape[1])
     except ValueError as error:
@@ -295,6 +296,8 @@ class AudioWriter:
         """
         files = zip(self._paths, self._outputs, self._files, signals, strict=True)
         for i, (path, output, file, signal) in enumerate(files):
+            if not np.isfinite(signal).all():
+                raise not_written(path, "the signal holds samples that are NaN or infinite")
             self.n_clipped[i] += int(np.count_nonzero(np.abs(signal) > 1)) if self._clips else 0
             try:
                 file.write(signal)
@@ -324,7 +327,11 @@ def resample(x: NDArray[np.floating], from_rate: int, to_rate: int) -> Array:
     """
     if from_rate == to_rate:
         return np.array(x, np.float32)
-    return np.asarray(soxr.resample(np.asarray(x, np.float32), from_rate, to_rate), np.float32)
+    check_ratio("x", from_rate, to_rate)
+    y = np.asarray(soxr.resample(np.asarray(x, np.float32), from_rate, to_rate), np.float32)
+    if not np.isfinite(y).all():
+        raise ValueError("x cannot be resampled, its samples are not finite or next to the largest number: scale it")
+    return y
 
 
 def resampled(blocks: Iterable[Array], from_rate: int, to_rate: int, n_channels: int) -> Iterator[Array]:

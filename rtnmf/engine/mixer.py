@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from rtnmf.checks import check_number, few
 from rtnmf.dictionary.parts import strings
 
-__all__ = ["Mixer"]
+__all__ = ["HIGHEST_GAIN", "Mixer"]
 
 Array = NDArray[np.float32]
 
-_HIGHEST_GAIN = 1000.0
+HIGHEST_GAIN = 1000.0
+"""In magnitude, of any source in any output: 60 dB."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ class Mixer:
             raise TypeError(f"gains are {self.gains!r:.80}, expected {{source: gain}}")
         self._check_sources([*self.gains, *self.soloed, *self.muted])
         gains = {s: check_number(f"the gain of {s!r}", self.gains.get(s, 1.0)) for s in self.sources}
-        if not all(abs(gain) <= _HIGHEST_GAIN for gain in gains.values()):  # NaN is not
-            raise ValueError(f"gains are {gains}, expected numbers such as 0, 0.5 or 1, at most {_HIGHEST_GAIN:g}")
+        if not all(abs(gain) <= HIGHEST_GAIN for gain in gains.values()):  # NaN is not
+            odd = next(f"{s}={gain:g}" for s, gain in gains.items() if not abs(gain) <= HIGHEST_GAIN)
+            raise ValueError(f"gains are {odd}, expected numbers such as 0, 0.5 or 1, at most {HIGHEST_GAIN:g}")
         wet = check_number("wet", self.wet)
         if not 0 <= wet <= 1:
             raise ValueError(f"wet is {self.wet}, expected 0 to 1")

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.checks import check_channels, check_number, check_whole
+from rtnmf.checks import check_channels, check_number, check_whole, single
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.planning import check_affordable, planned
 from rtnmf.engine.fading import Fading
 from rtnmf.engine.fitting import fitting
 from rtnmf.engine.mix import Mix
-from rtnmf.engine.mixer import Mixer
+from rtnmf.engine.mixer import HIGHEST_GAIN, Mixer
 from rtnmf.experts.named import panel
 from rtnmf.frames.masks import MASK_POWER
 from rtnmf.frames.model import MOST_UPDATES
@@ -97,8 +97,9 @@ class Separator:
     ) -> None:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary is {type(dictionary).__name__}, expected a Dictionary: load or learn one")
-        if not 0 < check_number("mask_power", mask_power) <= _HIGHEST_POWER:
-            raise ValueError(f"mask_power is {mask_power}, expected a positive number, at most a million")
+        mask_power = check_number("mask_power", mask_power)
+        if not 0 < single(mask_power) <= _HIGHEST_POWER:
+            raise ValueError(f"mask_power is {mask_power:g}, expected a positive number, at most a million")
         self.n_channels = check_channels(n_channels)
         self._mask_power = mask_power
         converted = _at_rate(dictionary, sample_rate)
@@ -281,6 +282,9 @@ class Separator:
             raise ValueError(f"gains have shape {checked.shape}, expected (n_outputs, {len(self.sources)})")
         if not np.isfinite(checked).all():
             raise ValueError("gains hold non-finite values, expected weights such as 0, 0.5 or 1")
+        if not np.abs(checked).max() <= HIGHEST_GAIN:
+            largest = np.abs(checked).max()
+            raise ValueError(f"gains reach {largest:g}, expected weights such as 0, 0.5 or 1, at most {HIGHEST_GAIN:g}")
         return np.pad(checked, ((0, 0), (0, 1)))
 
 

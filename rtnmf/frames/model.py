@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
-from rtnmf.checks import check_number, check_whole
+from rtnmf.checks import check_number, check_whole, single
 
 __all__ = ["MOST_UPDATES", "Model"]
 
@@ -74,13 +74,14 @@ class Model:
         numbers = {
             name: check_number(name, getattr(self, name)) for name in ("relaxation", "memory", "reach", "audible_hz")
         }
-        if not 1 <= numbers["relaxation"] < 2:
+        used = {name: single(number) for name, number in numbers.items()}
+        if not 1 <= used["relaxation"] < 2:
             raise ValueError(f"relaxation is {self.relaxation}, expected from 1 to below 2")
-        if not 0 <= numbers["memory"] < 1:
+        if not 0 <= used["memory"] < 1:
             raise ValueError(f"memory is {self.memory}, expected from 0 to below 1")
-        if not 1e-12 <= numbers["reach"] <= 1:
+        if not single(1e-12) <= used["reach"] <= 1:
             raise ValueError(f"reach is {self.reach}, expected from 1e-12 to 1")
-        if not 0 <= numbers["audible_hz"] <= _HIGHEST_INAUDIBLE_HZ:
+        if not 0 <= used["audible_hz"] <= _HIGHEST_INAUDIBLE_HZ:
             raise ValueError(f"audible_hz is {self.audible_hz}, expected from 0 to {_HIGHEST_INAUDIBLE_HZ:g}")
         for name, number in numbers.items():  # so that equal models have equal hashes and files
             object.__setattr__(self, name, number)
@@ -112,6 +113,6 @@ def _checked_weights(weights: object) -> tuple[float, ...]:
     if not isinstance(weights, (tuple, list)):
         raise TypeError(f"weights are {weights!r:.80}, expected two positive numbers")
     checked = tuple(check_number("a weight of the model", weight) for weight in weights)
-    if len(checked) != 2 or not all(0 < weight <= _HIGHEST_WEIGHT for weight in checked):
+    if len(checked) != 2 or not all(0 < single(weight) <= _HIGHEST_WEIGHT for weight in checked):
         raise ValueError(f"weights are {checked}, expected two positive numbers, at most {_HIGHEST_WEIGHT:g}")
     return checked

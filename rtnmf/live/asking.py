@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from rtnmf.checks import check_channels, check_whole, whole_hz
+from rtnmf.checks import check_channels, check_number, check_whole, single, whole_hz
 from rtnmf.dictionary import Dictionary
 from rtnmf.experts.named import chosen
 from rtnmf.live.link.protocol import OUTPUTS, Settings
@@ -58,7 +58,7 @@ def _check(settings: Settings) -> None:
         )
     if settings.latency_ms is not None and not 1 <= settings.latency_ms <= _LONGEST_LATENCY_MS:
         raise ValueError(f"latency_ms is {settings.latency_ms}, expected 1 to {_LONGEST_LATENCY_MS}")
-    if not 0 < settings.mask_power < 100:
+    if not 0 < single(check_number("mask_power", settings.mask_power)) < 100:
         raise ValueError(f"mask_power is {settings.mask_power}, expected a positive number below 100")
     for name in ("input", "output"):
         wish = getattr(settings, name)

@@ -20,6 +20,7 @@ from rtnmf.engine.separator import Separator
 from rtnmf.engine.streaming import aligned
 from rtnmf.frames.griffin_lim import N_ITER_HEARD, check_steady, griffin_lim, steady_sound
 from rtnmf.frames.stft import STFT
+from rtnmf.kernels.hop import LOUDEST
 from rtnmf.progress import Progress
 from rtnmf.report import facts as known
 from rtnmf.report import figures
@@ -271,8 +272,8 @@ def _samples(clip: ArrayLike) -> Array:
         raise TypeError(f"clip has samples of type {x.dtype}, expected floats with full scale 1")
     if x.ndim not in (1, 2) or not x.size:
         raise ValueError(f"clip has shape {x.shape}, expected (n_samples,) or (n_samples, n_channels), not empty")
-    if not np.isfinite(x).all():
-        raise ValueError("clip holds samples that are NaN or infinite")
+    if not (np.abs(x) < LOUDEST).all():  # NaN is not
+        raise ValueError(f"clip holds samples that are NaN or infinite, or beyond {LOUDEST:g}, expected full scale 1")
     return np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
 
 
