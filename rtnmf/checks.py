@@ -26,6 +26,8 @@ _LONGEST_NAME = 64
 _HIGHEST_RATE = 10**7
 MOST_CHANNELS = 64
 _LONGEST_TEXT = 10_000
+_TOO_LONG = 1e40  # to be printed in full
+_MOST_NAMED = 20
 
 
 def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -41,7 +43,9 @@ def check_whole(name: str, value: object, least: int, most: int | None = None) -
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {value!r:.80}, expected a whole number")
     if value < least or (most is not None and value > most):
-        raise ValueError(f"{name} is {value}, expected {f'at least {least}' if most is None else f'{least} to {most}'}")
+        raise ValueError(
+            f"{name} is {_short(value)}, expected {f'at least {least}' if most is None else f'{least} to {most}'}"
+        )
     return int(value)
 
 
@@ -61,10 +65,6 @@ def check_number(name: str, value: object) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def whole_hz(sample_rate: object) -> int:
-    """Return a sample rate as an int, whether it was given as one or as a float without a fraction.
-
-    Raises
 def _short(number: object) -> str:
     """Return a number as it is, or rounded where it has very many digits."""
     value = check_number("number", number)
@@ -77,6 +77,10 @@ def single(number: float) -> float:
         return float(np.float32(number))
 
 
+def whole_hz(sample_rate: object) -> int:
+    """Return a sample rate as an int, whether it was given as one or as a float without a fraction.
+
+    Raises
     ------
     TypeError
         If it is not a number.
@@ -86,7 +90,7 @@ def single(number: float) -> float:
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, (int, float, np.integer, np.floating)):
         raise TypeError(f"sample_rate is {sample_rate!r:.80}, expected a whole number of Hz")
     if not 1 <= sample_rate <= _HIGHEST_RATE or sample_rate != int(sample_rate):
-        raise ValueError(f"sample_rate is {sample_rate}, expected a whole number of Hz from 1 to 10 million")
+        raise ValueError(f"sample_rate is {_short(sample_rate)}, expected a whole number of Hz from 1 to 10 million")
     return int(sample_rate)
 
 

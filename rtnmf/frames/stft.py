@@ -246,7 +246,7 @@ def latency_samples(latency_ms: float, sample_rate: int) -> int:
     """
     if isinstance(latency_ms, bool) or not isinstance(latency_ms, (int, float, np.integer, np.floating)):
         raise TypeError(f"latency_ms is {latency_ms!r}, expected a number of milliseconds")
-    samples = 2 * int(min(latency_ms, 1e9) * sample_rate / 2000) if latency_ms > 0 else 0
+    samples = 2 * int(min(check_number("latency_ms", latency_ms), 1e9) * sample_rate / 2000) if latency_ms > 0 else 0
     if samples < 2:
         least_ms = math.ceil(2e7 / sample_rate) / 1e4
         raise ValueError(f"latency_ms is {latency_ms}, expected at least two samples, {least_ms:.10g} ms")

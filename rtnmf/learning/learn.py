@@ -21,6 +21,8 @@ from rtnmf.version import version
 
 __all__ = ["learn"]
 
+_MOST = 10**6  # of components, iterations or steps: more is a slip of the finger
+
 
 def learn(
     recordings: Mapping[str, Recording | Sequence[Recording] | Dictionary] | Recording,
@@ -144,7 +146,7 @@ def _check_settings(seed: int, description: str, licence: str, **numbers: int | 
     check_text("licence", licence)
     for name, value in numbers.items():
         if value is not None:
-            check_whole(name, value, 1)
+            check_whole(name, value, 1, _MOST)
 
 
 def _check_types(model: object, progress: object, *, stft: object, **latencies: object) -> None:
@@ -162,7 +164,7 @@ def _check_types(model: object, progress: object, *, stft: object, **latencies: 
 def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int:
     """Return the steps of the training; where there is nothing to tell apart, refuse a number that would be ignored."""
     if n_steps is not None:
-        check_whole("n_steps", n_steps, 0)
+        check_whole("n_steps", n_steps, 0, _MOST)
     if n_sources > 1:
         usual = N_STEPS_AGAINST_REST if has_backgrounds and n_sources == 2 else N_STEPS
         return usual if n_steps is None else n_steps

@@ -34,6 +34,7 @@ Array = NDArray[np.float32]
 TOLERANCE = 1e-4
 """Where `fit` stops if nothing else is said."""
 
+_MOST = 10**6  # of components or iterations: more is a slip of the finger
 _LOUDEST = 1e30  # what is above, or below the inverse, sums up to more or less than float32 holds
 
 
@@ -254,7 +255,7 @@ def activations(
     R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application
     to nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
     """
-    check_whole("n_iter", n_iter, 1)
+    check_whole("n_iter", n_iter, 1, _MOST)
     Model(relaxation=relaxation, memory=memory)  # checks them
     components = _checked("W", W, ("n_bins", "n_components"))
     frames = np.ascontiguousarray(_checked("V", V, (len(components), "n_frames")).T)
@@ -264,8 +265,8 @@ def activations(
 
 
 def _check_settings(n_components: int, n_iter: int, seed: int, most_frames: int, tolerance: float) -> None:
-    check_whole("n_components", n_components, 1)
-    check_whole("n_iter", n_iter, 0)
+    check_whole("n_components", n_components, 1, _MOST)
+    check_whole("n_iter", n_iter, 0, _MOST)
     check_whole("seed", seed, 0)
     check_whole("most_frames", most_frames, 1)
     if not check_number("tolerance", tolerance) >= 0:

@@ -67,7 +67,7 @@ class _Sheet:
         style = look.style() + _read("report.css")
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         environment.filters["fixed"] = words.with_fixed_spaces
-        return Page(
+        return _encodable(
             environment.from_string(_read("report.html")).render(
                 uris=uris[:n],
                 clicks=dict(zip(rates, uris[n:], strict=True)) if is_late else {},
@@ -83,6 +83,11 @@ class _Sheet:
                 **context,
             )
         )
+
+
+def _encodable(text: str) -> Page:
+    """Return a page without what no file can hold: halves of surrogate pairs, as names of files have them."""
+    return Page(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def render(description: Description, *, axis: Axis = "hz") -> Page:
