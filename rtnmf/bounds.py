@@ -24,6 +24,7 @@ __all__ = [
     "MOST_PAGE_VALUES",
     "MOST_POINTS",
     "MOST_ROWS",
+    "MOST_SHARES",
     "MOST_STEADY_FRAMES",
     "MOST_STEADY_SAMPLES",
     "MOST_STREAM_VALUES",
@@ -58,6 +59,9 @@ MOST_WORK = 3e11
 
 WIDEST_RATIO = 256
 """Between two sample rates, of which one is converted to the other: from 188 Hz to 48 kHz."""
+
+MOST_SHARES = 2**15
+"""Values of the shares of all sources in a frame, where the rest is learned from a mixture: 31 sources at 48 kHz."""
 
 MOST_CASE_VALUES = 2**28
 """Values of all stems of a case to evaluate: 5 min of 8 stems in stereo at 48 kHz."""

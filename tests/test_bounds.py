@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from rtnmf import STFT, Dictionary, Mixer, Model, Separator, files, learn, report
+from rtnmf.learning.adapting import adapted
 
 MANY = tuple(f"source {i}" for i in range(8000))
 
@@ -38,6 +39,10 @@ BOMBS = {
     "channels": (lambda: Separator(made(STFT(8192, 2048), 48000, MANY[:1000]), n_channels=64), "that the stream holds"),
     "a page at 10 MHz": (lambda: report.describe("x", made(HOPS, 10**7)), "samples of a component's sound would be"),
     "a page of tiny windows": (lambda: report.describe("x", made(STFT(4, 1), 192000)), "frames of a component's sound"),
+    "a rest to be learned": (
+        lambda: adapted(made(SMALL, 8000, MANY[:1000], rest=MANY[0]), np.zeros(8000)),
+        r"that the rest is learned with would be 33000 \(n_sources 1000 \* n_bins 33\)",
+    ),
     "divergences": (
         lambda: made(SMALL, 8000, divergences={"fan": [(0, 0.5)] * 100_001}),
         "divergences are 100001 points, expected at most 100000",

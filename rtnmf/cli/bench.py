@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rtnmf import screen
@@ -70,7 +71,7 @@ def _figures(separator: Separator, measured: Benchmark) -> dict[str, Any]:
     stft = separator.dictionary.stft
     blocks = {name: float(np.percentile(measured.block_seconds, p)) for name, p in _PERCENTILES.items()}
     return {
-        "sources": {name: separator.dictionary.labels.count(name) for name in separator.sources},
+        "sources": dict(Counter(separator.dictionary.labels)),
         "sample_rate": separator.sample_rate,
         "n_fft": stft.n_fft,
         "hop_length": stft.hop_length,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rtnmf import screen
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _facts(dictionary: Dictionary) -> dict[str, str]:
     stft, n_iter = dictionary.stft, dictionary.model.n_iter
-    counts = ", ".join(f"{source} ({dictionary.labels.count(source)})" for source in dictionary.sources)
+    counts = ", ".join(f"{source} ({n})" for source, n in Counter(dictionary.labels).items())
     n_bytes = sum(codes.nbytes for codes in dictionary.frames.values())
     frames = ", ".join(f"{codes.shape[1]} of {source}" for source, codes in dictionary.frames.items())
     updates = f"{n_iter} update{'s' * (n_iter > 1)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rtnmf import screen
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     kept = [source for source in named.sources if source not in groups]
     if kept:
         screen.note(f"{', '.join(kept)}: not mentioned, kept as it was named")
-    counts = ", ".join(f"{source} ({named.labels.count(source)})" for source in named.sources)
+    counts = ", ".join(f"{source} ({n})" for source, n in Counter(named.labels).items())
     screen.say(f"{options.output}: {counts}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.bounds import MOST_COLUMN_VALUES, MOST_POINTS, check_product
+from rtnmf.bounds import MOST_COLUMN_VALUES, MOST_POINTS, MOST_SHARES, check_product
 from rtnmf.checks import check_number, check_source_name, check_whole, few
 
 __all__ = [
@@ -200,11 +200,14 @@ def _curve(pairs: Iterable[Iterable[Any]]) -> Curve:
 
 
 def check_adaptable(dictionary: Any) -> None:
-    """Raise ValueError if a dictionary has no rest to be learned from a mixture, or no frames to train it with."""
+    """Raise ValueError if a dictionary has no rest to be learned from a mixture, no frames, or too many sources."""
     if not dictionary.rest:
         raise ValueError(
             f"dictionary of {few(dictionary.sources)} has no rest to be learned from a mixture: learn it with rest=True"
         )
+    sizes = {"n_sources": len(dictionary.sources), "n_bins": dictionary.stft.n_bins}
+    what, remedy = "the number of shares in a frame that the rest is learned with", "use fewer sources"
+    check_product(what, MOST_SHARES, remedy, **sizes)
     missing = [source for source in dictionary.sources if source not in dictionary.frames]
     if missing or len(dictionary.sources) < 2:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -45,7 +46,7 @@ def trained(
     start = None
     if dictionary.update_components is not None and dictionary.mask_components is not None:
         start = dictionary.update_components.T, dictionary.mask_components.T
-    counts = [dictionary.labels.count(source) for source in dictionary.sources]
+    counts = Counter(dictionary.labels).values()
     W, M = discriminative.trained(
         dictionary.components.T,
         np.cumsum([0, *counts]).tolist(),
