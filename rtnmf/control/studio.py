@@ -104,7 +104,8 @@ class Studio:
 
     def add(self, preset: str) -> None:
         """Listen for a preset besides what there is; raises ValueError if that has such a source."""
-        self._turn_to(self.shelf.added(self._given, preset), self.name)
+        dictionary = self.shelf.added(self._given, preset)
+        self._turn_to(dictionary, _called(dictionary))
         self._train()
 
     def save(self, name: str) -> None:
@@ -151,7 +152,7 @@ class Studio:
 
     def _learned(self, dictionary: Dictionary, name: str) -> None:
         """Listen for what was taught, and train it."""
-        self._turn_to(dictionary, "what was taught")
+        self._turn_to(dictionary, _called(dictionary))
         self.notice = f"{name} was learned and sounds now"
         self._train()
 
@@ -196,6 +197,11 @@ class Studio:
                 again.open()
                 self.desk.turn_to(again)
             raise
+
+
+def _called(dictionary: Dictionary) -> str:
+    """Return a name for a dictionary that has none, as `load` would know one of its sources."""
+    return "+".join(source for source in dictionary.sources if source != dictionary.rest)
 
 
 def _carried(mixer: Mixer, sources: tuple[str, ...], new_names: dict[str, str]) -> Mixer:
