@@ -121,7 +121,8 @@ class Lesson:
         from rtnmf.learning.takes import judged, trimmed
 
         assert live.tap is not None
-        threading.Thread(target=trimmed, args=(np.zeros((2048, 1), np.float32), 48_000), daemon=True).start()  # loads it
+        silence = np.zeros((2048, 1), np.float32)
+        threading.Thread(target=trimmed, args=(silence, 48_000), daemon=True).start()  # loads what it takes meanwhile
         was_frozen = live.freeze
         if not was_frozen:
             live.freeze = True  # what is taught is not the rest
