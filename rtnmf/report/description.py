@@ -13,17 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtnmf import nmf
-from rtnmf.bounds import FEWEST_ROWS, MOST_PAGE_FRAMES, MOST_PAGE_VALUES, MOST_ROWS, check_product
 from rtnmf.checks import check_whole, few
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import Separator
 from rtnmf.engine.streaming import aligned
-from rtnmf.frames.griffin_lim import N_ITER_HEARD, check_steady, griffin_lim, steady_sound
+from rtnmf.frames.griffin_lim import N_ITER_HEARD, griffin_lim, steady_sound
 from rtnmf.frames.stft import STFT
 from rtnmf.kernels.hop import LOUDEST
 from rtnmf.progress import Progress
 from rtnmf.report import facts as known
-from rtnmf.report import figures
+from rtnmf.report import figures, room
 from rtnmf.report.figures import Figure
 
 __all__ = ["Description", "Origin", "Row", "describe"]
@@ -199,8 +198,8 @@ def describe(
     _check_options(separator_options, clip)
     x = None if clip is None else _samples(clip)
     dictionary = dictionary.select(*dictionary.sources)
-    stft = _shown_stft(dictionary, x)
-    n_most = _most_rows(dictionary, x)
+    stft = room.shown_stft(dictionary, x)
+    n_most = room.most_rows(dictionary, x)
     shown = dictionary.sources[:n_most]
     truth = _checked_truth(si_sdr_db or {}, dictionary)
     report: Progress = progress or (lambda *_: None)
@@ -218,7 +217,7 @@ def describe(
         stft=stft,
         facts={
             **known.of_dictionary(dictionary, modelled.n_iter),
-            **_unshown(dictionary, n),
+            **room.unshown(dictionary, n),
             **modelled.facts,
             **(facts or {}),
         },
@@ -277,37 +276,6 @@ def _samples(clip: ArrayLike) -> Array:
     return np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
 
 
-def _shown_stft(dictionary: Dictionary, x: Array | None) -> STFT:
-    """Return the same window with no more frames than eyes and ears need: low latency has many.
-
-    Raises
-    ------
-    ValueError
-        If they are still too many.
-    """
-    check_steady(dictionary.stft, dictionary.sample_rate)
-    stft, n_samples = dictionary.stft, 0 if x is None else len(x)
-    if stft.latency < stft.n_fft or n_samples / stft.hop_length * stft.n_bins > MOST_PAGE_VALUES:
-        stft = STFT(stft.n_fft, stft.n_fft // 4)
-    what, remedy = "the number of activations of the clip", "show a shorter part of it, or use fewer components"
-    n_frames = n_samples / stft.hop_length
-    check_product(what, MOST_PAGE_VALUES, remedy, n_components=dictionary.n_components, n_frames=n_frames)
-    return stft
-
-
-def _most_rows(dictionary: Dictionary, x: Array | None) -> int:
-    """Return how many sources, and how many components, a page has room for."""
-    stft = dictionary.stft
-    n_frames = -(-max(stft.n_fft, dictionary.sample_rate) // max(stft.hop_length, stft.n_fft // 4))
-    fits = MOST_PAGE_FRAMES // n_frames if x is None else MOST_PAGE_VALUES // x.size
-    return min(MOST_ROWS, max(FEWEST_ROWS, fits))
-
-
-def _unshown(dictionary: Dictionary, n_shown: int) -> dict[str, str]:
-    n_sources = len(dictionary.sources)
-    return {} if n_shown == n_sources else {"Sources shown": f"the first {n_shown} of {n_sources}"}
-
-
 def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int | None = None, **_: Any) -> _Modelled:
     """Explain the clip by the components; without one all are equally active."""
     W, model = dictionary.components, dictionary.model
@@ -335,32 +303,11 @@ def _component_parts(
     if dictionary.n_components == len(dictionary.sources):
         return []
     single = _single(dictionary)
-    order = _first(dictionary, n_first) if x is None else _strongest(H.sum(axis=1), dictionary.labels, n_strongest)
+    order = (
+        room.first(dictionary, n_first) if x is None else room.strongest(H.sum(axis=1), dictionary.labels, n_strongest)
+    )
     names = [single.sources[k] for k in order]
     return _parts(single, names, [dictionary.labels[k] for k in order], _stems(single, names, x, options).stems)
-
-
-def _strongest(strengths: Array, labels: Sequence[str], n_most: int) -> list[int]:
-    """Return the strongest components, the strongest first: half of the places are shared by the sources evenly."""
-    order = np.argsort(-strengths, kind="stable").tolist()
-    n_each, sources = n_most // (2 * len(set(labels))), dict.fromkeys(labels)
-    safe = {k for source in sources for k in [i for i in order if labels[i] == source][:n_each]}
-    others = [k for k in order if k not in safe][: max(0, n_most - len(safe))]
-    return [k for k in order if k in safe or k in others]
-
-
-def _first(dictionary: Dictionary, n_most: int) -> list[int]:
-    """Return all components, or as many of each of the sources that are shown as there is room for."""
-    if dictionary.n_components <= n_most:
-        return list(range(dictionary.n_components))
-    shown = dictionary.sources[:n_most]
-    left = dict.fromkeys(shown, n_most // len(shown))
-    found = []
-    for k, label in enumerate(dictionary.labels):
-        if left.get(label, 0):
-            left[label] -= 1
-            found.append(k)
-    return found
 
 
 def _single(dictionary: Dictionary) -> Dictionary:
