@@ -15,6 +15,8 @@ _UNSEEN = re.compile(  # letters and marks that are nothing but room, or not eve
 
 def is_plain(text: str) -> bool:
     """Return whether a text holds no character that moves a cursor or breaks a line."""
+    if text.isprintable():
+        return True
     return not any(unicodedata.category(c)[0] == "C" or unicodedata.category(c) in ("Zl", "Zp") for c in text)
 
 
