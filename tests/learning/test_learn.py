@@ -251,12 +251,12 @@ def test_demo_clips_teach_the_demo():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"n_steps": -1}, ValueError, "n_steps is -1, expected at least 0"),
+        ({"n_steps": -1}, ValueError, "n_steps is -1, expected 0 to 1000000"),
         ({"n_steps": 1.5}, TypeError, "n_steps is 1.5, expected a whole number"),
         ({"n_steps": "abc"}, TypeError, "n_steps is 'abc'"),
-        ({"n_components": -1}, ValueError, "n_components is -1, expected at least 1"),
+        ({"n_components": -1}, ValueError, "n_components is -1, expected 1 to 1000000"),
         ({"n_components": 2.5}, TypeError, "n_components is 2.5"),
-        ({"n_iter": 0}, ValueError, "n_iter is 0, expected at least 1"),
+        ({"n_iter": 0}, ValueError, "n_iter is 0, expected 1 to 1000000"),
         ({"seed": -1}, ValueError, "seed is -1, expected at least 0"),
         ({"seed": 0.5}, TypeError, "seed is 0.5"),
         ({"sample_rate": 0}, ValueError, "sample_rate is 0"),

@@ -295,7 +295,7 @@ def test_input_is_not_changed():
         ((np.zeros((0, 5)), 2), {}, "at least one bin"),
         ((-np.ones((5, 5)), 2), {}, "V holds negative"),
         ((np.full((5, 5), np.nan), 2), {}, "non-finite"),
-        ((np.ones((5, 5)), 0), {}, "n_components is 0, expected at least 1"),
+        ((np.ones((5, 5)), 0), {}, "n_components is 0, expected 1 to 1000000"),
         ((np.ones((5, 5)), 2), {"n_iter": -1}, "n_iter is -1"),
         ((np.ones((5, 5)), 2), {"most_frames": 0}, "most_frames is 0"),
         ((np.ones((5, 5)), 2), {"seed": -1}, "seed is -1"),
