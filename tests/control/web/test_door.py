@@ -190,6 +190,19 @@ def test_a_client_that_does_not_read_is_dropped(server, monkeypatch):
         page.next("meters", seconds=1)
 
 
+def test_a_client_that_sends_too_much_is_dropped(server):
+    """A message that is too long ends a page, and so do many that are short, whatever they are."""
+    with opened(server.url) as page:
+        page.ask("save", name="x" * 20_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            page.next("refused")
+        assert closed.value.rcvd.code == 1009
+    with opened(server.url) as page, contextlib.suppress(ConnectionClosed):
+        for i in range(20_000):
+            page.socket.ping(b"%0125d" % i)
+        pytest.fail("20,000 pings were taken")
+
+
 def asked_by_a_stranger(rng):
     """Return bytes that no browser would send, as a request."""
     host = b"Host: localhost\r\n"
