@@ -39,9 +39,11 @@ def examined() -> list[Finding]:
         devices = []
         text, _, remedy = str(error).partition(": install it, ")
         findings.append(Finding("PortAudio", False, text, remedy or "restart the sound server", is_needed=True))
+    if not has_room():
+        findings.append(_full())
     findings += [_of_kind(devices, "input", "microphone"), _of_kind(devices, "output", "output")]
     if sys.platform.startswith("linux"):
-        findings += [_servers(devices), _shared_memory(), _realtime()]
+        findings += [_servers(devices), _realtime()]
     findings.append(_compiled_code())
     return findings + [_expert(name) for name in named.NAMES]
 
@@ -88,11 +90,9 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _shared_memory(folder: str = SHARED) -> Finding:
-    if has_room(folder):
-        return Finding("shared memory", True, "has room")
+def _full(folder: str = SHARED) -> Finding:
     remedy = f"remove what is not needed in {folder}"
-    return Finding("shared memory", False, f"{folder} is full, and JACK needs room there", remedy)
+    return Finding("shared memory", False, f"{folder} is full, and JACK needs room there", remedy, is_needed=True)
 
 
 def _realtime() -> Finding:
