@@ -152,6 +152,8 @@ class Recorder:
             block[0] = self._waiting
             self._write(block)
         self._waiting = self._waiting[:0]
+        if not self._n_parts:
+            self._write(np.zeros((len(self._names), 0, self._n_channels), np.float32), is_first=True)
 
     def _silence(self, n_samples: int) -> Iterator[Array]:
         """Yield silence in pieces, as it may last for hours."""
@@ -168,8 +170,9 @@ class Recorder:
         self._waiting = inputs[n_samples:]
         self._write(np.concatenate([inputs[None, :n_samples], stems]))
 
-    def _write(self, block: Array) -> None:
-        if self.failure or not block.shape[1]:
+    def _write(self, block: Array, *, is_first: bool = False) -> None:
+        """Add a block to the files; the first one makes them, even if there is nothing in it."""
+        if self.failure or not (block.shape[1] or is_first):
             return
         try:
             if not self._n_written or 4 * (self._n_written + block.shape[1]) * self._n_channels > _LARGEST_FILE:
