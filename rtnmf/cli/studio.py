@@ -34,7 +34,8 @@ EXAMPLES = """examples:
   rtnmf studio desk.safetensors --host 0.0.0.0        the page opens on a phone, too, by the link that is printed"""
 
 _NOTHING = "rest"
-_PORT = 8765
+_USUAL = -1
+"""The port that the server chooses."""
 _LOOK_S = 0.25
 
 
@@ -45,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_devices(parser)
     arguments.add_separation(parser)
     add_folder(parser)
-    text = f"port of the page, 0 for any that is free (default: {_PORT})"
-    parser.add_argument("--port", dest="web", type=arguments.whole(0), metavar="PORT", default=_PORT, help=text)
+    text = "port of the page, 0 for any that is free (default: 8765, or any where that is in use)"
+    parser.add_argument("--port", dest="web", type=arguments.whole(0), metavar="PORT", default=_USUAL, help=text)
     parser.set_defaults(flags={**(parser.get_default("flags") or {}), "port": "--port"})
     parser.add_argument("--no-browser", action="store_true", help="print the link, and open no browser")
     controllers.add_arguments(parser)
@@ -57,10 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_web(parser: argparse.ArgumentParser) -> None:
     """Declare the options of a command that may serve the page, too."""
-    text = (
-        f"let a page in a browser steer it, at this port, 0 for any that is free (default: {_PORT}); see rtnmf studio"
-    )
-    parser.add_argument("--web", nargs="?", const=_PORT, type=arguments.whole(0), metavar="PORT", help=text)
+    text = "let a page in a browser steer it, as rtnmf studio does, at this port (default: 8765, or any that is free)"
+    parser.add_argument("--web", nargs="?", const=_USUAL, type=arguments.whole(0), metavar="PORT", help=text)
     parser.set_defaults(flags={**(parser.get_default("flags") or {}), "port": "--web"})
     add_folder(parser)
 
@@ -107,7 +106,8 @@ def served(studio: Studio, options: argparse.Namespace) -> Iterator[Server]:
     _check_extra()
     from rtnmf.control.web.server import Server
 
-    with Server(studio, port=options.web, **arguments.given(options, "host")) as server:
+    port = None if options.web == _USUAL else options.web
+    with Server(studio, port=port, **arguments.given(options, "host")) as server:
         screen.say(f"page: {server.url}", flush=True)
         yield server
 

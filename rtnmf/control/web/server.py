@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
     from rtnmf.control.studio import Studio
 
-__all__ = ["Server"]
+__all__ = ["PORT", "Server"]
 
 _log = logging.getLogger(__name__)
+
+PORT = 8765
+"""Of the page, where it is free."""
 
 _HOST = "127.0.0.1"
 
@@ -62,8 +65,8 @@ class Server:
     studio : Studio
     host : str
         The address to listen to: this machine alone, unless another one is given.
-    port : int
-        0 chooses a free one.
+    port : int, optional
+        0 is any that is free; None is `PORT`, or any where that is in use.
     token : str, optional
         None makes one where it is needed.
 
@@ -73,10 +76,10 @@ class Server:
         If the address cannot be listened to.
     """
 
-    def __init__(self, studio: Studio, host: str = _HOST, port: int = 0, token: str | None = None) -> None:
+    def __init__(self, studio: Studio, host: str = _HOST, port: int | None = None, token: str | None = None) -> None:
         if token is None:
             token = "" if is_loopback(host) else secrets.token_urlsafe(16)
-        self._socket = _listening(host, port)
+        self._socket = _listening(host, PORT if port is None else port, or_any=port is None)
         self.url = f"http://{_shown(host)}:{self._socket.getsockname()[1]}/{token + '/' if token else ''}"
         self.is_private = not token
         self._pulse = Pulse(studio, self._tell)
@@ -195,8 +198,8 @@ def _file(path: str, file: Traversable) -> Route:
     return Route(path, lambda _: Response(file.read_bytes(), media_type=kind))
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens to an address.
+def _listening(host: str, port: int, *, or_any: bool) -> socket.socket:
+    """Return a socket that listens to an address, or to any port where that one is in use.
 
     Raises
     ------
@@ -207,6 +210,8 @@ def _listening(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE and or_any:
+            return _listening(host, 0, or_any=False)
         if error.errno == errno.EADDRINUSE:
             raise ValueError(f"port {port} is in use already: choose another, or 0 for any that is free") from error
         raise ValueError(f"host is {host!r}, which cannot be listened to ({error.strerror or error})") from error

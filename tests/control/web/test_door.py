@@ -14,6 +14,7 @@ from web_page import asked, opened, origin_of, refusal, studio  # noqa: F401
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rtnmf.control.web import limits
+from rtnmf.control.web import server as web_server
 from rtnmf.control.web.server import Server
 
 pytestmark = pytest.mark.timeout(120)
@@ -137,6 +138,14 @@ def test_a_port_that_is_taken_is_an_error(server, studio):  # noqa: F811
     for host in ("192.0.2.1", "no such host", "a" * 300):
         with pytest.raises(ValueError, match="host"):
             Server(studio, host, port=0)
+
+
+def test_where_the_usual_port_is_in_use_any_other_serves(server, studio, monkeypatch):  # noqa: F811
+    """Without a port, a second studio gets another one."""
+    monkeypatch.setattr(web_server, "PORT", urlsplit(server.url).port)
+    with Server(studio) as other:
+        assert urlsplit(other.url).port != urlsplit(server.url).port
+        assert asked(other.url, "/")[0] == 200
 
 
 def test_thirty_two_pages_are_served_and_more_are_told_why(server):
