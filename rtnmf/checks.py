@@ -10,6 +10,7 @@ import numpy as np
 from rtnmf.words import is_plain, is_seen
 
 __all__ = [
+    "LONGEST_NAME",
     "MOST_CHANNELS",
     "check_channels",
     "check_number",
@@ -22,7 +23,9 @@ __all__ = [
     "whole_hz",
 ]
 
-_LONGEST_NAME = 64
+LONGEST_NAME = 64
+"""Characters of the name of a source."""
+
 _HIGHEST_RATE = 10**7
 MOST_CHANNELS = 64
 _LONGEST_TEXT = 10_000
@@ -131,8 +134,8 @@ def check_source_name(name: str) -> None:
     """
     if not isinstance(name, str):
         raise TypeError(f"source name is {name!r:.80}, expected text")
-    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
-        raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {_LONGEST_NAME} printable characters")
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise ValueError(f"source name {name!r:.80} is not usable: expected 1 to {LONGEST_NAME} printable characters")
     if not is_seen(name):
         raise ValueError(f"source name {name!a:.80} is not usable: nothing of it can be seen, use letters or digits")
 

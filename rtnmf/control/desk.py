@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,10 @@ class Desk:
     ----------
     is_turning : bool
         Whether another separation is about to take over, so that the end of this one is not the end.
+    changing : lock
+        To hold while it becomes another one, and while a recording begins or ends.
+    ended : str
+        Why nothing sounds any more, and what to do; empty while something does.
     """
 
     def __init__(self, live: Live, folder: str | os.PathLike[str] = ".") -> None:
@@ -77,11 +82,12 @@ class Desk:
         self._marks = Marks()
         self._n_over = 0
         self._before: Mixer | None = None
-        self.is_turning = False
+        self.changing = threading.RLock()
+        self.is_turning, self.ended = False, ""
 
     def turn_to(self, live: Live) -> None:
         """Steer another separation from now on."""
-        self.live, self._before, self._n_over = live, None, 0
+        self.live, self._before, self._n_over, self.ended = live, None, 0, ""
 
     def is_closed(self, seconds: float = 0.0) -> bool:
         """Wait for some seconds at most; return whether the sound has ended, and no other separation takes over."""
@@ -171,12 +177,15 @@ class Desk:
         ValueError
             If that folder cannot be made or written to.
         """
-        recording = self.live.recording
-        if not on:
-            recording.stop()
-        elif not recording.is_on:
-            self._recorded = str(recording.start(self._folder / time.strftime("take-%Y-%m-%d-%H.%M.%S")))
-        return self._recorded
+        with self.changing:
+            recording = self.live.recording
+            if not on:
+                recording.stop()
+            elif self.live.stats.state in ("idle", "closed"):
+                raise ValueError("nothing sounds, so that nothing can be recorded")
+            elif not recording.is_on:
+                self._recorded = str(recording.start(self._folder / time.strftime("take-%Y-%m-%d-%H.%M.%S")))
+            return self._recorded
 
     def reset_marks(self) -> None:
         """Take away the marks of what went over full scale."""
@@ -215,6 +224,8 @@ class Desk:
 
     def trouble(self, stats: Stats) -> str:
         """Return what keeps the sound from being heard or recorded, in one sentence; empty if nothing."""
+        if stats.state == "closed":
+            return "" if self.is_turning else self.ended or stats.state
         if stats.state != "sounding":
             return f"{stats.state}: {stats.reason}" if stats.reason else stats.state
         if self.live.recording_failure:

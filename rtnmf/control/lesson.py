@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
     from rtnmf.live import Live
 
-__all__ = ["Lesson"]
+__all__ = ["LEAST_S", "MOST_S", "Lesson"]
+
+LEAST_S, MOST_S = 1.0, 120.0
+"""How long a take may be."""
 
 _COUNTDOWN_S = 3.0
 _LOOK_S = 0.05
@@ -30,7 +33,7 @@ class Lesson:
     Parameters
     ----------
     learned : function
-        Called in a thread with the dictionary that was learned, and the name of the new source.
+        Called in a thread with the dictionary of the new source, and a function that tells whether it is still wanted.
 
     Attributes
     ----------
@@ -42,7 +45,7 @@ class Lesson:
         What is happening, or why it failed, in words.
     """
 
-    def __init__(self, learned: Callable[[Dictionary, str], None]) -> None:
+    def __init__(self, learned: Callable[[Dictionary, Callable[[], bool]], None]) -> None:
         self.stage = self.name = self.text = ""
         self._learned = learned
         self._lock = threading.RLock()
@@ -56,8 +59,12 @@ class Lesson:
         return max(0.0, self._until_s - time.monotonic())
 
     def begin(self, name: str, seconds: float, live: Live) -> None:
-        """Count down and record; raises ValueError if a lesson goes on."""
+        """Count down and record; raises ValueError if a lesson goes on, nothing sounds, or it would be too long."""
+        if not LEAST_S <= seconds <= MOST_S:  # NaN is not
+            raise ValueError(f"seconds is {seconds}, expected {LEAST_S:g} to {MOST_S:g}")
         with self._lock:
+            if live.stats.state != "sounding":
+                raise ValueError("there is no sound yet: wait until the devices are open")
             if self.stage not in ("", "failed"):
                 raise ValueError(f"{self.name!r} is being taught: keep or drop that first")
             self.name, self._take = name, None
@@ -81,17 +88,16 @@ class Lesson:
         soundfile.write(file, samples, sample_rate, "PCM_16", format="WAV")
         return file.getvalue()
 
-    def learn(self, dictionary: Dictionary) -> None:
-        """Learn the take beside a dictionary; raises ValueError if there is no take, or no process can be started."""
-        from rtnmf.learning.takes import with_take
+    def learn(self, like: Dictionary) -> None:
+        """Learn the take as another dictionary is; raises ValueError if there is no take, or no process to do it."""
+        from rtnmf.learning.takes import learned
         from rtnmf.live.training import Training
 
         with self._lock:
             samples, sample_rate = self.take()
             try:
-                work = Training(
-                    with_take, dictionary, self.name, samples, sample_rate, doing="learning", done="learned"
-                )
+                settings = (like.sample_rate, like.stft, like.model)
+                work = Training(learned, self.name, samples, sample_rate, *settings, doing="learning", done="learned")
             except OSError as error:
                 raise ValueError(f"no process could be started to learn {self.name} ({error})") from error
             self._turn("learning", work.text)
@@ -128,9 +134,11 @@ class Lesson:
             live.freeze = True  # what is taught is not the rest
         try:
             blocks: list[NDArray[np.float32]] = []
+            n_samples = 0
             for block in live.tap.blocks(_COUNTDOWN_S + seconds):
                 blocks.append(block)
-                if self._passed(number, sum(map(len, blocks)) / live.sample_rate, seconds):
+                n_samples += len(block)
+                if self._passed(number, n_samples / live.sample_rate, seconds):
                     return
         finally:
             if not was_frozen:
@@ -163,7 +171,7 @@ class Lesson:
                     return
                 self.text = work.text
             if found is not None:
-                self._learned(found, self.name)
+                self._learned(found, lambda: number == self._number)
                 self._end(number)
                 return
             if work.is_over:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtnmf.audio.names import is_file
 from rtnmf.checks import check_source_name
 from rtnmf.dictionary import Dictionary, load_preset
 
@@ -33,7 +34,8 @@ class Shelf:
     @property
     def names(self) -> list[str]:
         """Names of the dictionaries in the folder."""
-        return sorted(path.stem for path in self.folder.glob(f"*{_SUFFIX}") if path.is_file())
+        found = [path.stem for path in self.folder.glob(f"*{_SUFFIX}") if is_file(path)]
+        return sorted(name for name in found if _is_name(name))
 
     def loaded(self, name: str, kind: str) -> Dictionary:
         """Return a "dictionary" of the folder, or a "preset"; raises ValueError if there is none of that name."""
@@ -42,14 +44,6 @@ class Shelf:
         if name not in self.names:
             raise ValueError(f"there is no dictionary {name!r}: choose from {', '.join(self.names) or 'presets'}")
         return Dictionary.load(self.folder / f"{name}{_SUFFIX}")
-
-    def added(self, dictionary: Dictionary, preset: str) -> Dictionary:
-        """Return a dictionary with the sources of a preset besides; raises ValueError if it has one of them."""
-        other = load_preset(preset)
-        if other.rest and dictionary.rest:
-            raise ValueError(f"there is a source that stands for all that was not taught: {dictionary.rest}")
-        fitted = other.at_rate(dictionary.sample_rate, dictionary.stft)
-        return replace(fitted, model=dictionary.model).merge(dictionary.untrained())
 
     def save(self, dictionary: Dictionary, name: str) -> Path:
         """Write a dictionary to the folder, and return its path; raises ValueError if the name is taken."""
@@ -104,6 +98,43 @@ def _beside_the_rest(preset: str) -> Dictionary:
     return known(dictionary) or dictionary
 
 
+def joined(dictionary: Dictionary, other: Dictionary) -> Dictionary:
+    """Return a dictionary with the sources of another one after its own, and before its rest; untrained.
+
+    Raises
+    ------
+    ValueError
+        If both have a source of the same name, or a rest.
+    """
+    if other.rest and dictionary.rest:
+        raise ValueError(f"there is a source that stands for all that was not taught: {dictionary.rest}")
+    fitted = replace(other.at_rate(dictionary.sample_rate, dictionary.stft), model=dictionary.model)
+    merged = dictionary.untrained().merge(fitted)
+    return merged.select(*[source for source in merged.sources if source != merged.rest], *filter(None, [merged.rest]))
+
+
+def without(dictionary: Dictionary, source: str) -> Dictionary:
+    """Return a dictionary without a source; raises ValueError if there is none of that name, or no other."""
+    others = [other for other in dictionary.sources if other != source]
+    if source not in dictionary.sources or not others:
+        raise ValueError(f"{source!r} cannot be removed: there must be another source")
+    return dictionary.select(*others)
+
+
+def trainable(dictionary: Dictionary) -> bool:
+    """Return whether there is something to train in a dictionary, and what that takes."""
+    sources = dictionary.sources
+    return len(sources) > 1 and not dictionary.is_trained and all(source in dictionary.frames for source in sources)
+
+
+def _is_name(name: str) -> bool:
+    try:
+        check_source_name(name)
+    except ValueError:
+        return False
+    return True
+
+
 def regrouped(dictionary: Dictionary, components: tuple[int, ...], to: str) -> Dictionary:
     """Return a dictionary in which some components, by their numbers, are one source, which may be there already.
 
@@ -112,16 +143,18 @@ def regrouped(dictionary: Dictionary, components: tuple[int, ...], to: str) -> D
     Raises
     ------
     ValueError
-        If there is no such component.
+        If there is no such component, or the rest would become a part of another source.
     """
     check_source_name(to)
     labels = dictionary.labels
     if not components or not all(0 <= k < len(labels) for k in components):
         raise ValueError(f"components are {components}, expected numbers below {len(labels)}")
     moved = {labels[k] for k in components}
+    if dictionary.rest in moved and to != dictionary.rest:
+        raise ValueError(f"{dictionary.rest} stands for all that was not taught: leave its components where they are")
     whole = {source for source in moved if all(k in components for k, label in enumerate(labels) if label == source)}
     if moved == whole:
-        return dictionary.regroup({to: [*whole, *({to} & set(dictionary.sources))]})
+        return dictionary.regroup({to: sorted(whole | ({to} & set(dictionary.sources)))})
     new = tuple(to if k in components else label for k, label in enumerate(labels))
     frames = {source: codes for source, codes in dictionary.frames.items() if source in new and source not in moved}
     frames.pop(to, None)

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
+from rtnmf.frames.model import Model
+from rtnmf.frames.stft import STFT
 from rtnmf.progress import Progress
 
-__all__ = ["judged", "level_db", "trimmed", "with_take"]
+__all__ = ["judged", "learned", "level_db", "trimmed"]
 
 Array = NDArray[np.float32]
 
@@ -58,40 +60,37 @@ def level_db(x: Array) -> float:
     return 10 * math.log10(max(1e-20, float((x**2).mean())))
 
 
-def with_take(
-    dictionary: Dictionary, name: str, take: Array, sample_rate: int, *, progress: Progress | None = None
+def learned(
+    name: str,
+    take: Array,
+    take_rate: int,
+    sample_rate: int,
+    stft: STFT,
+    model: Model,
+    *,
+    progress: Progress | None = None,
 ) -> Dictionary:
-    """Return a dictionary with one more source, which is learned from a take; untrained.
+    """Return the dictionary of one source, which is learned from a take, to be merged with others and trained.
 
     Parameters
     ----------
-    dictionary : Dictionary
-        With frames of all its sources.
     name : str
-        Of the new source, which comes first.
+        Of the source.
     take : array, shape (n_samples, n_channels)
-    sample_rate : int
-        Of the take, in Hz.
+    take_rate, sample_rate : int
+        Of the take and of the dictionary, in Hz.
+    stft : STFT
+    model : Model
+        As those of the dictionary that it is to be merged with.
     progress : Progress, optional
 
     Raises
     ------
     TypeError, ValueError
-        If the name is none or is taken, there is too little sound in the take, or the dictionary has no frames.
+        If the name is none, or there is too little sound in the take.
     """
     from rtnmf.audio import files
     from rtnmf.learning.learn import learn
 
-    if name in dictionary.sources:
-        raise ValueError(f"there is a source {name!r} already: choose another name, or remove it first")
-    recordings = {name: files.resample(take, sample_rate, dictionary.sample_rate)}
-    known = {source: dictionary.select(source) for source in dictionary.sources}
-    return learn(
-        {**recordings, **known},
-        dictionary.sample_rate,
-        stft=dictionary.stft,
-        model=dictionary.model,
-        n_steps=0,
-        rest=False,
-        progress=progress,
-    )
+    x = files.resample(take, take_rate, sample_rate)
+    return learn({name: x}, sample_rate, stft=stft, model=model, rest=False, progress=progress)

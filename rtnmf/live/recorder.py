@@ -58,6 +58,7 @@ class Recorder:
 
     Attributes
     ----------
+    folder : path
     paths : list of paths
         Paths of all files so far.
     n_missed : int
@@ -67,7 +68,7 @@ class Recorder:
     """
 
     def __init__(self, folder: str | os.PathLike[str], sources: tuple[str, ...], n_channels: int) -> None:
-        self._folder = Path(folder)
+        self.folder = Path(folder)
         self._names = safe_names(["input", *sources])
         self._n_channels = n_channels
         self._sample_rate = self._n_parts = self._n_written = 0
@@ -108,8 +109,8 @@ class Recorder:
         try:
             if dictionary != self._dictionary:
                 self._n_dictionaries += 1
-                dictionary.save(self._folder / _DICTIONARY.format(self._n_dictionaries))
-                (self._folder / _DICTIONARY.format(self._n_dictionaries)).chmod(_FILE_MODE)
+                dictionary.save(self.folder / _DICTIONARY.format(self._n_dictionaries))
+                (self.folder / _DICTIONARY.format(self._n_dictionaries)).chmod(_FILE_MODE)
                 self._dictionary = dictionary
             file = _DICTIONARY.format(self._n_dictionaries)
             sample = self._first_sample + position
@@ -130,7 +131,7 @@ class Recorder:
             self._fail(error)
 
     def _write_list(self, name: str, entries: list[dict[str, Any]]) -> None:
-        with replacing(self._folder / name, private=True) as file:
+        with replacing(self.folder / name, private=True) as file:
             file.write(json.dumps(entries, indent=1).encode() + b"\n")
 
     def drain(self, ring: Ring, n_recorded: int) -> None:
@@ -189,14 +190,14 @@ class Recorder:
 
     def _fail(self, error: Exception) -> None:
         text = why(error) if isinstance(error, OSError) else reason(error)
-        self.failure = f"the recording in {printable(self._folder)} stopped ({text})"
+        self.failure = f"the recording in {printable(self.folder)} stopped ({text})"
 
     def _begin_part(self) -> None:
         self._n_parts += 1
         self._n_written = 0
         suffix = f".part{self._n_parts}" if self._n_parts > 1 else ""
         for name in self._names:
-            path = self._folder / f"{name}{suffix}.wav"
+            path = self.folder / f"{name}{suffix}.wav"
             form = (self._sample_rate, self._n_channels, "FLOAT")
             with _opened(path, "w", *form, format="WAV"):
                 self.paths.append(path)

@@ -46,6 +46,12 @@ class Recording:
             return self._paths + ([] if self._recorder is None else self._recorder.paths)
 
     @property
+    def folder(self) -> str:
+        """Where the recording that goes on is; empty without one."""
+        with self._lock:
+            return "" if self._recorder is None else str(self._recorder.folder)
+
+    @property
     def failure(self) -> str:
         """Why the last recording stopped by itself; empty when all is well."""
         with self._lock:

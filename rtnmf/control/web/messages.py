@@ -6,6 +6,7 @@ Each message is a JSON object whose `is` names it. The page sends commands; what
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -14,6 +15,8 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from rtnmf.checks import LONGEST_NAME
+from rtnmf.control.lesson import LEAST_S, MOST_S
 from rtnmf.words import is_plain
 
 __all__ = ["BANDS", "MOST_BYTES", "Command", "Message", "columns", "commanded", "encoded"]
@@ -24,7 +27,7 @@ BANDS = 96
 MOST_BYTES = 16_384
 """Of a command."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=80)]
+Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 """Of a source, a dictionary, or a preset: never a path."""
 
 Db = Annotated[float, Meta(ge=-200, le=60)]
@@ -99,7 +102,7 @@ class Teach(_Message):
     """Record a sound from what comes in, after a countdown, to learn it under a name."""
 
     name: Name
-    seconds: Annotated[float, Meta(ge=1, le=120)]
+    seconds: Annotated[float, Meta(ge=LEAST_S, le=MOST_S)]
 
 
 class Keep(_Message):
@@ -300,8 +303,11 @@ def commanded(text: str | bytes) -> Command:
 
 
 def encoded(message: Message) -> str:
-    """Return a message as text."""
-    return msgspec.json.encode(message).decode("utf-8")
+    """Return a message as text, whatever names of files are in it."""
+    try:
+        return msgspec.json.encode(message).decode("utf-8")
+    except UnicodeEncodeError:  # the bytes of a file's name that are no text
+        return json.dumps(msgspec.to_builtins(message))
 
 
 def columns(spectrograms: Sequence[NDArray[np.uint8]]) -> bytes:
