@@ -64,7 +64,8 @@ def test_a_take_is_taught_and_sounds_plain_then_trained(peer, tmp_path):  # noqa
     """After the take its plain dictionary takes over, then the trained one; what was taught is what is heard."""
     peer.play(speech_at(48000, 90))
     command = started("speaker=mic:2", "--freeze", "--record", "take")
-    said = read_until(command, "swaps 2")
+    said = read_until(command, "\ntrained")
+    eventually(lambda: len(uses(tmp_path / "take")) == 3)
     before = recorded_samples(tmp_path / "take")
     eventually(lambda: recorded_samples(tmp_path / "take") > before + 2 * 48000)
     command.send_signal(signal.SIGINT)
@@ -72,7 +73,7 @@ def test_a_take_is_taught_and_sounds_plain_then_trained(peer, tmp_path):  # noqa
     countdown = "".join(f"speaker: 2 s from 'peer' in {left} ...\n" for left in (3, 2, 1))
     assert said.startswith(f"{countdown}speaker: recording\n")
     assert re.search(r"live-speaker.wav\n(.*\n)*you hear: speaker; muted: rest", said)
-    assert re.search(r"lost \d+ .*training \d+ %  rest: heard 0 s, frozen\n(.*\n)*trained\n", said)
+    assert re.search(r"lost \d+ .*training \d+ %   rest: heard 0 s, frozen\n(.*\n)*trained\n", said)
     stand_in, plain, trained = uses(tmp_path / "take")
     assert [stand_in.is_trained, plain.is_trained, trained.is_trained] == [False, False, True]
     assert [(d.sources, d.rest) for d in (plain, trained)] == [(("speaker", "rest"), "rest")] * 2

@@ -1,6 +1,7 @@
 """The studio on a real audio server: teaching, loading, regrouping and recording while it sounds."""
 
 import contextlib
+import os
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from sounding import eventually, noise, speech_at, training_processes
 
 from rtnmf import STFT, Dictionary, load_preset
 from rtnmf.control import lesson
-from rtnmf.control.shelf import regrouped
+from rtnmf.control.shelf import Shelf, regrouped
 from rtnmf.control.studio import Studio
 from rtnmf.live import Live
+from rtnmf.live.link.process import SoundProcess
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -97,6 +99,58 @@ def test_what_sounds_may_become_something_else(studio, peer):
         with pytest.raises(ValueError, match=r"there is|cannot be removed|components are"):
             wrong()
         assert studio.live is before
+
+
+def test_what_is_done_while_a_lesson_goes_on_stays(studio, peer):
+    """A sound that is learned joins what sounds by then, with what was set meanwhile; a closed studio stays closed."""
+    peer.play(speech_at(48000, 60))
+    studio.load("keyboard", "preset")
+    studio.teach("voice", 1.5)
+    with pytest.raises(ValueError, match="voice is being recorded"):
+        studio.load("hiss", "preset")
+    eventually(lambda: studio.lesson.stage == "heard")
+    studio.keep()
+    studio.desk.listen("keyboard")
+    studio.desk.mute("rest", True)
+    studio.rename("keyboard", "typing")
+    assert (studio.live.soloed, studio.desk.listening) == ((), "output")
+    eventually(lambda: studio.lesson.stage in ("", "failed"), 60)
+    assert studio.live.sources == ("typing", "voice", "rest")
+    assert studio.name == "typing+voice"
+    studio.close()
+    with pytest.raises(ValueError, match="is closed"):
+        studio.load("hiss", "preset")
+    with pytest.raises(ValueError, match="nothing sounds"):
+        studio.record(True)
+    with pytest.raises(ValueError, match="there is no sound yet"):
+        studio.teach("fan", 2)
+    assert studio.live.stats.state == "closed"
+
+
+def test_the_old_one_sounds_again_where_another_cannot(studio, peer, monkeypatch):
+    """Where another separation cannot be opened, the one before sounds and is recorded on, and the reason is said."""
+    peer.play(noise(60))
+    studio.record(True)
+    release = SoundProcess.release
+
+    def kill(process):
+        process._process.kill()
+        release(process)
+
+    monkeypatch.setattr(SoundProcess, "release", kill)
+    with pytest.raises(ValueError, match="process"):
+        studio.load("keyboard", "preset")
+    assert (studio.live.sources, studio.live.stats.state) == (("rest",), "sounding")
+    assert studio.live.recording.is_on
+    assert "the recording goes on" in studio.notice
+    assert studio.desk.trouble(studio.live.stats) == ""
+
+
+def test_names_that_are_no_text_are_left_out(tmp_path):
+    """A file in the folder whose name is no text, or none that could be asked for, is not listed."""
+    for name in (b"\xff", b"a" * 80, b"good", b"\x1b[2J"):
+        (tmp_path / os.fsdecode(name + b".safetensors")).touch()
+    assert Shelf(tmp_path).names == ["good"]
 
 
 def test_a_lesson_in_silence_fails_and_may_be_given_up(studio):

@@ -154,7 +154,7 @@ def test_exception_in_the_processing_lets_the_aligned_input_out(server, on_serve
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     x = noise(4)
     x[2 * 48000] = 1  # from here on
-    live = Live(DICTIONARY, input="peer", output="peer", record=tmp_path / "take")
+    live = Live(DICTIONARY, input="peer", output="peer", record=tmp_path / "take", limit=False)
     live.solo("fan")
     with server.changed(mode="-S"), contextlib.closing(Peer(tmp_path)) as peer, live:
         with peer.freewheeling():

@@ -11,7 +11,8 @@ from jack_server import Peer
 from sounding import eventually, noise, speech_at
 
 from rtnmf import STFT, load_preset
-from rtnmf.control import terminal
+from rtnmf.control.desk import Desk
+from rtnmf.control.panel import View, drawn
 from rtnmf.live import Live
 
 pytestmark = pytest.mark.timeout(200)
@@ -60,7 +61,7 @@ def stats_beside_a_busy_parent(peer, seconds):
         peer.play(speech_at(48000, seconds))
         for _ in range(10 * seconds):
             live.wait(0.1)
-            terminal.panel(live, 0)
+            drawn(Desk(live), View())
         return live.stats
 
 
