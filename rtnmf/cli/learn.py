@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rtnmf import screen
-from rtnmf.cli import arguments, microphone_takes, pages
+from rtnmf.cli import arguments, microphone_takes, pages, spelling
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     pages.check_page(options.report, overwrite=options.overwrite)
     options.rest = _rest(options)
     options.frames = _frames(options)
-    recordings = arguments.recordings(options.recordings)
+    recordings = spelling.recordings(options.recordings)
     pages.check_dictionary(options.output, overwrite=options.overwrite)
     if not microphone_takes.asked_for(recordings):
         arguments.refuse(options, "no recording is mic:SECONDS", "input", "n_channels")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rtnmf import screen
-from rtnmf.cli.arguments import microphone_s
 from rtnmf.cli.progress_bar import progress_bar
+from rtnmf.cli.spelling import microphone_s
 
 __all__ = ["asked_for", "recorded"]
 
@@ -41,7 +41,7 @@ def recorded(recordings: Any, beside: Path, opened: Callable[[], AbstractContext
     Parameters
     ----------
     recordings : {source: list of recordings, or dictionary}, or a recording
-        As `arguments.recordings` returns them, checked by `asked_for`.
+        As `spelling.recordings` returns them, checked by `asked_for`.
     beside : path
         The names of the files begin like it; they replace none.
     opened : function

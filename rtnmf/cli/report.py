@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtnmf.audio.names import is_there
-from rtnmf.cli import arguments, pages, voices
+from rtnmf.cli import arguments, pages, spelling, voices
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = f"how much of the recording to show (default: {pages.SHOWN_S:g} s)"
     option(parser, "--seconds", "seconds", arguments.positive("seconds"), "S", text)
     text = "where in the recording to begin to show, in seconds or as 1:02.5 (default: its start)"
-    option(parser, "--start", "start_s", arguments.time_s, "TIME", text)
+    option(parser, "--start", "start_s", spelling.time_s, "TIME", text)
     text = "frequency axis of the pictures: logarithmic in Hz (default), mel scale, or notes"
     parser.add_argument("--axis", choices=["hz", "mel", "note"], default="hz", help=text)
     parser.add_argument("--truth", nargs="+", metavar="NAME=FILE", help="true stems, to state the SI-SDR")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rtnmf.audio.names import is_there
-from rtnmf.cli import arguments, microphone_takes
+from rtnmf.cli import microphone_takes, spelling
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -52,7 +52,7 @@ def prepared(words: list[str], *, rest: bool | None, sample_rate: int | None) ->
     Parameters
     ----------
     words : list of str
-        NAME=RECORDING[,RECORDING...], as for `arguments.recordings`.
+        NAME=RECORDING[,RECORDING...], as for `spelling.recordings`.
     rest : bool, optional
         Whether to add the preset `rest`; None means where there is one source.
     sample_rate : int, optional
@@ -66,7 +66,7 @@ def prepared(words: list[str], *, rest: bool | None, sample_rate: int | None) ->
     from rtnmf.learning.takes import trimmed
 
     rate = _RATE if sample_rate is None else sample_rate
-    recordings = _with_rest(arguments.recordings(words), rest)
+    recordings = _with_rest(spelling.recordings(words), rest)
     has_takes = microphone_takes.asked_for(recordings)
     known = {name: _learned_before(name, given, rate) for name, given in recordings.items()}
     dictionary = _plain({name: _stand_in(rate) if part is None else part for name, part in known.items()}, rate)

@@ -6,7 +6,7 @@ import pytest
 from conftest import random_dictionary
 
 from rtnmf import STFT
-from rtnmf.cli import arguments
+from rtnmf.cli import arguments, spelling
 
 
 def parsed(parse, text):
@@ -129,9 +129,9 @@ def test_recordings_are_named_listed_or_one_to_learn_blind(tmp_path, monkeypatch
     (tmp_path / "one,two.wav").touch()
     words = ["voice=me.wav,me2.wav", "fan=one,two.wav", "desk=mic:10"]
     expected = {"voice": ["me.wav", "me2.wav"], "fan": ["one,two.wav"], "desk": ["mic:10"]}
-    assert arguments.recordings(words) == expected
-    assert arguments.recordings(["clip.wav"]) == "clip.wav"
-    assert arguments.recordings(["a=b.wav"]) == "a=b.wav"
+    assert spelling.recordings(words) == expected
+    assert spelling.recordings(["clip.wav"]) == "clip.wav"
+    assert spelling.recordings(["a=b.wav"]) == "a=b.wav"
 
 
 @pytest.mark.parametrize(
@@ -146,18 +146,18 @@ def test_recordings_are_named_listed_or_one_to_learn_blind(tmp_path, monkeypatch
 def test_recordings_without_a_name_of_their_own_are_refused(words, message):
     """A recording without a name, a name without a recording, and a name given twice are refused."""
     with pytest.raises(ValueError, match=message):
-        arguments.recordings(words)
+        spelling.recordings(words)
 
 
 def test_seconds_of_the_microphone(tmp_path, monkeypatch):
     """`mic:SECONDS` is a time, a file of that name is a file, and `mic` without a time is refused."""
     monkeypatch.chdir(tmp_path)
-    assert [arguments.microphone_s(word) for word in ("mic:2.5", "mike.wav", "voice.wav")] == [2.5, None, None]
+    assert [spelling.microphone_s(word) for word in ("mic:2.5", "mike.wav", "voice.wav")] == [2.5, None, None]
     for word in ("mic", "mic:", "mic:0", "mic:ten", "mic:\u00b2", "mic:99999"):
         with pytest.raises(ValueError, match="write mic:10 for ten seconds"):
-            arguments.microphone_s(word)
+            spelling.microphone_s(word)
     (tmp_path / "mic:2.5").touch()
-    assert arguments.microphone_s("mic:2.5") is None
+    assert spelling.microphone_s("mic:2.5") is None
 
 
 def test_gains_become_linear():
@@ -195,5 +195,5 @@ def test_one_source_is_nothing_to_separate():
 def test_a_word_may_be_longer_than_the_name_of_any_file():
     """Many recordings of one source are a long word, which is no path that the system could look up."""
     names = [f"take-{i}.wav" for i in range(500)]
-    assert arguments.recordings([f"voice={','.join(names)}"]) == {"voice": names}
+    assert spelling.recordings([f"voice={','.join(names)}"]) == {"voice": names}
     assert arguments.not_gains(["n" * 300]) == ["n" * 300]

@@ -8,7 +8,7 @@ from command_line import assert_refused, run, save_desk
 
 from rtnmf import Clip, Dictionary, Together, learn
 from rtnmf.audio import files
-from rtnmf.cli import arguments, pages
+from rtnmf.cli import pages, spelling
 
 QUICK = ("--components", 2, "--iterations", 2, "--steps", 2)
 
@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 )
 def test_stretches_are_seconds_or_minutes_with_open_ends(word, stretches):
     """FILE@START-STOP is a stretch, several are one recording, and a time left out is the start or the end."""
-    assert arguments.recording(word) == Clip("x.m4a", *stretches)
+    assert spelling.recording(word) == Clip("x.m4a", *stretches)
 
 
 def test_files_whose_names_look_like_stretches_and_sums_win(folder):
@@ -45,19 +45,19 @@ def test_files_whose_names_look_like_stretches_and_sums_win(folder):
     for name in ("take@1-2", "a&b.wav", "me@home.wav"):
         (folder / name).touch()
     for name in ("take@1-2", "a&b.wav", "me@home.wav", "gone@home.wav"):
-        assert arguments.recording(name) == name
-    assert arguments.recording("take@1-2@3-4") == Clip("take@1-2", (3, 4))
-    assert arguments.recording("me@home.wav@3-4") == Clip("me@home.wav", (3, 4))
-    assert arguments.recording("a&b.wav&me@home.wav").recordings == ("a&b.wav", "me@home.wav")
+        assert spelling.recording(name) == name
+    assert spelling.recording("take@1-2@3-4") == Clip("take@1-2", (3, 4))
+    assert spelling.recording("me@home.wav@3-4") == Clip("me@home.wav", (3, 4))
+    assert spelling.recording("a&b.wav&me@home.wav").recordings == ("a&b.wav", "me@home.wav")
 
 
 def test_commas_and_signs_of_sums_divide_recordings():
     """Commas divide recordings, & the parts of one, and each part may have stretches."""
     words = ["voice=x.wav@1-2@3-4,y.wav,mic:10", "rest=p.wav&q.wav@5-"]
-    found = arguments.recordings(words)
+    found = spelling.recordings(words)
     assert found["voice"] == [Clip("x.wav", (1, 2), (3, 4)), "y.wav", "mic:10"]
     assert found["rest"][0].recordings == ("p.wav", Clip("q.wav", (5, None)))
-    assert arguments.recordings(["x.wav@1-2"]) == Clip("x.wav", (1, 2))
+    assert spelling.recordings(["x.wav@1-2"]) == Clip("x.wav", (1, 2))
 
 
 @pytest.mark.parametrize(
