@@ -233,6 +233,12 @@ class State(_Message):
     devices: str
     """From where to where, such as `USB mic to Headphones`."""
     sample_rate: int
+    sounding: bool
+    """Whether it sounds: nothing can be taught, loaded or recorded before."""
+    opening: str
+    """What is waited for before it sounds, where nothing is wrong; else empty."""
+    busy: str
+    """What gets ready, such as `getting keyboard ready`; empty if nothing."""
     trouble: str
     """What is wrong, with the remedy, in one sentence; empty if nothing."""
     notice: str

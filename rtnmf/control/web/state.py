@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Shelves", "meters_of", "state_of"]
 
+_OPENING = "opening the devices; the first start compiles for a moment"
 _SILENCE_DB = -200.0
 _ACTIVE_DB = 60.0
 """Range of the activations that is shown, below that of a tone of full scale."""
@@ -34,7 +35,7 @@ class Shelves(NamedTuple):
 def state_of(studio: Studio, strips: Sequence[Strip], stats: Stats, shelves: Shelves) -> messages.State:
     """Return all that changes seldom. Times that go on are 0 here: the meters have them."""
     live, mixer = studio.live, studio.live.mixer
-    dictionary = live.dictionary
+    dictionary, is_opening = live.dictionary, stats.state in ("idle", "starting") and not stats.reason
     return messages.State(
         sources=[_source(strip, is_rest=strip.source == dictionary.rest) for strip in strips],
         bypass=mixer.bypass,
@@ -52,9 +53,12 @@ def state_of(studio: Studio, strips: Sequence[Strip], stats: Stats, shelves: She
         recording=messages.Recording(live.recording.is_on, 0.0, studio.recorded_in, list(studio.recordings)),
         dictionaries=shelves.dictionaries,
         presets=shelves.presets,
-        devices=f"{live.facts.get('input', '')} to {live.facts.get('output', '')}",
+        devices=" to ".join(live.facts[end] for end in ("input", "output") if live.facts.get(end)),
         sample_rate=live.sample_rate,
-        trouble=studio.desk.trouble(stats),
+        sounding=stats.state == "sounding",
+        opening=_OPENING if is_opening else "",
+        busy=studio.busy,
+        trouble="" if is_opening else studio.desk.trouble(stats),
         notice=studio.notice,
         band_hz=band_hz(live.sample_rate) if live.sample_rate else [],
     )

@@ -1,11 +1,35 @@
-// The colour of each source: in their order, the rest always grey. The values stand in look.css alone.
+// The colour of each source: in their order, the rest always grey. The values stand in look.css alone. A name keeps its
+// colour while the page is open, whatever comes before it, and a new name has that of the old one.
 
 const N_COLOURS = 8;
 const isLight = window.matchMedia("(prefers-color-scheme: light)");
 
+const places = new Map(); // name -> number of its colour
+let before = [];
+
 export function colourNames(sources) {
-  let n = 0;
-  return sources.map((source) => (source.rest ? "--source-rest" : `--source-${(n++ % N_COLOURS) + 1}`));
+  const names = sources.filter((source) => !source.rest).map((source) => source.name);
+  passOn(names);
+  const taken = new Set();
+  const isNew = (name) => !places.has(name) || taken.has(places.get(name)) || !taken.add(places.get(name));
+  for (const name of names.filter(isNew)) places.set(name, free(taken));
+  before = names;
+  return sources.map((source) => (source.rest ? "--source-rest" : `--source-${(places.get(source.name) % N_COLOURS) + 1}`));
+}
+
+function passOn(names) {
+  const changed = names.flatMap((name, i) => (name === before[i] ? [] : [i]));
+  if (names.length !== before.length || changed.length !== 1) return;
+  const [i] = changed;
+  places.set(names[i], places.get(before[i]));
+  places.delete(before[i]);
+}
+
+function free(taken) {
+  let place = 0;
+  while (taken.has(place)) place++;
+  taken.add(place);
+  return place;
 }
 
 export function onTheme(change) {

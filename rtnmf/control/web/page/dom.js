@@ -32,6 +32,14 @@ export function setPressed(button, isOn) {
   if (button.getAttribute("aria-pressed") !== value) button.setAttribute("aria-pressed", value);
 }
 
+// A button that cannot be pressed says why; what it says else comes back with it.
+export function setDisabled(button, reason) {
+  button.disabled = reason !== "";
+  button.dataset.title ??= button.title;
+  const title = reason || button.dataset.title;
+  if (button.title !== title) button.title = title;
+}
+
 export function setHidden(node, isHidden) {
   if (node.hidden !== isHidden) node.hidden = isHidden;
 }

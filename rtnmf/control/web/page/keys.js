@@ -1,6 +1,6 @@
 // The keys of the studio. None acts while one types, or in a window that is in front.
 
-import { find } from "./dom.js";
+import { find, isNarrow } from "./dom.js";
 
 const STEP_DB = 0.5;
 const FINER_DB = 0.1;
@@ -49,7 +49,7 @@ function actionOf(event, { strips, master, shelf, teach }) {
     s: () => strip?.solo.click(),
     m: () => strip?.mute.click(),
     r: () => master.record(),
-    t: () => teach.open(),
+    t: () => find("#add").disabled || teach.open(),
     f: () => shelf.freeze(),
     "?": () => find("#help").showModal(),
     Escape: () => find("#teach").close(),
@@ -62,3 +62,10 @@ function actionOf(event, { strips, master, shelf, teach }) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   return often[key] ?? (event.repeat ? undefined : once[key]);
 }
+
+// A telephone shows the transport over the lower end: what has the focus is never behind it.
+document.addEventListener("focusin", ({ target }) => {
+  const transport = find(".transport");
+  if (!isNarrow.matches || transport.contains(target) || target.closest("dialog") || !target.matches(":focus-visible")) return;
+  if (target.getBoundingClientRect().bottom > transport.getBoundingClientRect().top) target.scrollIntoView({ block: "center" });
+});

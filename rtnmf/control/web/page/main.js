@@ -15,7 +15,10 @@ import { Teach } from "./teach.js";
 const NEVER = "The studio does not answer. Trying again by itself; if nothing comes, open the link that rtnmf printed, to its end.";
 const LOST = "The connection to rtnmf is lost. Trying again by itself; if nothing comes back, see whether rtnmf still runs.";
 
-const sender = new Sender((command) => connection.send(command));
+const sender = new Sender((command) => {
+  status.begun(command);
+  connection.send(command);
+});
 const strips = new Strips(sender);
 const master = new Master(sender);
 const shelf = new Shelf(sender);
@@ -43,7 +46,10 @@ const connection = new Connection({
     for (const part of [strips, master, shelf, teach, parts, status]) part.meters(meters, now);
   },
   columns: (bytes) => spectrograms.add(bytes),
-  refused: ({ reason }) => status.say(reason),
+  refused({ reason }) {
+    status.ended();
+    status.say(reason);
+  },
   opened() {
     hasOpened = true;
     status.banner("#offline", "");
@@ -52,6 +58,7 @@ const connection = new Connection({
   lost() {
     status.banner("#offline", hasOpened ? LOST : NEVER);
     document.body.classList.add("lost");
+    status.ended();
     strips.silence();
     master.silence();
   },

@@ -1,7 +1,7 @@
 // The master strip, comparing (A/B), and the record button.
 
 import { eachFrame } from "./clock.js";
-import { find, minutes, setHidden, setPressed, setText } from "./dom.js";
+import { find, minutes, setDisabled, setHidden, setPressed, setText } from "./dom.js";
 import { Fader, WET } from "./fader.js";
 import { Meter } from "./meters.js";
 
@@ -36,7 +36,8 @@ export class Master {
     setText(find("#hear-output .what"), this.alone === "output" ? "Output" : this.alone);
     const { recording } = state;
     setPressed(find("#record"), recording.on);
-    find("#record").disabled = !recording.on && state.sources.length === 0;
+    const reason = state.sounding ? "there is nothing to record yet" : "no sound yet: wait until the devices are open";
+    setDisabled(find("#record"), recording.on || (state.sounding && state.sources.length) ? "" : reason);
     setText(find("#record .what"), recording.on ? "Recording" : "Record");
     setHidden(find("#record-time"), !recording.on);
   }

@@ -2,7 +2,7 @@
 // another, or picked and moved with the keys; names to change, and sources to take out.
 
 import { colourNames, rgb } from "./colours.js";
-import { find, make, setHidden, setPressed, setText } from "./dom.js";
+import { find, isNarrow, make, setHidden, setPressed, setText } from "./dom.js";
 import { address } from "./socket.js";
 
 const NEW = ""; // in the list of places to move to
@@ -42,7 +42,7 @@ export class Parts {
     const colours = colourNames(sources);
     this.tiles = [];
     const rows = sources.map((source, i) => this.row(source, colours[i]));
-    find("#part-rows").replaceChildren(...rows, this.place(NEW, make("p", { className: "new" }, "Drop tiles here to make a new source")));
+    find("#part-rows").replaceChildren(...rows, this.place(NEW, make("p", { className: "new" }, isNarrow.matches ? "Tap tiles and choose “a new source” to make one" : "Drop tiles here to make a new source")));
     const options = sources.map((source) => make("option", { value: source.name }, source.name));
     find("#move-to").replaceChildren(...options, make("option", { value: NEW }, "a new source"));
     this.ask();
@@ -125,7 +125,7 @@ export class Parts {
   // A new source has to have a name first.
   ask(to = find("#move-to").value) {
     find("#move-to").value = to;
-    setText(find("#picked"), this.picked.size ? `${this.picked.size} picked` : "Pick tiles, or drag them");
+    setText(find("#picked"), this.picked.size ? `${this.picked.size} picked` : isNarrow.matches ? "Tap tiles to pick them" : "Pick tiles, or drag them");
     setHidden(find("#move-name"), to !== NEW);
     find("#move").disabled = this.picked.size === 0;
     if (to === NEW && this.picked.size) find("#move-name").focus();

@@ -1,18 +1,23 @@
 // Dictionaries and presets to load and save, the rest, and what was recorded.
 
-import { find, make, minutes, setHidden, setPressed, setText } from "./dom.js";
+import { find, make, minutes, setDisabled, setHidden, setPressed, setText } from "./dom.js";
 import { address } from "./socket.js";
 
 export class Shelf {
   constructor(sender) {
     this.sender = sender;
     this.dialog = find("#shelf");
-    find("#open-shelf").addEventListener("click", () => this.dialog.showModal());
-    find("#load-first").addEventListener("click", () => this.dialog.showModal());
+    for (const node of document.querySelectorAll(".shelf")) node.addEventListener("click", () => this.open());
+    find("#close-recorded").addEventListener("click", () => this.closeRecorded());
     find("#save-form").addEventListener("submit", (event) => this.save(event));
     find("#save-name").addEventListener("input", () => this.check());
     find("#freeze").addEventListener("click", () => this.freeze());
     find("#relearn").addEventListener("click", () => sender.now("relearn"));
+  }
+
+  open() {
+    this.dialog.showModal();
+    find(".choices button", this.dialog)?.focus({ focusVisible: false });
   }
 
   show(state) {
@@ -21,11 +26,13 @@ export class Shelf {
     const experts = state.experts.length ? `with ${state.experts.join(" and ")}` : "";
     setText(find("#training"), [experts, state.training].filter(Boolean).join(" · "));
     this.list("#dictionaries", state.dictionaries, "Nothing is saved yet.", (name) => this.dictionary(name));
-    this.list("#presets", state.presets, "There are none.", (name) => this.preset(name));
+    const presets = state.presets.filter((name) => name !== "rest");
+    this.list("#presets", presets, "There are none.", (name) => this.preset(name));
     find("#save").disabled = !state.sources.some((source) => !source.rest);
     setHidden(find("#rest"), !state.adapts);
     setText(find("#rest-text"), state.frozen ? "frozen" : state.rest || "not learned yet");
     setPressed(find("#freeze"), state.frozen);
+    setDisabled(find("#relearn"), state.frozen ? "The rest is frozen: press Freeze again before it can be learned anew" : "");
     this.recording(state.recording);
   }
 
@@ -85,11 +92,18 @@ export class Shelf {
     if (!folder) return;
     if (on) this.seconds = recorded_s;
     const time = this.seconds ? ` ${minutes(this.seconds)}` : "";
+    find("#recorded-text").title = folder;
     setText(find("#recorded-text"), `${on ? "Recording" : "Recorded"}${time} into ${folder}`);
   }
 
+  closeRecorded() {
+    this.closed = this.state.recording.folder;
+    this.recording(this.state.recording);
+  }
+
   recording({ on, folder, files }) {
-    setHidden(find("#recorded"), !folder);
+    setHidden(find("#recorded"), !folder || (folder === this.closed && !on));
+    setHidden(find("#close-recorded"), on);
     const node = find("#downloads");
     const key = JSON.stringify([on, folder, files]);
     if (node.dataset.key === key) return;

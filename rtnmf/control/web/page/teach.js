@@ -83,8 +83,16 @@ export class Teach {
     find("#teach-progress").removeAttribute("value");
     setText(find("#teach-left"), "");
     for (const node of document.querySelectorAll(".teach")) node.classList.toggle("busy", BUSY.includes(stage));
+    this.looks(false);
     this.player(stage === "heard");
     if (stage === "heard" && this.mine) find("#teach-keep").focus({ focusVisible: false });
+  }
+
+  // The take is being looked at: nothing is to be done meanwhile.
+  looks(isOver) {
+    if (isOver) setText(find("#teach-what"), "Looking at the take …");
+    setHidden(find("#teach-looking"), !isOver);
+    for (const place of isOver ? ["#teach-left", "#teach-level", "#teach-progress"] : []) setHidden(find(place), true);
   }
 
   player(hasTake) {
@@ -107,6 +115,7 @@ export class Teach {
     if (!BUSY.includes(stage)) return;
     setText(find("#teach-left"), left(stage, meters.left_s));
     this.whole_s = Math.max(this.whole_s, meters.left_s);
+    if (stage === "recording" && this.whole_s > 0 && meters.left_s <= 0) this.looks(true);
     if (this.whole_s > 0) find("#teach-progress").value = 1 - meters.left_s / this.whole_s;
   }
 }
@@ -114,5 +123,5 @@ export class Teach {
 function left(stage, seconds) {
   if (stage === "countdown") return String(Math.max(1, Math.ceil(seconds)));
   if (stage !== "recording") return "";
-  return seconds > 0 ? `${Math.ceil(seconds)}\u00a0s` : "…"; // the take is being looked at
+  return seconds > 0 ? `${Math.ceil(seconds)}\u00a0s` : "";
 }
