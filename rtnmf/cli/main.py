@@ -145,6 +145,8 @@ def _usage_error(parser: argparse.ArgumentParser, words: Sequence[str]) -> Calla
         taken = " and ".join(flag for flag in several if flag in words)
         if "required" in message and taken:
             message = f"{message}: write them before {taken}, which takes all words that follow"
+        if "arguments: --port" in message and "--web" in getattr(parser, "_option_string_actions", ()):
+            message = "unrecognized arguments: --port: the port of the page stands behind --web, as in --web 8799"
         unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
         if unknown:
             message = f"there is no command {unknown[1]!r}{_guess([unknown[1]], COMMANDS)}"

@@ -86,7 +86,7 @@ def mix(
     from rtnmf.learning.joining import load
     from rtnmf.offline.separation import heard
 
-    with files.opened(path, strict=strict) as reader, progress_bar("learning") as progress:
+    with files.opened(path, strict=strict) as reader, progress_bar("learning", name) as progress:
         dictionary = load(name, reader.sample_rate, progress=progress)
         if dictionary.rest and rest != "pool":
             dictionary = heard(dictionary, reader, progress)

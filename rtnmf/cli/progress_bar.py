@@ -7,21 +7,32 @@ import sys
 from collections.abc import Iterator
 
 from rtnmf.progress import Progress
-from rtnmf.screen import console
+from rtnmf.screen import console, tell
 
 __all__ = ["progress_bar"]
 
 
 @contextlib.contextmanager
-def progress_bar(title: str) -> Iterator[Progress]:
-    """Show a progress bar on the terminal of stderr, if there is one, and give the function that moves it."""
+def progress_bar(title: str, dictionary: str = "") -> Iterator[Progress]:
+    """Show a progress bar on the terminal of stderr, if there is one, and give the function that moves it.
+
+    Where a dictionary of that name is trained first, this is said; without a terminal in one line.
+    """
     from rich.markup import escape
     from rich.progress import Progress as Bar
 
     with Bar(console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(title)
 
+        is_told = sys.stderr.isatty()
+
         def advance(stage: str, done: int, total: int) -> None:
-            bar.update(task, description=escape(f"{title}: {stage}"), completed=done, total=total)
+            nonlocal is_told
+            is_training = bool(dictionary) and stage == "training"
+            if is_training and not is_told:
+                tell(f"training {dictionary}, once")
+                is_told = True
+            text = f"training {dictionary}, once" if is_training else f"{title}: {stage}"
+            bar.update(task, description=escape(text), completed=done, total=total)
 
         yield advance

@@ -99,7 +99,9 @@ def _report_dictionary(options: argparse.Namespace, name: str) -> None:
 
     reason = "there is no recording to learn from or to show"
     arguments.refuse(options, reason, *_LEARNING, "seconds", "start_s", "truth", "rest", "experts")
-    _write(options, name, load(name), origin={"dictionary": name})
+    with progress_bar("loading", name) as progress:
+        dictionary = load(name, progress=progress)
+    _write(options, name, dictionary, origin={"dictionary": name})
 
 
 def _report_clip(options: argparse.Namespace, clip: str) -> None:

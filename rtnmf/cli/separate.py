@@ -79,7 +79,7 @@ def _separate_one(options: argparse.Namespace, path: str, name: str, settings: d
     from rtnmf.offline.separation import separate_file
 
     with AudioReader(path, strict=options.strict) as mix:  # once: it may be a pipe
-        with progress_bar("separating") as progress:
+        with progress_bar("separating", name) as progress:
             paths = separate_file(mix, name, options.output, progress=progress, **settings)
         for written in paths.values():
             screen.say(printable(written))
@@ -93,7 +93,7 @@ def _separate_all(options: argparse.Namespace, mixes: list[str], name: str, sett
 
     written: list[Path] = []
     try:
-        with progress_bar("separating") as progress:
+        with progress_bar("separating", name) as progress:
             for _, paths in separate_files(mixes, name, options.output, progress=progress, **settings):
                 written += paths.values()
     finally:
@@ -109,7 +109,7 @@ def _write_stem(options: argparse.Namespace, mixes: list[str], name: str, settin
         raise ValueError(f"--stdout writes one stem, and there are {len(mixes)} recordings: give one")
     if sys.stdout.isatty():
         raise ValueError("--stdout would write sound to the terminal: redirect it, as in >voice.wav")
-    with progress_bar("separating") as progress:
+    with progress_bar("separating", name) as progress:
         separate_to(sys.stdout.buffer, mixes[0], name, options.stdout, progress=progress, **settings)
 
 
@@ -123,13 +123,13 @@ def _write_report(options: argparse.Namespace, mix: AudioReader, name: str, path
 
 
 def _gains(options: argparse.Namespace, name: str) -> dict[str, float] | None:
-    from rtnmf.learning.joining import load
+    from rtnmf.learning.joining import plain
 
     if not options.gain:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # each comes again when the dictionary is loaded for a recording
-        return arguments.gains(options.gain, load(name).sources)
+        return arguments.gains(options.gain, plain(name)[0].sources)
 
 
 def _mixes(words: list[str]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rtnmf import screen
 from rtnmf.cli import arguments, controllers
+from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from rtnmf.control.studio import Studio
@@ -77,7 +78,9 @@ def run(options: argparse.Namespace) -> None:
 
     _check_extra()
     settings = arguments.given(options, *arguments.DEVICE, *arguments.SEPARATION)
-    dictionary = load(options.dictionary or _NOTHING)
+    name = options.dictionary or _NOTHING
+    with progress_bar("loading", name) as progress:
+        dictionary = load(name, progress=progress)
     studio = made(partial(Live, **settings, tap=True), dictionary, options.dictionary or "", options)
     controlled, page = controllers.running(options, studio.desk, studio), served(studio, options)
     with contextlib.closing(studio), contextlib.suppress(KeyboardInterrupt), controlled, page as server:

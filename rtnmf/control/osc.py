@@ -242,6 +242,9 @@ class Osc:
             desk.set_wet(_number(values))
         elif verb == "reset":
             desk.reset_marks()
+        elif verb == "sources":  # a question: it is told anew
+            for receiver in self._told():
+                receiver.sent.pop(f"{PREFIX}/{verb}", None)
         elif verb == "refresh":
             for receiver in self._told():
                 receiver.sent.clear()
@@ -286,11 +289,19 @@ class Osc:
         for part in name.split("+"):
             load_preset(part)  # raises where it is none
         live = self._desk.live
-        live.dictionary = merged(name, live.dictionary.sample_rate)
+        dictionary = merged(name, live.dictionary.sample_rate)
+        if set(dictionary.sources) != set(live.sources):
+            raise ValueError(
+                f"{name} has the sources {', '.join(dictionary.sources)}, not {', '.join(live.sources)}: start rtnmf"
+                " studio, where other sources can be loaded"
+            )
+        live.dictionary = dictionary
 
     def _refuse(self, address: str, reason: str) -> None:
         self.n_dropped += 1
         self._error = f"{address}: {reason}"[:_LONGEST_TEXT]
+        for receiver in self._told():
+            receiver.sent.pop(f"{PREFIX}/error", None)  # the same again is told again
 
     def _told(self) -> list[_Receiver]:
         """Return who is told what changes."""

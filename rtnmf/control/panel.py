@@ -11,6 +11,7 @@ from rtnmf.control.meters import Marks
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -155,9 +156,9 @@ def _strip(strip: Strip, n_cells: int, *, number: int, is_chosen: bool) -> list[
 def _state(strip: Strip) -> str:
     if strip.is_muted:
         return "muted"
-    if strip.is_soloed:
-        return "solo"
-    return "on" if strip.is_heard else "not heard"
+    if not strip.is_heard:
+        return "not heard"
+    return "solo" if strip.is_soloed else "on"
 
 
 def _output_sign(desk: Desk, stats: Stats) -> str:
@@ -199,13 +200,14 @@ def _bar(meter: _Meter, n_cells: int) -> Text:
     return bar
 
 
-def _open(live: Live, view: View) -> list[Table | Text]:
+def _open(live: Live, view: View) -> list[Table | Padding]:
     """Return what the user has opened: all keys, or what the dictionary holds."""
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     if view.shows == "dictionary":
-        return [Text(line) for line in _dictionary_lines(live)]
+        return [Padding(Text(line), (0, 0, 0, 2)) for line in _dictionary_lines(live)]
     if view.shows != "keys":
         return []
     table = Table.grid(padding=(0, 2))
@@ -228,7 +230,7 @@ def _dictionary_lines(live: Live) -> list[str]:
         f" {'trained' if dictionary.is_trained else 'not trained'}",
         listening_text(live),
     ]
-    return [f"  {line}" for line in lines if line]
+    return [line for line in lines if line]
 
 
 def listening_text(live: Live) -> str:

@@ -13,7 +13,7 @@ from rtnmf.control.panel import View
 if TYPE_CHECKING:
     from rtnmf.control.desk import Desk
     from rtnmf.control.midi import Midi
-    from rtnmf.live import Stats
+    from rtnmf.live import Live, Stats
 
 __all__ = ["key_pressed", "lines", "show"]
 
@@ -30,6 +30,7 @@ def show(desk: Desk, seconds: float | None, midi: Midi | None = None) -> None:
 
     end = math.inf if seconds is None else time.monotonic() + seconds
     view, console = View(midi), screen.console()
+    view.notice = _at_first(desk.live.soloed)
     with keys.pressed() as read_key, Screen(console=console, auto_refresh=False, transient=True) as display:
         while time.monotonic() < end and not desk.is_closed():
             key = read_key(_FRAME_S)
@@ -37,6 +38,10 @@ def show(desk: Desk, seconds: float | None, midi: Midi | None = None) -> None:
                 return
             key_pressed(desk, key, view)
             display.update(panel.drawn(desk, view, console.width), refresh=True)
+
+
+def _at_first(soloed: tuple[str, ...]) -> str:
+    return f"you hear {' and '.join(soloed)} alone: s, or --gain at the start, changes that" if soloed else ""
 
 
 def key_pressed(desk: Desk, key: str, view: View) -> None:
@@ -57,8 +62,8 @@ def key_pressed(desk: Desk, key: str, view: View) -> None:
         desk.set_bypass(not live.bypass)
     elif key == "x":
         desk.reset_marks()
-    elif key == "f" and live.adapts:
-        live.freeze = not live.freeze
+    elif key == "f":
+        view.notice = _freeze(live)
     elif key == "r":
         view.notice = _record(desk)
     else:
@@ -90,6 +95,14 @@ def _map(desk: Desk, key: str, view: View) -> None:
         except ValueError as error:
             view.notice = str(error)
     view.maps = not view.maps
+
+
+def _freeze(live: Live) -> str:
+    """Leave the rest as it is, or go on learning it; return why not where there is none."""
+    if not live.adapts:
+        return "there is no rest that is learned: start with one, such as speech+rest"
+    live.freeze = not live.freeze
+    return ""
 
 
 def _record(desk: Desk) -> str:

@@ -122,7 +122,7 @@ def _realtime() -> Finding:
 
 
 def _expert(name: str) -> Finding:
-    remedy = named.remedy(name)
+    remedy = named.remedy(name).replace("'rtnmf[", "'.[")  # in a clone, as the README has it
     text = "is not installed: it would help to separate voices" if remedy else "is installed"
     return Finding(f"expert {name}", not remedy, text, remedy)
 
