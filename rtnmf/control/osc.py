@@ -292,8 +292,8 @@ class Osc:
         dictionary = merged(name, live.dictionary.sample_rate)
         if set(dictionary.sources) != set(live.sources):
             raise ValueError(
-                f"{name} has the sources {', '.join(dictionary.sources)}, not {', '.join(live.sources)}: start rtnmf"
-                " studio, where other sources can be loaded"
+                f"{name} has the sources {', '.join(dictionary.sources)}, expected {', '.join(live.sources)}: others"
+                " can be loaded in rtnmf studio"
             )
         live.dictionary = dictionary
 

@@ -207,7 +207,7 @@ def _open(live: Live, view: View) -> list[Table | Padding]:
     from rich.text import Text
 
     if view.shows == "dictionary":
-        return [Padding(Text(line), (0, 0, 0, 2)) for line in _dictionary_lines(live)]
+        return [Padding(Text(line), (0, 0, 0, 2), expand=False) for line in _dictionary_lines(live)]
     if view.shows != "keys":
         return []
     table = Table.grid(padding=(0, 2))

@@ -60,14 +60,15 @@ def test_keys_change_what_is_heard():
 
 
 def test_f_freezes_the_rest_where_it_is_learned():
-    """The key stops and resumes learning the rest, which the panel tells; without a rest it does nothing."""
+    """The key stops and resumes learning the rest, which the panel tells; without a rest it says so."""
     live = Live(voice_and_rest())
     for is_frozen in (True, False):
         terminal.key_pressed(Desk(live), "f", View())
         assert live.freeze == is_frozen
     other = Live(DICTIONARY)
-    terminal.key_pressed(Desk(other), "f", View())
+    terminal.key_pressed(Desk(other), "f", view := View())
     assert not other.adapts
+    assert view.notice.startswith("there is no rest")
 
 
 @pytest.fixture
