@@ -74,13 +74,13 @@ def test_updates_and_power_change_the_stems(tmp_path, desk):
 
 @pytest.mark.usefixtures("hardly_joined")
 def test_presets_combine_and_conversions_are_noted(tmp_path, capsys):
-    """Presets combine with +; it is told which are converted to the rate of the recording, and that they are trained."""
+    """Presets combine with +; it is told that they are trained, and which are converted to the rate of the mix."""
     mix = sound(tmp_path / "mix.wav")
     assert run("separate", mix, "speech+keyboard", "-o", tmp_path / "out") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"speech.wav", "keyboard.wav"}
     assert capsys.readouterr().err == "".join(
-        [f"note: {name} was learned at 44100 Hz and is converted to 16000 Hz\n" for name in ("speech", "keyboard")]
-        + ["training speech+keyboard, once\n"]
+        ["training speech+keyboard, once\n"]
+        + [f"note: {name} was learned at 44100 Hz and is converted to 16000 Hz\n" for name in ("speech", "keyboard")]
     )
 
 
