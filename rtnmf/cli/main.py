@@ -35,6 +35,8 @@ COMMANDS = (
     "pool",
     "info",
     "name",
+    "export",
+    "import",
     "report",
     "evaluate",
     "bench",

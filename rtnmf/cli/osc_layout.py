@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     from rtnmf.dictionary.shelf import merged
 
     host, port = osc.host_and_port(options.to) if options.to else ("127.0.0.1", osc.PORT)
-    pages.check_layout(options.output, overwrite=options.overwrite)
+    pages.check_output(options.output, ".json", overwrite=options.overwrite)
     dictionary = merged(options.dictionary)
     with replacing(options.output, overwrite=options.overwrite) as file:
         file.write(json.dumps(layout(dictionary, f"{host}:{port}"), indent=1).encode() + b"\n")

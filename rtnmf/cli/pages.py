@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SHOWN_S",
     "check_dictionary",
-    "check_layout",
+    "check_output",
     "check_page",
     "mix",
     "shown",
@@ -37,10 +37,10 @@ def check_page(path: str | None, *, overwrite: bool = False) -> None:
         return
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"{path!r} is not the name of a page, expected one that ends in .html")
-    _check_output(path, overwrite=overwrite)
+    _check_place(path, overwrite=overwrite)
 
 
-def _check_output(path: str, *, overwrite: bool) -> None:
+def _check_place(path: str, *, overwrite: bool) -> None:
     """Raise ValueError, before any work, if there is no folder for a file, or something of its name."""
     from rtnmf.audio.outputs import check_free
 
@@ -51,16 +51,14 @@ def _check_output(path: str, *, overwrite: bool) -> None:
 
 def check_dictionary(path: str, *, overwrite: bool, flag: str = "--output") -> None:
     """Raise ValueError, before any work, if a dictionary could not be written or would replace something else."""
-    if Path(path).suffix != ".safetensors":
-        raise ValueError(f"{flag} is {path!r}, expected a name that ends in .safetensors")
-    _check_output(path, overwrite=overwrite)
+    check_output(path, ".safetensors", overwrite=overwrite, flag=flag)
 
 
-def check_layout(path: str, *, overwrite: bool) -> None:
-    """Raise ValueError, before any work, if a .json file could not be written or would replace something else."""
-    if Path(path).suffix != ".json":
-        raise ValueError(f"--output is {path!r}, expected a name that ends in .json")
-    _check_output(path, overwrite=overwrite)
+def check_output(path: str, suffix: str, *, overwrite: bool, flag: str = "--output") -> None:
+    """Raise ValueError, before any work, if a file of a kind could not be written or would replace something else."""
+    if Path(path).suffix != suffix:
+        raise ValueError(f"{flag} is {path!r}, expected a name that ends in {suffix}")
+    _check_place(path, overwrite=overwrite)
 
 
 def write_page(path: str, page: str, *, overwrite: bool = False) -> None:
