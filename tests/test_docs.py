@@ -140,7 +140,7 @@ def phone(desk, tmp_path_factory):
 
 def lines_that_read():
     """Return a line of each command that is given recordings, and each that is given parts or sums of them."""
-    given = [line for line in lines(sounding=False) if ".wav" in line]
+    given = [line for line in lines(sounding=False) if ".wav" in line and "bases.wav" not in line]
     first = {line.split()[1]: line for line in reversed(given)}.values()
     return [line for line in given if line in first or re.search(r"\.wav[@&]", line)]
 

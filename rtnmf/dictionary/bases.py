@@ -79,5 +79,5 @@ def read_bases(
         raise ValueError(f"{name}: has {n_bins} samples, expected n_fft / 2 + 1 for each channel: it holds no bases")
     n_fft = 2 * (n_bins - 1)
     stft = STFT(n_fft, n_fft // 4 if hop_length is None else hop_length)
-    labels = [f"component-{k}" for k in range(1, bases.shape[1] + 1)]
+    labels = tuple(f"component-{k}" for k in range(1, bases.shape[1] + 1))
     return Dictionary(bases, labels, stft, rate if sample_rate is None else sample_rate, description=f"bases of {name}")
