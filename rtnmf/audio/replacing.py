@@ -59,6 +59,8 @@ def replacing(
             if before is not None:
                 _keep(before, descriptor)
             yield file
+            file.flush()
+            os.fsync(descriptor)  # or it might be there, and empty, after a power failure
         _move(beside, path, overwrite=overwrite)
     except OSError as error:
         raise not_written(path, why(error)) from error

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
 
     pages.check_dictionary(options.output, overwrite=options.overwrite)
     dictionary = read_bases(options.bases, **arguments.given(options, "sample_rate", "hop_length"))
-    dictionary.save(options.output)
+    path = pages.written(options.output, dictionary.save, overwrite=options.overwrite)
     stft, n = dictionary.stft, dictionary.n_components
     settings = f"window {stft.n_fft}, hop {stft.hop_length}, {dictionary.sample_rate} Hz"
-    screen.say(f"{options.output}: component-1 to component-{n}, {settings}")
+    screen.say(f"{path}: component-1 to component-{n}, {settings}")

@@ -74,11 +74,11 @@ def run(options: argparse.Namespace) -> None:
     beside = Path(options.output).with_suffix("")
     recordings = microphone_takes.recorded(recordings, beside, lambda: _microphone(options))
     dictionary = _learned(recordings, options)
-    dictionary.save(options.output)
-    screen.say(f"{options.output}: {_described(dictionary)}")
+    path = pages.written(options.output, dictionary.save, overwrite=options.overwrite)
+    screen.say(f"{path}: {_described(dictionary)}")
     if options.report:
-        _write_report(options, dictionary, recordings)
-    for line in _next_steps(options.output, dictionary):
+        _write_report(options, path, dictionary, recordings)
+    for line in _next_steps(path, dictionary):
         screen.say(line)
 
 
@@ -120,12 +120,12 @@ def _frames(options: argparse.Namespace) -> dict[str, Any]:
     return {"stft": STFT(options.n_fft, max(1, options.n_fft // 4))}
 
 
-def _write_report(options: argparse.Namespace, dictionary: Dictionary, recordings: Any) -> None:
+def _write_report(options: argparse.Namespace, path: str, dictionary: Dictionary, recordings: Any) -> None:
     """Write the page of a dictionary, with the clip that it was learned from when that was one."""
     is_blind = not isinstance(recordings, dict)
     x, facts = pages.shown(recordings, dictionary.sample_rate) if is_blind else (None, {})
-    origin = {"dictionary": options.output, "is_blind": is_blind, **(_place(recordings) if is_blind else {})}
-    title = Path(options.output).name
+    origin = {"dictionary": path, "is_blind": is_blind, **(_place(recordings) if is_blind else {})}
+    title = Path(path).name
     pages.write_report(options.report, title, dictionary, x, facts, overwrite=options.overwrite, origin=origin)
 
 

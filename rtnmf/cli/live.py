@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> None:
         if not has_begun:
             raise
     if options.save_rest:
-        _save(desk.live, options.save_rest)
+        _save(desk.live, options.save_rest, overwrite=options.overwrite)
     _sum_up(desk.live)
 
 
@@ -169,11 +169,11 @@ def _teach(live: Live, lesson: Lesson, *, freeze: bool) -> None:
         live.freeze = freeze
 
 
-def _save(live: Live, path: str) -> None:
+def _save(live: Live, path: str, *, overwrite: bool) -> None:
     """Write the dictionary if anything was learned, and say so."""
     if live.stats.n_rest_rounds:
-        live.dictionary.save(path)
-        screen.say(f"{path}: the rest was {live.stats.rest}")
+        place = pages.written(path, live.dictionary.save, overwrite=overwrite)
+        screen.say(f"{place}: the rest was {live.stats.rest}")
     else:
         screen.note(f"{path} was not written, as nothing was learned of the rest")
 

@@ -39,12 +39,12 @@ def run(options: argparse.Namespace) -> None:
     dictionary = load(options.dictionary)
     groups = _groups(options.groups, dictionary)
     named = dictionary.regroup(groups)
-    named.save(options.output)
+    path = pages.written(options.output, named.save, overwrite=options.overwrite)
     kept = [source for source in named.sources if source not in groups]
     if kept:
         screen.note(f"{', '.join(kept)}: not mentioned, kept as it was named")
     counts = ", ".join(f"{source} ({n})" for source, n in Counter(named.labels).items())
-    screen.say(f"{options.output}: {counts}")
+    screen.say(f"{path}: {counts}")
 
 
 def _groups(words: list[str], dictionary: Dictionary) -> dict[str, list[str]]:

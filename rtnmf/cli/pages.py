@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "typed",
     "write_page",
     "write_report",
+    "written",
 ]
 
 SHOWN_S = 30.0
@@ -61,13 +63,37 @@ def check_output(path: str, suffix: str, *, overwrite: bool, flag: str = "--outp
     _check_place(path, overwrite=overwrite)
 
 
+def written(path: str, write: Callable[..., None], *, overwrite: bool) -> str:
+    """Call `write(place, overwrite=overwrite)`, and return the place.
+
+    It is `path`, or `path` with a number where something took that name since it was checked, with a note: what may
+    have taken long to make is not lost.
+    """
+    from rtnmf.audio.outputs import free_path
+
+    place = path
+    while True:
+        try:
+            write(place, overwrite=overwrite)
+        except ValueError:
+            if overwrite or not os.path.lexists(place):
+                raise
+            place = str(free_path(path))
+            continue
+        if place != path:
+            screen.note(f"{path} is there by now, and was not replaced: written as {place}")
+        return place
+
+
 def write_page(path: str, page: str, *, overwrite: bool = False) -> None:
     """Write a page, whole or not at all, and print its name on stderr."""
     from rtnmf.audio.replacing import replacing
 
-    with replacing(path, overwrite=overwrite) as file:
-        file.write(page.encode())
-    screen.tell(path)
+    def write(place: str, *, overwrite: bool) -> None:
+        with replacing(place, overwrite=overwrite) as file:
+            file.write(page.encode())
+
+    screen.tell(written(path, write, overwrite=overwrite))
 
 
 def mix(

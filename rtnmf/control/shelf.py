@@ -55,7 +55,7 @@ class Shelf:
         if path.exists():
             raise ValueError(f"there is a dictionary {safe!r} already: choose another name")
         self._make(self.folder)
-        dictionary.save(path)
+        dictionary.save(path, overwrite=False)
         return path
 
     def keep_take(self, name: str, samples: NDArray[np.float32], sample_rate: int) -> Path:

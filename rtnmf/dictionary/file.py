@@ -42,7 +42,7 @@ _DTYPES: dict[str, Any] = {**dict.fromkeys(_COLUMNS, np.float32), "frames": np.u
 Tensors = dict[str, NDArray[Any]]
 
 
-def write(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
+def write(path: str | os.PathLike[str], parts: Mapping[str, Any], *, overwrite: bool = True) -> None:
     """Write the parts of a dictionary, named as its fields are, to a file: whole or not at all.
 
     Raises
@@ -71,7 +71,7 @@ def write(path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
         raise not_written(path, f"a dictionary file has at most {_LARGEST_FILE >> 20} MiB: use fewer components")
     if struct.unpack("<Q", data[:8])[0] > MOST_HEADER_BYTES:
         raise not_written(path, f"texts and divergences of a dictionary have at most {MOST_HEADER_BYTES >> 20} MiB")
-    with replacing(path) as file:
+    with replacing(path, overwrite=overwrite) as file:
         file.write(data)
 
 

@@ -349,15 +349,21 @@ class Dictionary:
         """
         return notebook.player(self, component)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write the dictionary to a `.safetensors` file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+        overwrite : bool
+            Replace a file of that name.
 
         Raises
         ------
         ValueError
-            If the file cannot be written.
+            If the file cannot be written, or is there and is not to be replaced.
         """
-        file.write(path, self._parts())
+        file.write(path, self._parts(), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Dictionary:

@@ -1,7 +1,9 @@
 """Pages that commands write."""
 
 import pytest
+from conftest import random_dictionary
 
+from rtnmf import STFT, Dictionary
 from rtnmf.cli import pages
 
 
@@ -21,3 +23,18 @@ def test_a_page_is_written_and_named_on_stderr(tmp_path, capsys):
     pages.write_page(path, "<p>Übung")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<p>Übung"
     assert capsys.readouterr() == ("", f"{path}\n")
+
+
+def test_what_took_a_name_meanwhile_is_not_replaced(tmp_path, capsys):
+    """A file that appeared under a name while something was made for it stays, and nothing that was made is lost."""
+    path = str(tmp_path / "desk.safetensors")
+    made, other = (random_dictionary(STFT(64, 16), names) for names in (("voice",), ("fan",)))
+    other.save(path)
+    place = pages.written(path, made.save, overwrite=False)
+    assert place == str(tmp_path / "desk-2.safetensors")
+    assert capsys.readouterr().err == f"note: {path} is there by now, and was not replaced: written as {place}\n"
+    assert (Dictionary.load(path), Dictionary.load(place)) == (other, made)
+    assert pages.written(path, made.save, overwrite=True) == path
+    assert Dictionary.load(path) == made
+    with pytest.raises(ValueError, match="cannot be written"):
+        pages.written(str(tmp_path / "no" / "x.safetensors"), made.save, overwrite=False)
