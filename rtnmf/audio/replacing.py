@@ -59,8 +59,7 @@ def replacing(
             if before is not None:
                 _keep(before, descriptor)
             yield file
-            file.flush()
-            os.fsync(descriptor)  # or it might be there, and empty, after a power failure
+        _sync(beside)
         _move(beside, path, overwrite=overwrite)
     except OSError as error:
         raise not_written(path, why(error)) from error
@@ -75,6 +74,15 @@ def _keep(before: os.stat_result, descriptor: int) -> None:
         with contextlib.suppress(OSError):
             os.fchown(descriptor, before.st_uid, before.st_gid)
         os.fchmod(descriptor, before.st_mode & 0o777)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file is on the disk, or it might be there, and empty, after a power failure."""
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _move(beside: Path, path: Path, *, overwrite: bool) -> None:
