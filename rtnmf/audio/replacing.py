@@ -55,11 +55,10 @@ def replacing(
         before = path.stat() if path.exists() else None
         mode = 0o600 if private or before is not None else 0o666
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-        with io.BufferedRandom(io.FileIO(descriptor, "r+")) as file:
+        with _synced(descriptor), io.BufferedRandom(io.FileIO(descriptor, "r+")) as file:
             if before is not None:
                 _keep(before, descriptor)
             yield file
-        _sync(beside)
         _move(beside, path, overwrite=overwrite)
     except OSError as error:
         raise not_written(path, why(error)) from error
@@ -68,21 +67,23 @@ def replacing(
             beside.unlink()
 
 
+@contextlib.contextmanager
+def _synced(descriptor: int) -> Iterator[None]:
+    """Wait until a file is on the disk once it is closed, or it might be there, and empty, after a power failure."""
+    same = os.dup(descriptor)
+    try:
+        yield
+        os.fsync(same)
+    finally:
+        os.close(same)
+
+
 def _keep(before: os.stat_result, descriptor: int) -> None:
     """Give a file the permissions and, where that is allowed, the owner of another one."""
     if hasattr(os, "fchown"):
         with contextlib.suppress(OSError):
             os.fchown(descriptor, before.st_uid, before.st_gid)
         os.fchmod(descriptor, before.st_mode & 0o777)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file is on the disk, or it might be there, and empty, after a power failure."""
-    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _move(beside: Path, path: Path, *, overwrite: bool) -> None:
