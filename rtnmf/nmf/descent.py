@@ -19,7 +19,7 @@ from rtnmf.kernels.compiling import zeros
 from rtnmf.nmf.blas import one_blas_thread
 from rtnmf.progress import Progress
 
-__all__ = ["FEW", "FRAMES", "LANES", "descend"]
+__all__ = ["FEW", "FRAMES", "LANES", "coreset", "descend"]
 
 Array = NDArray[np.float32]
 _Each = Callable[[Callable[["_Slab"], Any], list["_Slab"]], Iterable[Any]]
@@ -192,7 +192,7 @@ class _Model:
 
     def some(self, n_frames: int, W: Array | None = None) -> _Model:
         """Return a model of few frames that stand for all, from this W or another, which it does not share."""
-        numbers, weights = _coreset(self.V, n_frames)
+        numbers, weights = coreset(self.V, n_frames)
         n = len(numbers)
         V, H = (zeros(max(1, -(-n // FRAMES)) * FRAMES, x.shape[1]) for x in (self.V, self.H))
         V[:n], H[:n] = self.V[numbers] * weights, self.H[numbers] * weights
@@ -206,7 +206,7 @@ class _Model:
         return sum(self._each(lambda slab: _divergence(slab, self.W), self._slabs))
 
 
-def _coreset(V: Array, n_frames: int) -> tuple[NDArray[np.intp], Array]:
+def coreset(V: Array, n_frames: int) -> tuple[NDArray[np.intp], Array]:
     """Return the numbers of at most `n_frames` frames that stand for all, and their weights, shape (n, 1).
 
     A frame is drawn as often as its level is high, here at even steps of the levels summed up, and weighs the
@@ -220,7 +220,7 @@ def _coreset(V: Array, n_frames: int) -> tuple[NDArray[np.intp], Array]:
     """
     levels = V.sum(axis=1, dtype=np.float64)
     summed = levels.cumsum()
-    if not summed[-1] > 0:
+    if not levels.any():
         return np.zeros(0, np.intp), np.zeros((0, 1), np.float32)
     step = summed[-1] / n_frames
     numbers, times = np.unique(np.searchsorted(summed, (np.arange(n_frames) + 0.5) * step), return_counts=True)

@@ -133,7 +133,7 @@ def test_what_raised_the_divergence_is_taken_back(monkeypatch):
 def test_few_frames_that_mislead_are_taken_back(monkeypatch):
     """When few frames lead W astray, the result is that of plain iterations alone."""
     V = spectrogram(60, 3000)
-    monkeypatch.setattr(descent, "_coreset", lambda _, n: (np.full(n, 1), np.ones((n, 1), np.float32)))
+    monkeypatch.setattr(descent, "coreset", lambda _, n: (np.full(n, 1), np.ones((n, 1), np.float32)))
     misled = nmf.fit(V, 8, n_iter=10, tolerance=0)
     plain = nmf.fit(V, 8, n_iter=10, tolerance=0, accelerated=False)
     np.testing.assert_array_equal(misled.W, plain.W)
@@ -197,7 +197,7 @@ def test_frames_drawn_stand_for_all():
     V = np.random.default_rng(0).random((1000, 16)).astype(np.float32)
     V[::3] = 0
     V[500] *= 100
-    numbers, weights = descent._coreset(V, 80)
+    numbers, weights = descent.coreset(V, 80)
     assert len(numbers) == len(set(numbers)) <= 80
     assert (V[numbers] * weights).sum() == pytest.approx(V.sum(), rel=1e-5)
     assert V[numbers].any(axis=1).all()

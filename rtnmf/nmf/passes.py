@@ -1,0 +1,229 @@
+"""Factorisation of a spectrogram that is larger than memory: in partitions, in passes that each see every frame once.
+
+Only W goes from one pass to the next. The activations of a frame are found anew from W in each pass, so a partition can
+be worked on by whoever has its recordings, and again where that failed; and the result depends on the partitions
+alone, since what they add to an update is summed up in pairs, in a fixed order. W starts from few frames that stand for
+all, so that a pass or two are enough.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rtnmf.kernels import factor
+from rtnmf.kernels.compiling import zeros
+from rtnmf.nmf.blas import one_blas_thread
+from rtnmf.nmf.descent import LANES, coreset
+from rtnmf.nmf.factorisation import fit
+
+__all__ = [
+    "Partitions",
+    "Pass",
+    "Sums",
+    "added",
+    "in_order",
+    "passes",
+    "representatives",
+    "started",
+    "sums_of",
+    "total_of",
+]
+
+Array = NDArray[np.float32]
+_T = TypeVar("_T")
+
+_N_UPDATES = 8
+_RELAXATION = np.float32(1.7)
+_TILE_VALUES = 2**17  # of V in a tile, as in `descent`
+_LIFT = 1e-4  # of the mean spectrum, in a start that was learned from few frames
+_AHEAD = 2  # results that a thread may be ahead of the one that is needed next
+
+
+class Partitions(Protocol):
+    """A spectrogram in partitions, each of which can be had as often as asked, and is then the same to the bit."""
+
+    def __len__(self) -> int:
+        """Return the number of partitions."""
+
+    def __getitem__(self, i: int) -> Array:
+        """Return the frames of a partition as rows, shape (n_frames, n_bins), float32, finite and non-negative."""
+
+
+class Sums(NamedTuple):
+    """What some frames add to an update of W."""
+
+    numerator: Array
+    """`H (V / (W H)).T`, shape (n_components, n_bins)."""
+    divergence: float
+    """KL divergence of the frames from their model."""
+    level: float
+    """The sum of the magnitudes."""
+    n_frames: int
+
+    def __add__(self, other: Sums) -> Sums:  # type: ignore[override]  # of tuples
+        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class Pass(NamedTuple):
+    """What a pass over all frames found."""
+
+    W: Array
+    """Updated once, shape (n_components, n_bins), rows sum to 1."""
+    divergence: float
+    """KL divergence of all frames with the W that the pass began with, as a fraction of the sum of V."""
+    n_frames: int
+
+
+def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
+    """Yield one pass over all frames after the other, without end; each begins with the W that the last one ended with.
+
+    In a pass, the activations of each frame begin as equal parts of its level and get 8 multiplicative updates, all
+    but the first with an exponent of 1.7. Then W gets one, with the sums over all frames. So the activations are close
+    to their minimum, and the divergence falls from pass to pass, but for rounding.
+
+    Parameters
+    ----------
+    total : callable
+        Returns the sums over all frames with a W, as `total_of` does.
+    W : array, shape (n_components, n_bins)
+        To begin with, such as `started` returns: non-negative, its rows are divided by their sums.
+
+    References
+    ----------
+    D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
+    R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application to
+    nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
+    """
+    rows = np.array(W, np.float32)
+    rows /= _sums(rows)
+    while True:
+        found = total(rows)
+        rows = rows * found.numerator
+        rows /= _sums(rows)
+        yield Pass(rows.copy(), found.divergence / found.level if found.level else 0.0, found.n_frames)
+
+
+def total_of(V: Partitions, W: Array, sums: Callable[[Array, Array], Sums] | None = None) -> Sums:
+    """Return the sums over all frames, computed on as many threads as there are processors.
+
+    Bit for bit the same for the same partitions and W on processors of one kind, for any number of threads.
+
+    Parameters
+    ----------
+    V : Partitions
+    W : array, shape (n_components, n_bins)
+        Rows sum to 1.
+    sums : callable, optional
+        What computes those of a partition; None means `sums_of`.
+    """
+    of_one = sums_of if sums is None else sums
+    return added(in_order(lambda i: of_one(V[i], W), len(V)))
+
+
+def sums_of(V: Array, W: Array) -> Sums:
+    """Return what frames add to an update of W, shape (n_components, n_bins), with activations found from W.
+
+    Parameters
+    ----------
+    V : array, shape (n_frames, n_bins)
+    W : array, shape (n_components, n_bins)
+        Rows sum to 1.
+    """
+    n_components, n_bins = W.shape
+    width = -(-n_bins // LANES) * LANES
+    rows, numerator = zeros(n_components, width), zeros(n_components, width)
+    rows[:, :n_bins] = W
+    transposed = np.ascontiguousarray(rows.T)
+    length = max(1, _TILE_VALUES // width)
+    tile, model = zeros(length, width), zeros(length, width)
+    divergence = level = 0.0
+    with one_blas_thread():
+        for start in range(0, len(V), length):
+            n = min(length, len(V) - start)
+            v, r = tile[:n], model[:n]
+            v[:, :n_bins] = V[start : start + n]
+            h = _activations(v, rows, transposed, r)
+            divergence += factor.divergence(v, np.matmul(h, rows, out=r))
+            factor.ratio(v, r)
+            numerator += h.T @ r
+            level += float(v.sum(dtype=np.float64))
+    return Sums(numerator[:, :n_bins].copy(), divergence, level, len(V))
+
+
+def _activations(v: Array, W: Array, transposed: Array, model: Array) -> Array:
+    """Return the activations of some frames, shape (n_frames, n_components); `model` is room to work in."""
+    h = np.repeat(v.sum(axis=1, keepdims=True) / np.float32(len(W)), len(W), axis=1)
+    for i in range(_N_UPDATES):
+        factor.ratio(v, np.matmul(h, W, out=model))
+        gradient = model @ transposed
+        factor.multiply(h, gradient if i == 0 else gradient**_RELAXATION)
+    return h
+
+
+def added(results: Iterable[_T]) -> _T:
+    """Add up results in pairs, neighbours first, as soon as both are there: in the same order however they come.
+
+    Runs of 1, 2, 4, ... neighbours that begin at a multiple of their length may be added up before, elsewhere.
+    """
+    waiting: list[tuple[int, Any]] = []
+    for result in results:
+        size, sum_of_all = 1, result
+        while waiting and waiting[-1][0] == size:
+            sum_of_all = waiting.pop()[1] + sum_of_all
+            size *= 2
+        waiting.append((size, sum_of_all))
+    while len(waiting) > 1:
+        (_, last), (size, before) = waiting.pop(), waiting.pop()
+        waiting.append((size, before + last))
+    return waiting[0][1]
+
+
+def in_order(function: Callable[[int], _T], n: int) -> Iterator[_T]:
+    """Yield what a function returns for 0 to n - 1, in this order, from as many threads as there are processors."""
+    n_threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(n_threads) as pool:
+        begun: deque[Future[_T]] = deque()
+        try:
+            for i in range(n):
+                begun.append(pool.submit(function, i))
+                if len(begun) >= _AHEAD * n_threads:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
+
+
+def started(frames: Array, n_components: int, *, seed: int = 0, n_iter: int = 200) -> Array:
+    """Return a W to begin passes with, shape (n_components, n_bins), learned from few frames that stand for all.
+
+    Parameters
+    ----------
+    frames : array, shape (n_frames, n_bins)
+        Drawn and weighted as `representatives` does, from each partition.
+    n_components : int
+    seed : int
+    n_iter : int
+    """
+    W = fit(frames.T, n_components, n_iter=n_iter, tolerance=0, seed=seed).W.T
+    mean = frames.mean(axis=0, dtype=np.float64)
+    return ((W + _LIFT * mean / max(mean.sum(), 1e-30)) / (1 + _LIFT)).astype(np.float32)
+
+
+def representatives(V: Array, n_frames: int) -> Array:
+    """Return at most so many frames that stand for all, the rows of V, each scaled by what it weighs."""
+    numbers, weights = coreset(V, n_frames)
+    return V[numbers] * weights
+
+
+def _sums(W: Array) -> Array:
+    sums = W.sum(axis=1, keepdims=True)
+    return np.where(sums > 0, sums, np.float32(1))

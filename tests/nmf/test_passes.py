@@ -1,0 +1,146 @@
+"""Passes over a spectrogram in partitions: the same to the bit however they are run, and as good as what sees all."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtnmf import nmf
+from rtnmf.nmf import passes
+from rtnmf.nmf.factorisation import kl_divergence
+
+
+def spectrogram(n_frames=3000, n_bins=65, seed=0):
+    """Return frames of four components and a little noise, as rows, some of them silent."""
+    rng = np.random.default_rng(seed)
+    W, H = rng.random((4, n_bins)) ** 8, rng.random((n_frames, 4)) ** 4
+    V = (H @ W + 0.001 * rng.random((n_frames, n_bins))).astype(np.float32)
+    V[100:120] = 0
+    return V
+
+
+def in_partitions(V, n=5):
+    """Return the frames in partitions of different lengths, one of them empty."""
+    cuts = np.sort(np.random.default_rng(1).integers(0, len(V), n - 2))
+    return [*np.split(V, cuts), V[:0]]
+
+
+def random_start(n_components=6, n_bins=65):
+    """Return a W to begin with."""
+    return np.random.default_rng(2).random((n_components, n_bins)).astype(np.float32) + 0.1
+
+
+def first(found, n):
+    """Return the first n passes."""
+    return [next(found) for _ in range(n)]
+
+
+def test_sums_are_those_of_the_textbook():
+    """Numerator, divergence and level are those of the activations that 8 updates give."""
+    V, W = spectrogram(700), random_start()
+    W /= W.sum(axis=1, keepdims=True)
+    H = np.repeat(V.sum(axis=1, keepdims=True, dtype=np.float64) / len(W), len(W), axis=1)
+    for i in range(8):
+        H *= ((V / (H @ W + 1e-20)) @ W.T) ** (1 if i == 0 else 1.7)
+    sums = passes.sums_of(V, W)
+    np.testing.assert_allclose(sums.numerator, H.T @ (V / (H @ W + 1e-20)), rtol=1e-3, atol=1e-5)
+    assert sums.divergence == pytest.approx(kl_divergence(V, H @ W + 1e-20), rel=1e-4)
+    assert (sums.level, sums.n_frames) == (pytest.approx(V.sum(dtype=np.float64)), 700)
+
+
+def test_the_divergence_falls_from_pass_to_pass():
+    """Each pass lowers it, and W stays non-negative with rows that sum to 1."""
+    found = first(passes.passes(lambda W: passes.total_of(in_partitions(spectrogram()), W), random_start()), 12)
+    divergences = [one.divergence for one in found]
+    assert all(after < before for before, after in zip(divergences, divergences[1:], strict=False))
+    assert divergences[-1] < 0.3 * divergences[0]
+    assert found[-1].n_frames == 3000
+    np.testing.assert_allclose(found[-1].W.sum(axis=1), 1, rtol=1e-5)
+    assert (found[-1].W >= 0).all()
+
+
+def test_where_the_frames_come_from_changes_no_bit(tmp_path):
+    """The same partitions in memory and from files give the same W and divergences."""
+    parts = in_partitions(spectrogram())
+    for i, part in enumerate(parts):
+        np.save(tmp_path / f"{i}.npy", part)
+
+    class Files:
+        def __len__(self):
+            return len(parts)
+
+        def __getitem__(self, i):
+            return np.load(tmp_path / f"{i}.npy")
+
+    one, other = (
+        first(passes.passes(lambda W, V=V: passes.total_of(V, W), random_start()), 3) for V in (parts, Files())
+    )
+    for a, b in zip(one, other, strict=True):
+        assert a.divergence == b.divergence
+        np.testing.assert_array_equal(a.W, b.W)
+
+
+def test_other_partitions_change_rounding_only():
+    """However the frames are divided, the divergence after some passes is the same to 1e-6."""
+    V, last = spectrogram(), []
+    for n in (3, 17):
+        found = first(passes.passes(lambda W, n=n: passes.total_of(in_partitions(V, n), W), random_start()), 6)
+        last.append(found[-1].divergence)
+    assert last[0] == pytest.approx(last[1], rel=1e-6)
+
+
+def test_few_frames_and_two_passes_do_what_fifty_iterations_do():
+    """A start from few frames that stand for all ends within 1 % of 50 iterations over all, or below."""
+    V = spectrogram(20_000)
+    full = nmf.fit(V.T, 8, n_iter=50, tolerance=0, accelerated=False)
+    parts = in_partitions(V, 7)
+    few = np.vstack([passes.representatives(part, 200) for part in parts])
+    assert len(few) <= 1400
+    found = first(passes.passes(lambda W: passes.total_of(parts, W), passes.started(few, 8)), 2)
+    assert found[-1].divergence < 1.01 * full.divergences[-1] / V.sum(dtype=np.float64)
+
+
+@given(st.integers(1, 70), st.integers(0, 6))
+def test_runs_that_were_added_up_before_change_nothing(n, level):
+    """Aligned runs of 1, 2, 4, ... neighbours may be added up elsewhere: the order of all additions is the same."""
+    values = [f"{i}" for i in range(n)]
+
+    class Text(str):
+        __slots__ = ()
+
+        def __add__(self, other):
+            return Text(f"({str(self)}+{str(other)})")
+
+    whole = passes.added(map(Text, values))
+    runs = [values[i : i + 2**level] for i in range(0, n, 2**level)]
+    assert passes.added(passes.added(map(Text, run)) for run in runs) == whole
+
+
+def test_results_come_in_order_and_not_all_at_once():
+    """Results are given in the order of their numbers; few are computed ahead, and an error ends all of it."""
+    begun, lock = set(), threading.Lock()
+
+    def function(i):
+        with lock:
+            begun.add(i)
+        if i == 50:
+            raise ValueError("fifty")
+        return i
+
+    results = passes.in_order(function, 1000)
+    assert [next(results) for _ in range(10)] == list(range(10))
+    assert len(begun) < 40
+    with pytest.raises(ValueError, match="fifty"):
+        list(results)
+    assert len(begun) < 100
+
+
+def test_silence_and_empty_partitions_add_nothing():
+    """Frames without sound give no NaN: W stays finite, and rows without activations are 0."""
+    found = next(passes.passes(lambda W: passes.total_of([np.zeros((9, 65), np.float32)], W), random_start()))
+    assert found.divergence == 0
+    assert np.isfinite(found.W).all()
+    few = passes.representatives(np.zeros((9, 65), np.float32), 5)
+    assert few.shape == (0, 65)
