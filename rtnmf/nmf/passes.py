@@ -85,8 +85,8 @@ def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
     """Yield one pass over all frames after the other, without end; each begins with the W that the last one ended with.
 
     In a pass, the activations of each frame begin as equal parts of its level and get 8 multiplicative updates, all
-    but the first with an exponent of 1.7. Then W gets one, with the sums over all frames. The activations are then close
-    to their minimum, so that the divergence falls from pass to pass, unless hardly any is left.
+    but the first with an exponent of 1.7. Then W gets one, with the sums over all frames. The activations are then
+    close to their minimum, so that the divergence falls from pass to pass, unless hardly any is left.
 
     Parameters
     ----------
