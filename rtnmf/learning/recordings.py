@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from rtnmf.learning import bandwidth, clips
 from rtnmf.learning.clips import Clip, Recording, Together
 from rtnmf.learning.hearing import Hearing, hop_length
 
-__all__ = ["Frames", "checked_rate", "frames", "listed", "mixture_frames", "pipes_read"]
+__all__ = ["Frames", "Heard", "checked_rate", "frames", "heard", "joined", "listed", "mixture_frames", "pipes_read"]
 
 Array = NDArray[np.float32]
 
@@ -35,6 +36,19 @@ class Frames(NamedTuple):
     """Of the frames that sound, summed over the channels, shape (n_bins, n_frames)."""
     spectra: list[NDArray[np.complex64]]
     """Of each different sound, all frames, each channel's one after the other, shape (n_frames, n_bins)."""
+
+
+class Heard(NamedTuple):
+    """What a first reading of a recording found."""
+
+    frames: Frames
+    """Some of its frames, taken evenly."""
+    n_samples: int
+    """At the rate that is learned at."""
+    level: float
+    """The mean level of the frames that sound, by which all were divided."""
+    silence: float
+    """The level below which frames do not sound."""
 
 
 def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording) -> dict[str, list[Recording]]:
@@ -137,9 +151,12 @@ def frames(
     """
     n_most = max(1, _MOST_FRAMES // len(recordings))
     trend = stft.trend(sample_rate, audible_hz)
-    parts = [
-        _frames(_title(name, i), one, sample_rate, stft, trend, n_most, strict) for i, one in enumerate(recordings, 1)
-    ]
+    read = partial(heard, sample_rate=sample_rate, stft=stft, trend=trend, n_most=n_most, strict=strict)
+    return joined(name, [read(_title(name, i), one).frames for i, one in enumerate(recordings, 1)], sample_rate)
+
+
+def joined(name: str, parts: list[Frames], sample_rate: int) -> Frames:
+    """Return the frames of all recordings of a source, each continued above its end; see `frames`."""
     if name:
         _continue(name, parts, sample_rate)
     if len(parts) == 1:
@@ -208,9 +225,10 @@ def _sounds(parts: list[Frames]) -> list[list[int]]:
     return sounds
 
 
-def _frames(
+def heard(
     title: str, recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool = False
-) -> Frames:
+) -> Heard:
+    """Read a recording once, and return what was found; the parameters and errors are those of `frames`."""
     with clips.opened(recording, sample_rate, strict=strict) as sound:
         blocks = clips.usable(clips.description(title, recording), sound.blocks)
         kept, n_samples = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
@@ -221,7 +239,8 @@ def _frames(
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
     levels = np.concatenate([V.sum(axis=0) for V in _magnitudes(kept)])
-    sounding = levels > max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
+    silence = max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
+    sounding = levels > silence
     if not sounding.any():
         raise ValueError(f"{clips.description(title, recording)} is silent: record it again, louder")
     level = levels[sounding].mean()
@@ -231,7 +250,7 @@ def _frames(
         rows[done : done + n_heard] = V.T[is_heard] / level
         done += n_heard
     kept *= np.float32(len(kept) / level)
-    return Frames(rows.T, [kept.reshape(-1, stft.n_bins)])
+    return Heard(Frames(rows.T, [kept.reshape(-1, stft.n_bins)]), n_samples, float(level), float(silence))
 
 
 def _magnitudes(spectra: NDArray[np.complex64]) -> Iterator[Array]:

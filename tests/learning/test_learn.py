@@ -64,8 +64,9 @@ def test_sides_of_a_stereo_recording_that_cancel_each_other_are_heard():
 def test_silence_is_dropped_and_levels_are_balanced():
     """Silence around a soft tone adds no frames, and the frames that sound have a mean level of 1."""
     gap = np.zeros(16000, np.float32)
-    plain, _ = reading._frames("x", tone(440), 16000, STFT_16K, NO_TREND, 1000)
-    padded, frames = reading._frames("x", np.concatenate([gap, 0.01 * tone(440), gap]), 16000, STFT_16K, NO_TREND, 1000)
+    plain, _ = reading.heard("x", tone(440), 16000, STFT_16K, NO_TREND, 1000).frames
+    x = np.concatenate([gap, 0.01 * tone(440), gap])
+    padded, frames = reading.heard("x", x, 16000, STFT_16K, NO_TREND, 1000).frames
     assert plain.shape[1] <= padded.shape[1] <= plain.shape[1] + 4
     assert padded.sum(axis=0).mean() == pytest.approx(1, rel=1e-5)
     assert len(frames[0]) > 2 * padded.shape[1]
@@ -120,7 +121,7 @@ def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
     monkeypatch.setattr(reading, "_MOST_FRAMES", 100)
     learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2, rest=False)
     assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
-    assert reading._frames("x", tone(440, 60), 16000, STFT_16K, NO_TREND, 50).magnitudes.shape[1] <= 51
+    assert reading.heard("x", tone(440, 60), 16000, STFT_16K, NO_TREND, 50).frames.magnitudes.shape[1] <= 51
 
 
 def test_two_sources_are_told_apart_unless_it_is_left_out():
@@ -167,7 +168,7 @@ def test_frames_of_a_file_are_those_of_its_samples_taken_evenly(tmp_path, rate, 
     """Read in blocks, a file of known length gives the frames of the whole signal at one hop, to the bit."""
     x = np.random.default_rng(0).uniform(-1, 1, (seconds * rate + 77, 2)).astype(np.float32)
     files.write(tmp_path / "x.wav", x, rate, "FLOAT")
-    found = reading._frames("x", tmp_path / "x.wav", 16000, STFT_16K, NO_TREND, n_most)
+    found = reading.heard("x", tmp_path / "x.wav", 16000, STFT_16K, NO_TREND, n_most).frames
     y = files.resample(x, rate, 16000)
     spectra = [STFT_16K.forward(channel, max(256, len(y) // n_most)).T for channel in y.T]
     magnitudes = np.abs(spectra[0]) + np.abs(spectra[1])
