@@ -19,6 +19,7 @@ from rtnmf.frames.stft import STFT
 from rtnmf.learning import bandwidth
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.hearing import hop_length
+from rtnmf.nmf import passes
 
 __all__ = ["Archive", "Known"]
 
@@ -51,7 +52,7 @@ class Piece(NamedTuple):
 
 
 class Archive:
-    """The spectrogram of the recordings of a source, in partitions; see `nmf.passes.Partitions`.
+    """The spectrogram of the recordings of a source, in partitions; see `nmf.passes`.
 
     Its frames are those of `recordings.frames` when nothing is left out: one every `hop_length` samples, divided by
     the level of its recording, without those that are silent. It holds no sound, and can be sent to other processes.
@@ -78,7 +79,21 @@ class Archive:
         return len(self._partitions)
 
     def __getitem__(self, i: int) -> Array:
-        return np.vstack([np.zeros((0, self._stft.n_bins), np.float32), *map(self._rows, self._partitions[i])])
+        """Return the frames of a partition as rows, shape (n_frames, n_bins); ValueError if one cannot be read."""
+        return np.vstack([self._none(), *map(self._rows, self._partitions[i])])
+
+    def sums(self, i: int, W: Array) -> passes.Sums:
+        """Return what a partition adds to an update of W; what cannot be read is left out, and named."""
+        rows, lost = [self._none()], list[str]()
+        for piece in self._partitions[i]:
+            try:
+                rows.append(self._rows(piece))
+            except (ValueError, OSError) as error:
+                lost.append(str(error))
+        return passes.sums_of(np.vstack(rows), W)._replace(lost=tuple(lost))
+
+    def _none(self) -> Array:
+        return np.zeros((0, self._stft.n_bins), np.float32)
 
     def _n_frames(self, n_samples: int) -> int:
         return (n_samples + self._stft.latency - 1) // self._hop_length

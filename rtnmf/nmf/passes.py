@@ -12,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,6 @@ from rtnmf.nmf.descent import LANES, coreset
 from rtnmf.nmf.factorisation import fit
 
 __all__ = [
-    "Partitions",
     "Pass",
     "Sums",
     "added",
@@ -33,7 +32,6 @@ __all__ = [
     "representatives",
     "started",
     "sums_of",
-    "total_of",
 ]
 
 Array = NDArray[np.float32]
@@ -46,16 +44,6 @@ _LIFT = 1e-4  # of the mean spectrum, in a start that was learned from few frame
 _AHEAD = 2  # results that a thread may be ahead of the one that is needed next
 
 
-class Partitions(Protocol):
-    """A spectrogram in partitions, each of which can be had as often as asked, and is then the same to the bit."""
-
-    def __len__(self) -> int:
-        """Return the number of partitions."""
-
-    def __getitem__(self, i: int) -> Array:
-        """Return the frames of a partition as rows, shape (n_frames, n_bins), float32, finite and non-negative."""
-
-
 class Sums(NamedTuple):
     """What some frames add to an update of W."""
 
@@ -66,6 +54,8 @@ class Sums(NamedTuple):
     level: float
     """The sum of the magnitudes."""
     n_frames: int
+    lost: tuple[str, ...] = ()
+    """What could not be read, and why."""
 
     def __add__(self, other: Sums) -> Sums:  # type: ignore[override]  # of tuples
         return Sums(*(a + b for a, b in zip(self, other, strict=True)))
@@ -79,6 +69,8 @@ class Pass(NamedTuple):
     divergence: float
     """KL divergence of all frames with the W that the pass began with, as a fraction of the sum of V."""
     n_frames: int
+    lost: tuple[str, ...]
+    """What could not be read, and why."""
 
 
 def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
@@ -91,7 +83,8 @@ def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
     Parameters
     ----------
     total : callable
-        Returns the sums over all frames with a W, as `total_of` does.
+        Returns the sums over all frames with a W: what `sums_of` gives of each partition, `added` up. Bit for bit the
+        same for the same partitions on processors of one kind, whoever computes them.
     W : array, shape (n_components, n_bins)
         To begin with, such as `started` returns: non-negative, its rows are divided by their sums.
 
@@ -107,24 +100,7 @@ def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
         found = total(rows)
         rows = rows * found.numerator
         rows /= _sums(rows)
-        yield Pass(rows.copy(), found.divergence / found.level if found.level else 0.0, found.n_frames)
-
-
-def total_of(V: Partitions, W: Array, sums: Callable[[Array, Array], Sums] | None = None) -> Sums:
-    """Return the sums over all frames, computed on as many threads as there are processors.
-
-    Bit for bit the same for the same partitions and W on processors of one kind, for any number of threads.
-
-    Parameters
-    ----------
-    V : Partitions
-    W : array, shape (n_components, n_bins)
-        Rows sum to 1.
-    sums : callable, optional
-        What computes those of a partition; None means `sums_of`.
-    """
-    of_one = sums_of if sums is None else sums
-    return added(in_order(lambda i: of_one(V[i], W), len(V)))
+        yield Pass(rows.copy(), found.divergence / found.level if found.level else 0.0, found.n_frames, found.lost)
 
 
 def sums_of(V: Array, W: Array) -> Sums:

@@ -33,6 +33,11 @@ def random_start(n_components=6, n_bins=65):
     return np.random.default_rng(2).random((n_components, n_bins)).astype(np.float32) + 0.1
 
 
+def total(parts):
+    """Return a function that gives the sums over all partitions with a W."""
+    return lambda W: passes.added(passes.in_order(lambda i: passes.sums_of(parts[i], W), len(parts)))
+
+
 def first(found, n):
     """Return the first n passes."""
     return [next(found) for _ in range(n)]
@@ -53,7 +58,7 @@ def test_sums_are_those_of_the_textbook():
 
 def test_the_divergence_falls_from_pass_to_pass():
     """Each pass lowers it, and W stays non-negative with rows that sum to 1."""
-    found = first(passes.passes(lambda W: passes.total_of(in_partitions(spectrogram()), W), random_start()), 12)
+    found = first(passes.passes(total(in_partitions(spectrogram())), random_start()), 12)
     divergences = [one.divergence for one in found]
     assert all(after < before for before, after in itertools.pairwise(divergences))
     assert divergences[-1] < 0.5 * divergences[0]
@@ -75,9 +80,7 @@ def test_where_the_frames_come_from_changes_no_bit(tmp_path):
         def __getitem__(self, i):
             return np.load(tmp_path / f"{i}.npy")
 
-    one, other = (
-        first(passes.passes(lambda W, V=V: passes.total_of(V, W), random_start()), 3) for V in (parts, Files())
-    )
+    one, other = (first(passes.passes(total(V), random_start()), 3) for V in (parts, Files()))
     for a, b in zip(one, other, strict=True):
         assert a.divergence == b.divergence
         np.testing.assert_array_equal(a.W, b.W)
@@ -87,7 +90,7 @@ def test_other_partitions_change_rounding_only():
     """However the frames are divided, the divergence after some passes is the same to 1e-6."""
     V, last = spectrogram(), []
     for n in (3, 17):
-        found = first(passes.passes(lambda W, n=n: passes.total_of(in_partitions(V, n), W), random_start()), 6)
+        found = first(passes.passes(total(in_partitions(V, n)), random_start()), 6)
         last.append(found[-1].divergence)
     assert last[0] == pytest.approx(last[1], rel=1e-6)
 
@@ -99,7 +102,7 @@ def test_few_frames_and_two_passes_do_what_fifty_iterations_do():
     parts = in_partitions(V, 7)
     few = np.vstack([passes.representatives(part, 200) for part in parts])
     assert len(few) <= 1400
-    found = first(passes.passes(lambda W: passes.total_of(parts, W), passes.started(few, 8)), 2)
+    found = first(passes.passes(total(parts), passes.started(few, 8)), 2)
     assert found[-1].divergence < 1.01 * full.divergences[-1] / V.sum(dtype=np.float64)
 
 
@@ -140,7 +143,7 @@ def test_results_come_in_order_and_not_all_at_once():
 
 def test_silence_and_empty_partitions_add_nothing():
     """Frames without sound give no NaN: W stays finite, and rows without activations are 0."""
-    found = next(passes.passes(lambda W: passes.total_of([np.zeros((9, 65), np.float32)], W), random_start()))
+    found = next(passes.passes(total([np.zeros((9, 65), np.float32)]), random_start()))
     assert found.divergence == 0
     assert np.isfinite(found.W).all()
     few = passes.representatives(np.zeros((9, 65), np.float32), 5)
