@@ -8,33 +8,45 @@ the whole recording.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
+from rtnmf.checks import few
+from rtnmf.dictionary.examples import spread
 from rtnmf.frames.stft import STFT
-from rtnmf.learning import bandwidth
+from rtnmf.learning import bandwidth, clips
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.hearing import hop_length
+from rtnmf.learning.recordings import MOST_FRAMES, Frames, Heard, heard, title
 from rtnmf.nmf import passes
 
-__all__ = ["Archive", "Known"]
+__all__ = ["Archive", "Known", "first_reading", "readable"]
 
 Array = NDArray[np.float32]
+_T = TypeVar("_T")
 
 _PARTITION_VALUES = 2**24  # of V: 64 MiB, nine minutes at 16 kHz and a window of 2048
 _CHUNK = 256  # frames that are transformed at a time
 _BLOCK_LENGTH = 2**16
+_FEWEST_HEARD = 256  # frames of a recording that its level is taken from
 _SETTLED_S = 0.1  # after which a resampler gives what it gives in the whole recording
+
+
+Repeatable = NDArray[np.floating] | str | os.PathLike[str]
+"""A recording that can be read in parts, again and again."""
 
 
 class Known(NamedTuple):
     """What has to be known of a recording to give any of its frames."""
 
-    recording: Recording
+    recording: Repeatable
     n_samples: int
     """At the rate that is learned at."""
     level: float
@@ -128,6 +140,107 @@ class Archive:
             with files.opened(recording) as reader:
                 x = _resampled(reader, first, stop, self._sample_rate)
         return np.pad(x, ((first - start, stop - first - len(x)), (0, 0)))
+
+
+def readable(recordings: Mapping[str, Sequence[Recording]]) -> dict[str, list[Any]]:
+    """Return those recordings of each source whose files can be opened; a warning names the others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If none of a source can be, or one is no file or array: others cannot be read in parts.
+    """
+    kept: dict[str, list[Any]] = {}
+    for name, given in recordings.items():
+        repeatable = [_repeatable(name, recording) for recording in given]
+        kept[name] = _without_lost(name, repeatable, [_why_not(recording) for recording in repeatable])
+    return kept
+
+
+def _repeatable(name: str, recording: Recording) -> Repeatable:
+    if isinstance(recording, np.ndarray):
+        return recording
+    if isinstance(recording, (str, os.PathLike)) and not files.is_pipe(recording):
+        return recording
+    raise TypeError(
+        f"n_passes are for files and arrays, which can be read in parts, again and again; {name or 'what'} is given as"
+        f" {clips.description('a recording', recording)}: leave n_passes out"
+    )
+
+
+def _why_not(recording: Repeatable) -> str:
+    try:
+        clips.check_files(recording)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str]) -> list[_T]:
+    """Return items that no reason speaks against, with a warning of the others; ValueError if none is left."""
+    lost = [reason for reason in reasons if reason]
+    kept = [item for item, reason in zip(items, reasons, strict=True) if not reason]
+    of = f" of {name}" if name else ""
+    if not kept:
+        raise ValueError(f"none of the {len(items)} recordings{of} can be learned from: {few(lost)}")
+    if lost:
+        warnings.warn(f"{len(lost)} of {len(items)} recordings{of} are left out: {few(lost)}", stacklevel=6)
+    return kept
+
+
+def first_reading(
+    name: str,
+    recordings: Sequence[Repeatable],
+    sample_rate: int,
+    stft: STFT,
+    audible_hz: float,
+    each: Callable[[Callable[[int], Any], Sequence[int]], Iterable[Any]],
+) -> tuple[list[Frames], Archive]:
+    """Read all recordings of a source once; return some frames of each, taken evenly, and the archive of all frames.
+
+    Recordings that cannot be read, or are silent or too short, are left out, with a warning that names them.
+
+    Parameters
+    ----------
+    name : str
+    recordings : sequence of arrays and paths
+    sample_rate, stft, audible_hz
+        As for `Archive`.
+    each : callable
+        Yields what a function returns for each of some items, in their order; on other processes as well.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left.
+    """
+    trend = stft.trend(sample_rate, audible_hz)
+    read = partial(_heard, list(recordings), name, sample_rate, stft, trend, max(1, MOST_FRAMES // len(recordings)))
+    found = list(each(read, range(len(recordings))))
+    reasons = [one if isinstance(one, str) else "" for one in found]
+    pairs = _without_lost(name, list(zip(recordings, found, strict=True)), reasons)
+    known = [_known(recording, heard, sample_rate if name else None) for recording, heard in pairs]
+    return [heard.frames for _, heard in pairs], Archive(known, sample_rate, stft, audible_hz)
+
+
+def _heard(
+    recordings: list[Repeatable], name: str, sample_rate: int, stft: STFT, trend: Array, n_kept: int, i: int
+) -> Heard | str:
+    """Return what a first reading of a recording finds, with few of the frames; or why there is nothing."""
+    try:
+        found = heard(title(name, i + 1), recordings[i], sample_rate, stft, trend, max(_FEWEST_HEARD, n_kept))
+    except (ValueError, OSError) as error:
+        return str(error)
+    magnitudes, (spectra,) = found.frames
+    V, S = magnitudes[:, spread(magnitudes.shape[1], n_kept)], spectra[spread(len(spectra), n_kept)]
+    return found._replace(frames=Frames(V, [S]))
+
+
+def _known(recording: Repeatable, found: Heard, sample_rate: int | None) -> Known:
+    """Return what the archive has to know of a recording, which is continued above its end if there is a rate."""
+    mean = found.frames.magnitudes.mean(axis=1)
+    end = None if sample_rate is None else bandwidth.end_of(mean, sample_rate)
+    return Known(recording, found.n_samples, found.level, found.silence, end)
 
 
 def _resampled(reader: files.AudioReader, start: int, stop: int, sample_rate: int) -> Array:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf import nmf
+from rtnmf.checks import few
 from rtnmf.dictionary.examples import spread
+from rtnmf.learning.checkpoint import Checkpoint, Reached
+from rtnmf.nmf import passes
 from rtnmf.nmf.factorisation import TOLERANCE
+from rtnmf.nmf.passes import Sums
 from rtnmf.progress import Progress
 
-__all__ = ["N_COMPONENTS", "N_COMPONENTS_BLIND", "N_ITER", "N_ITER_BLIND", "Columns", "blind_columns", "columns"]
+__all__ = [
+    "N_COMPONENTS",
+    "N_COMPONENTS_BLIND",
+    "N_ITER",
+    "N_ITER_BLIND",
+    "Columns",
+    "blind_columns",
+    "columns",
+    "columns_of_all",
+]
 
 Array = NDArray[np.float32]
 
@@ -32,6 +46,7 @@ N_ITER_BLIND = 100
 # learned, by 0.4 dB where they were the same, and left a third of the spread between seeds.
 _SHARPNESS = 16
 _BREADTH = 0.5
+_MOST_REPRESENTATIVES = 8192  # frames that the first W of passes is learned from
 _MOST_POINTS = 1000  # of a curve that are kept
 
 
@@ -71,8 +86,64 @@ def columns(
         accelerated=False,  # which would fit these very recordings sooner
         progress=_in_stage(name, progress),
     )
+    return Columns(_broadened(fitted.W[:, fitted.W.any(axis=0)], V), _curve(fitted, V))
+
+
+def columns_of_all(
+    V: Array,
+    name: str,
+    total: Callable[[Array, str], Sums],
+    *,
+    n_components: int | None,
+    n_passes: int,
+    seed: int,
+    checkpoint: Checkpoint | None,
+) -> Columns:
+    """Learn the columns of a source from all of its frames, in passes that begin where some of them lead to.
+
+    Parameters
+    ----------
+    V : array, shape (n_bins, n_frames)
+        Some of the frames, taken evenly.
+    name : str
+        Of the source, empty where components become sources.
+    total : callable
+        Returns the sums over all frames with a W; it is given the stage of `progress`, too.
+    n_components, seed
+        As for `columns`.
+    n_passes : int
+    checkpoint : Checkpoint, optional
+        Where each pass is kept, and gone on from.
+    """
+    usual = N_COMPONENTS if name else N_COMPONENTS_BLIND
+    n = _affordable(usual if n_components is None else n_components, V.shape[1], name or "the recording")
+    reached = checkpoint.reached(name) if checkpoint else None
+    if reached is None:
+        reached = Reached(passes.started(passes.representatives(V.T, _MOST_REPRESENTATIVES), n, seed=seed), ())
+    lost: tuple[str, ...] = ()
+    for i in range(len(reached.curve), n_passes):
+        stage = f"{name or 'components'}, pass {i + 1} of {n_passes}"
+        found = next(passes.passes(lambda W, stage=stage: total(W, stage), reached.W))  # type: ignore[misc]
+        lost = found.lost
+        reached = Reached(found.W, (*reached.curve, (i, found.divergence)))
+        if checkpoint:
+            checkpoint.keep(name, reached)
+    _warn_of(lost)
+    W = reached.W.T[:, reached.W.any(axis=1)]
+    if name:
+        W = _broadened(W, V)
+    return Columns(W, reached.curve)
+
+
+def _warn_of(lost: Sequence[str]) -> None:
+    if lost:
+        warnings.warn(f"{len(lost)} parts could not be read in the last pass: {few(lost)}", stacklevel=5)
+
+
+def _broadened(W: Array, V: Array) -> Array:
+    """Return columns with half of the mean spectrum in each."""
     mean = V.sum(axis=1, keepdims=True) / V.sum()
-    return Columns((1 - _BREADTH) * fitted.W[:, fitted.W.any(axis=0)] + _BREADTH * mean, _curve(fitted, V))
+    return (1 - _BREADTH) * W + _BREADTH * mean
 
 
 def blind_columns(

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from rtnmf.checks import check_single, check_text, check_whole
 from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import sources
+from rtnmf.learning.archive import readable
+from rtnmf.learning.checkpoint import Checkpoint
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
 from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
+from rtnmf.learning.workers import Cluster, Here
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -37,6 +44,9 @@ def learn(
     n_steps: int | None = None,
     rest: WithRest = None,
     voices: Sequence[str] | None = None,
+    n_passes: int = 0,
+    client: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     seed: int = 0,
     description: str = "",
     licence: str = "",
@@ -54,7 +64,8 @@ def learn(
     a pool, and may later be learned from a mixture, too (`adapted`). Frames of all sources travel with the dictionary.
     Several recordings of a source are one sound where their mean spectra overlap by 70 % or more, like takes of a
     voice; different sounds, like the stems of a song, are also mixed with each other in the training.
-    Of long recordings, frames are left out evenly, so that the spectrogram does not grow with their length.
+    Of long recordings, frames are left out evenly, so that the spectrogram does not grow with their length, unless
+    passes over all of them are asked for.
 
     Parameters
     ----------
@@ -89,6 +100,14 @@ def learn(
     voices : sequence of str, optional
         The sources that are people who speak: an expert will help to separate them (`Separator`). None means those
         that are named so, such as voice or speech, or are in the dictionary that is given for them.
+    n_passes : int
+        Passes over all frames of the recordings of each source, after learning from some of them: two are enough. They
+        are read anew in each, in partitions, so that memory does not grow with them. Files that cannot be read are
+        left out, with a warning.
+    client : distributed.Client, optional
+        Cluster of Dask on which the passes are computed; None means this process.
+    checkpoint : path, optional
+        File in which W is kept after each pass; where it is there, passes go on from it. The caller removes it.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
@@ -107,8 +126,10 @@ def learn(
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
+    _check_passes(n_passes, n_iter=n_iter, client=client, checkpoint=checkpoint)
     unknown, known = sources.split(recordings)
     given = {} if known and not unknown else listed(unknown)
+    given = readable(given) if n_passes else given
     rest_known = sources.rest_among(known)
     backgrounds = checked_rest(rest, {**given, **known}, rest_known)
     names = list(recordings) if isinstance(recordings, Mapping) else [""]
@@ -119,18 +140,25 @@ def learn(
     facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
     facts["rest"] = REST if backgrounds else rest_known
     facts["voices"] = sources.voices_among(voices, names, known, facts["rest"])
-    settings = {"n_components": n_components, "n_iter": n_iter, "seed": seed, "progress": progress}
+    settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)
         rate = checked_rate(given, sample_rate, [dictionary.sample_rate for dictionary in known.values()])
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
+        passes = _passes(
+            n_passes, client, checkpoint, [_sizes(given), n_components, seed, rate, repr(stft), repr(model)]
+        )
 
         def part(name: str) -> sources.Part:
             if name in known:
                 return sources.from_dictionary(known[name].at_rate(rate, stft))
+            if passes and name in given:
+                return sources.from_archive(
+                    name, given[name], rate, stft, model.audible_hz, len(names), passes, **settings
+                )
             read = frames(name, heard[name], rate, stft, model.audible_hz, strict=strict)
-            return sources.from_frames(name, read, len(names), **settings)
+            return sources.from_frames(name, read, len(names), n_iter=n_iter, **settings)
 
         parts = {name: part(name) for name in names}
     dictionary = sources.dictionary_of(parts, stft, rate, **facts)
@@ -159,6 +187,35 @@ def _check_types(model: object, progress: object, *, stft: object, **latencies: 
         raise TypeError(
             f"progress is {progress!r:.80}, expected a function of a stage, the steps done and their number"
         )
+
+
+def _check_passes(n_passes: int, *, n_iter: object, client: object, checkpoint: object) -> None:
+    """Raise ValueError if the number of passes is out of its range, or something would be ignored with it."""
+    if check_whole("n_passes", n_passes, 0, _MOST) and n_iter is not None:
+        raise ValueError(f"n_iter is {n_iter}, but all frames are learned from in passes: leave it out")
+    for name, value in (("client", client), ("checkpoint", checkpoint)):
+        if not n_passes and value is not None:
+            raise ValueError(f"{name} is for passes over all frames: pass n_passes=2, or leave it out")
+
+
+def _passes(n: int, client: Any, checkpoint: str | os.PathLike[str] | None, facts: Any) -> sources.Passes | None:
+    if not n:
+        return None
+    workers = Here() if client is None else Cluster(client)
+    return sources.Passes(n, workers, None if checkpoint is None else Checkpoint(Path(checkpoint), facts))
+
+
+def _sizes(given: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Return what tells recordings from others without reading them: paths and sizes, or the sums of arrays."""
+    return {
+        name: [
+            [recording.shape, float(recording.sum(dtype=float))]
+            if isinstance(recording, np.ndarray)
+            else [os.fspath(recording), Path(recording).stat().st_size]
+            for recording in recordings
+        ]
+        for name, recordings in given.items()
+    }
 
 
 def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int:

@@ -19,14 +19,27 @@ from rtnmf.learning import bandwidth, clips
 from rtnmf.learning.clips import Clip, Recording, Together
 from rtnmf.learning.hearing import Hearing, hop_length
 
-__all__ = ["Frames", "Heard", "checked_rate", "frames", "heard", "joined", "listed", "mixture_frames", "pipes_read"]
+__all__ = [
+    "MOST_FRAMES",
+    "Frames",
+    "Heard",
+    "checked_rate",
+    "frames",
+    "heard",
+    "joined",
+    "listed",
+    "mixture_frames",
+    "pipes_read",
+    "title",
+]
 
 Array = NDArray[np.float32]
 
 _SILENCE_DB = -60.0
 _CHUNK = 256  # frames that are worked on at a time
 _ALIKE = 0.7  # most voices have more in common, most instruments less; see docs/learning.md
-_MOST_FRAMES = 16384  # of a source: three minutes at 44.1 kHz; longer recordings are sampled more sparsely
+MOST_FRAMES = 16384
+"""Of a source, three minutes at 44.1 kHz; longer recordings are sampled more sparsely."""
 
 
 class Frames(NamedTuple):
@@ -73,7 +86,7 @@ def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording
     if not recordings:
         raise ValueError(f"source {name!r} has no recording, expected at least one")
     for i, recording in enumerate(recordings, 1):
-        clips.check(_title(name, i), recording)
+        clips.check(title(name, i), recording)
     return recordings
 
 
@@ -149,10 +162,10 @@ def frames(
     ValueError
         If a recording is too short, silent, or cannot be read, or a file is damaged and `strict`.
     """
-    n_most = max(1, _MOST_FRAMES // len(recordings))
+    n_most = max(1, MOST_FRAMES // len(recordings))
     trend = stft.trend(sample_rate, audible_hz)
     read = partial(heard, sample_rate=sample_rate, stft=stft, trend=trend, n_most=n_most, strict=strict)
-    return joined(name, [read(_title(name, i), one).frames for i, one in enumerate(recordings, 1)], sample_rate)
+    return joined(name, [read(title(name, i), one).frames for i, one in enumerate(recordings, 1)], sample_rate)
 
 
 def joined(name: str, parts: list[Frames], sample_rate: int) -> Frames:
@@ -203,7 +216,7 @@ def mixture_frames(
     with clips.opened(recording, sample_rate, strict=strict) as sound:
         trend = stft.trend(sample_rate, audible_hz)
         blocks = map(usable, sound.blocks)
-        store = _Store(stft, trend, sound.n_channels, sound.n_samples, _MOST_FRAMES, hearing)
+        store = _Store(stft, trend, sound.n_channels, sound.n_samples, MOST_FRAMES, hearing)
         _fill(store, blocks, stft, sound.n_channels)
     magnitudes = np.ascontiguousarray(np.abs(store.spectra()).sum(axis=0).T)
     return magnitudes, None if hearing is None else store.odds()
@@ -226,15 +239,15 @@ def _sounds(parts: list[Frames]) -> list[list[int]]:
 
 
 def heard(
-    title: str, recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool = False
+    name: str, recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool = False
 ) -> Heard:
     """Read a recording once, and return what was found; the parameters and errors are those of `frames`."""
     with clips.opened(recording, sample_rate, strict=strict) as sound:
-        blocks = clips.usable(clips.description(title, recording), sound.blocks)
+        blocks = clips.usable(clips.description(name, recording), sound.blocks)
         kept, n_samples = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
     if n_samples < stft.n_fft:
         raise ValueError(
-            f"{clips.description(title, recording)} has {n_samples} sample{'s' * (n_samples != 1)},"
+            f"{clips.description(name, recording)} has {n_samples} sample{'s' * (n_samples != 1)},"
             f" expected at least {stft.n_fft}"
             f" ({1000 * stft.n_fft / sample_rate:.0f} ms): record a few seconds"
         )
@@ -242,7 +255,7 @@ def heard(
     silence = max(levels.max() * 10 ** (_SILENCE_DB / 20), 1e-6)
     sounding = levels > silence
     if not sounding.any():
-        raise ValueError(f"{clips.description(title, recording)} is silent: record it again, louder")
+        raise ValueError(f"{clips.description(name, recording)} is silent: record it again, louder")
     level = levels[sounding].mean()
     rows, done = np.empty((int(np.count_nonzero(sounding)), stft.n_bins), np.float32), 0
     for V, is_heard in zip(_magnitudes(kept), np.split(sounding, range(_CHUNK, len(sounding), _CHUNK)), strict=True):
@@ -353,5 +366,6 @@ class _Store:
         return rows[: len(self._spectra) * n].reshape(len(self._spectra), n, self._stft.n_bins)
 
 
-def _title(name: str, i: int) -> str:
+def title(name: str, i: int) -> str:
+    """Return what to call a recording that has no name."""
     return f"{name}, recording {i}" if name else "the recording"

@@ -15,13 +15,21 @@ from rtnmf.checks import check_source_name
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
 from rtnmf.dictionary.parts import check_known, says_voice
+from rtnmf.frames.stft import STFT
+from rtnmf.learning.archive import first_reading
 from rtnmf.learning.bandwidth import continued
-from rtnmf.learning.columns import Columns, blind_columns, columns
-from rtnmf.learning.recordings import Frames
+from rtnmf.learning.checkpoint import Checkpoint
+from rtnmf.learning.columns import Columns, blind_columns, columns, columns_of_all
+from rtnmf.learning.recordings import Frames, joined
+from rtnmf.learning.workers import Workers
+from rtnmf.nmf.passes import Sums
+from rtnmf.progress import Progress
 
 __all__ = [
     "Part",
+    "Passes",
     "dictionary_of",
+    "from_archive",
     "from_dictionary",
     "from_frames",
     "licences_of",
@@ -119,6 +127,61 @@ def from_frames(name: str, read: Frames, n_sources: int, **settings: Any) -> Par
     """
     V = read.magnitudes
     learned = columns(V, name, **settings) if name else blind_columns(V, **settings)
+    return _part(read, learned, n_sources)
+
+
+class Passes(NamedTuple):
+    """How all frames of recordings are learned from."""
+
+    n: int
+    workers: Workers
+    checkpoint: Checkpoint | None
+
+
+def from_archive(
+    name: str,
+    recordings: Sequence[Any],
+    sample_rate: int,
+    stft: STFT,
+    audible_hz: float,
+    n_sources: int,
+    passes: Passes,
+    *,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Part:
+    """Return the part of a source that is learned from all frames of its recordings, blind where it has no name.
+
+    Parameters
+    ----------
+    name : str
+    recordings : sequence of arrays and paths
+    sample_rate, stft, audible_hz
+        As for `archive.Archive`.
+    n_sources : int
+        That share the room for frames in the file.
+    passes : Passes
+    progress : Progress, optional
+        Its stages are the passes, its steps the partitions.
+    **settings
+        Those of `columns_of_all`.
+    """
+    some, archive = first_reading(name, recordings, sample_rate, stft, audible_hz, passes.workers.each)
+    read = joined(name, some, sample_rate)
+
+    def total(W: NDArray[np.float32], stage: str) -> Sums:
+        def done(n_done: int) -> None:
+            if progress is not None:
+                progress(stage, n_done, len(archive))
+
+        return passes.workers.total(archive, W, done)
+
+    settings |= {"n_passes": passes.n, "checkpoint": passes.checkpoint}
+    return _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)
+
+
+def _part(read: Frames, learned: Columns, n_sources: int) -> Part:
+    V = read.magnitudes
     most = max(1, min(_MOST_EXAMPLES, _MOST_BYTES // (len(V) * n_sources)))
     return Part(learned, read.spectra, coded(V[:, spread(V.shape[1], most)]))
 

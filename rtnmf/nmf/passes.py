@@ -58,7 +58,13 @@ class Sums(NamedTuple):
     """What could not be read, and why."""
 
     def __add__(self, other: Sums) -> Sums:  # type: ignore[override]  # of tuples
-        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+        return Sums(
+            self.numerator + other.numerator,
+            self.divergence + other.divergence,
+            self.level + other.level,
+            self.n_frames + other.n_frames,
+            self.lost + other.lost,
+        )
 
 
 class Pass(NamedTuple):
