@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 from conftest import random_dictionary
 from jack_server import PERIOD, Peer
-from sounding import PIECE, delay_of, eventually, found_at, noise, recorded, recorded_samples, sounding_processes
+from sounding import (
+    PIECE,
+    delay_of,
+    eventually,
+    found_at,
+    noise,
+    recorded,
+    recorded_samples,
+    salvaging_processes,
+    sounding_processes,
+)
 
 from rtnmf import STFT
 from rtnmf.audio import files
@@ -143,7 +153,7 @@ def test_recordings_survive_when_everything_is_killed(peer, tmp_path):
     half_written.touch()
     parent.communicate(b"\n")
     assert parent.returncode == -signal.SIGKILL
-    eventually(lambda: len({path.stat().st_size for path in (tmp_path / "take").glob("*.wav")}) == 1)
+    eventually(lambda: not salvaging_processes())
     got = {path.stem: files.read(path, strict=True)[0][:, 0] for path in (tmp_path / "take").glob("*.wav")}
     assert {name: len(samples) for name, samples in got.items()} == dict.fromkeys(got, len(got["input"]))
     np.testing.assert_allclose(got["voice"] + got["fan"], got["input"], atol=1e-6)
