@@ -1,15 +1,23 @@
 #!/usr/bin/env python3
-"""Record live in real time beside a busy parent, kill what takes part at random, and look at what is left.
+"""Separate and record live beside a busy parent, kill -9 what takes part, and say what was lost and what is left.
 
-    .venv/bin/python scripts/soak_live.py [--blocks N] [--kills K] [--seed S] [--json FILE]
+    .venv/bin/python scripts/soak_live.py [--blocks N] [--kills K] [--dictionary NAME] [--seed S] [--json FILE]
 
-A JACK server with its dummy driver calls every 512 samples at 48 kHz, and a peer plays real sound. First so many blocks
-without a kill: a watcher of its own beside the separation counts the cycles that the server itself left out, so
-that the blocks which the feeder lost are told apart from those that we lost. Then K recordings, each of which is
-broken by `kill -9` of the sounding process, of the parent, or of the server, at a random moment. Of each it is checked
-that all files can be read to their end without a note, are equally long (a parent that was killed may leave a block
-more in some), sum to the input, are what a replay gives where the recording says all that a replay needs, and that no
-process and nothing in /dev/shm is left. The exit code is 1 where anything is wrong.
+A JACK server with its dummy driver calls every 512 samples at 48 kHz, a feeder plays speech and typing, and the process
+that holds the separation is kept busy with JSON and regular expressions. There are two parts:
+
+1. Paced: N blocks without a kill (default: 30000, 320 s). A block that never came, by the clock of the sounding
+   process, was lost by the feeder where the server or the feeder left out a cycle in the seconds before, else by us.
+   Losses mean something on an idle machine only.
+2. Kills: K recordings (default: 20), of about ten seconds each, broken at a random moment by the death of the child (the
+   sounding process), the parent, the server, or parent and child at once.
+
+All files of each recording have to be whole, equally long, sum to the input, and have the samples, to the bit, that a
+replay of the input gives with the dictionaries and updates that lie beside them: up to the end, or to `latency` samples
+before the kill. No process, no half-written file and nothing in /dev/shm may be left; what JACK itself keeps there is
+not counted. The last line is the verdict, and the exit code is 1 where anything is wrong. A part is left out with
+`--blocks 0` or `--kills 0`. It needs what the tests need (`scripts/setup test`). RTNMF_TEST_SERVER names the server,
+if several soaks or tests run at once.
 """
 
 import argparse
@@ -34,325 +42,366 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 os.environ.setdefault("RTNMF_TEST_SERVER", "rtnmfsoak")
 
 from jack_server import ENVIRONMENT, PERIOD, Peer, Server  # which take the name from there
-from sounding import sounding_processes, speech_at
+from sounding import salvaging_processes, sounding_processes, speech_at
 
 import rtnmf
 from rtnmf.audio import files
 
 RATE = 48000
 SHM = Path("/dev", "shm")
-VICTIMS = ("sound", "parent", "server")
+VICTIMS = ("child", "parent", "server", "parent and child")
 PATIENCE_S = 60.0
+EXPLAINS_S = 4.0  # so long after a gap its blocks can be counted as lost: two windows of the clock, and a busy parent
+COUNTED = ("n_blocks", "n_lost", "n_late", "n_errors", "n_unseparated", "n_restarts", "n_unrecorded")
 
 
-# -- The processes: this script again, as the parent of a separation and as the watcher of the server.
-
-
-def work(stop):
-    """Keep the interpreter lock of this process busy, as json and regex work does."""
-    while not stop.is_set():
-        re.sub(r"(\d+)+x", "", json.dumps(json.loads(json.dumps(list(range(2000))))))
+# -- The parent of the separation: this script again, in a process that can be killed.
 
 
 def be_parent(folder, dictionary):
-    """Separate and record, while this process is busy, and print the counters twice a second until told to end."""
+    """Separate and record in a process that is busy, and print the counters until standard input says to end."""
     from rtnmf.live import Live
 
-    stop = threading.Event()
-    threading.Thread(target=work, args=(stop,), daemon=True).start()
     end = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), end.set()), daemon=True).start()
+    threading.Thread(target=be_busy, daemon=True).start()
     with Live(rtnmf.load(dictionary), input="peer", output="peer", record=folder) as live:
-        while True:
-            s = live.stats
-            said = {name: getattr(s, name) for name in COUNTED}
-            print(json.dumps({**said, "state": s.state, "failure": live.recording_failure}), flush=True)
-            if end.wait(0.5):
-                break
-    stop.set()
-    print(json.dumps({"closed": True}), flush=True)
+        while not end.wait(0.2):
+            print(json.dumps(counters(live)), flush=True)
+    print(json.dumps(counters(live)), flush=True)
 
 
-COUNTED = ("n_blocks", "n_samples", "n_lost", "n_late", "n_errors", "n_unseparated", "n_restarts", "n_unrecorded")
+def be_busy():
+    """Hold the interpreter lock most of the time, as work with json and regular expressions does."""
+    while True:
+        re.sub(r"(\d+)+x", "", json.dumps(json.loads(json.dumps(list(range(2000))))))
 
 
-def be_watcher():
-    """Count the cycles that the server did not call in time, by its own counter of frames, until told to end."""
-    import jack
-
-    client = jack.Client("watcher", no_start_server=True)
-    seen = {"cycles": 0, "skipped": 0, "xruns": 0, "last": None}
-
-    def process(n_samples):
-        now = client.last_frame_time
-        if seen["last"] is not None:
-            seen["skipped"] += max(0, round(((now - seen["last"]) & 0xFFFFFFFF) / n_samples) - 1)
-        seen["last"], seen["cycles"] = now, seen["cycles"] + 1
-
-    client.set_process_callback(process)
-    client.set_xrun_callback(lambda _: seen.update(xruns=seen["xruns"] + 1))
-    client.activate()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(seen), flush=True)
-    os._exit(0)  # to deactivate the client can wait for ever
+def counters(live):
+    """Return what a separation has counted, its state, and why it does not record."""
+    stats = live.stats
+    said = {name: getattr(stats, name) for name in COUNTED}
+    return {**said, "state": stats.state, "failure": live.recording_failure}
 
 
-class Process:
-    """One of these, with lines in and out."""
+class Parent:
+    """That process, seen from here: `said` has what it has printed, with the time at which it came."""
 
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen(  # noqa: S603  # this script
-            [sys.executable, __file__, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env=os.environ | ENVIRONMENT,
-        )  # fmt: skip
-        self.last, self.is_closed = {}, False
-        self._lines = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._drain, daemon=True).start()
-        self.said = ""
+    def __init__(self, folder, dictionary):
+        line = [sys.executable, __file__, "--parent", str(folder), dictionary]
+        self._errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=os.environ | ENVIRONMENT
+        )
+        self.said, self._is_over, self._news = [], False, threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         for line in self.process.stdout:
-            with self._lines:
-                self.last = json.loads(line) if line.startswith("{") else {"ready": True}
-                self._lines.notify_all()
-        with self._lines:
-            self.is_closed = True
-            self._lines.notify_all()
+            with self._news:
+                if line.endswith(b"\n"):
+                    self.said.append((time.monotonic(), json.loads(line)))
+                self._news.notify_all()
+        with self._news:
+            self._is_over = True
+            self._news.notify_all()
 
-    def _drain(self):
-        for line in self.process.stderr:
-            self.said = (self.said + line)[-2000:]
+    @property
+    def last(self):
+        """What it has said last; empty before."""
+        return self.said[-1][1] if self.said else {}
 
-    def ask(self):
-        """Write a line, and return what is said next."""
-        with self._lines:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-            self._lines.wait(PATIENCE_S)
-            return self.last
+    def until(self, holds, what, seconds=PATIENCE_S):
+        """Wait until what it says is so, and give up with its last words when it does not in time."""
+        with self._news:
+            self._news.wait_for(lambda: self._is_over or (self.said and holds(self.last)), seconds)
+            if not self.said or not holds(self.last):
+                raise SystemExit(f"the parent did not get so far: {what}; {self.last}\n{self.words()}")
 
-    def until(self, holds, seconds=PATIENCE_S):
-        """Wait until what was said last is so; return whether it is."""
-        with self._lines:
-            return self._lines.wait_for(lambda: self.is_closed or bool(self.last and holds(self.last)), seconds)
+    def words(self):
+        """Return the end of what it wrote to standard error."""
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")[-2000:]
 
-    def end(self, *, kill=False):
-        """End it, in good order or not; return whether it did within its time."""
+    def end(self):
+        """Let it end; return whether it did in good order."""
         with contextlib.suppress(OSError):
-            if kill:
-                self.process.kill()
+            self.process.stdin.write(b"\n")
             self.process.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return False
-        return True
+        return self.kill() == 0
+
+    def kill(self):
+        """Kill it, if it runs, and return how it has ended."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        return self.process.returncode
 
 
-# -- The verdict on a recording.
+# -- What a recording has to be.
 
 
-def in_shm():
-    """Return what lies in /dev/shm, but for what the audio server keeps there."""
-    return {path.name for path in SHM.iterdir() if not path.name.startswith(("jack", "sem.jack"))}
+def faults_of(folder, stats, *, is_cut):
+    """Return what is wrong with a recording, in words, its length in samples, and how many were replayed.
+
+    Where `is_cut`, the process that recorded was killed.
+    """
+    got, faults = read(folder)
+    faults += [f"{path.name} is half written" for path in folder.glob(".*")]
+    lengths = {name: len(x) for name, x in got.items()}
+    if len(set(lengths.values())) != 1 or lengths.get("input", 0) < RATE // 10:
+        return [*faults, f"lengths in samples: {lengths}"], max(lengths.values(), default=0), 0
+    if stats["failure"]:
+        faults.append(stats["failure"])
+    n_replayed = 0
+    for stretch in stretches(folder, lengths["input"]):
+        n_held, more = compared(folder, got, stretch, stats, is_cut=is_cut or stretch.stop < lengths["input"])
+        n_replayed, faults = n_replayed + n_held, faults + more
+    return faults, lengths["input"], n_replayed
 
 
-def files_of(folder):
-    """Return {name: samples} of all WAV files of a recording, and what was odd about them."""
-    got, wrong = {}, []
+def read(folder):
+    """Return {name: samples} of the WAV files in a folder, and what was odd about them."""
+    got, faults = {}, []
     for path in sorted(folder.glob("*.wav")):
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             try:
                 got[path.stem] = files.read(path, strict=True)[0][:, 0]
             except ValueError as error:
-                wrong.append(str(error))
-        wrong += [str(note.message) for note in notes]
-    return got, wrong
+                faults.append(str(error))
+        faults += [str(note.message) for note in notes]
+    return got, faults
 
 
-def replayed(folder, x):
-    """Return the stems that a replay of the first stretch of a recording gives, and how many samples it may be."""
-    uses = json.loads((folder / "dictionaries.json").read_text())
-    turns = json.loads((folder / "updates.json").read_text()) if (folder / "updates.json").exists() else []
-    again = [use["sample"] for use in uses[1:] if use["begins_anew"]]
-    length = min([len(x), *again])
-    separator, stems = rtnmf.Separator(rtnmf.Dictionary.load(folder / uses[0]["file"]), experts=uses[0]["experts"]), []
-    edges = sorted({0, length, *(change["sample"] for change in uses + turns if change["sample"] < length)})
-    for start, stop in itertools.pairwise(edges):
-        for use in (use for use in uses[1:] if use["sample"] == start):
-            separator.dictionary = rtnmf.Dictionary.load(folder / use["file"])
-        for turn in (turn for turn in turns if turn["sample"] == start):
-            separator.n_iter, separator.asks = turn["n_iter"], turn["asks"]
+def entries(folder, name):
+    """Return what a list of a recording says; nothing where there is none."""
+    path = folder / name
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def stretches(folder, n_samples):
+    """Return the ranges of samples of each process that sounded, the silence after it included."""
+    begins = [use["sample"] for use in entries(folder, "dictionaries.json") if use["begins_anew"]]
+    return [range(*ends) for ends in itertools.pairwise([*(n for n in begins if n < n_samples), n_samples])]
+
+
+def compared(folder, got, stretch, stats, *, is_cut):
+    """Return how many samples of a stretch are as in a replay, and what is wrong with it.
+
+    The last input that a process heard before it was killed has no stems; without a kill there are all.
+    """
+    x = got["input"][stretch.start : stretch.stop]
+    again, latency = replayed(folder, x, stretch)
+    heard = np.flatnonzero(x)
+    n_held = max(0, int(heard[-1] + 1 if len(heard) else 0) - latency) if is_cut else len(x)
+    stems = {name: got[files.safe_names([name])[0]][stretch.start :][:n_held] for name in again}
+    faults, what = [], f"from sample {stretch.start} on"
+    error = float(np.abs(sum(stems.values()) - x[:n_held]).max(initial=0))
+    if error > 1e-5:
+        faults.append(f"{what}, stems differ from the input by {error:.1e} in sum")
+    if any(stats[name] for name in ("n_unseparated", "n_errors", "n_unrecorded")):
+        return 0, faults  # the recording does not say where
+    for name, stem in stems.items():
+        if (n_wrong := np.count_nonzero(stem != again[name][:n_held])) > 0:
+            first = np.flatnonzero(stem != again[name][:n_held])[0]
+            faults.append(f"{what}, {n_wrong} of {n_held} samples of {name} differ from a replay, the first at {first}")
+    return n_held, faults
+
+
+def replayed(folder, x, stretch):
+    """Return {source: stem} as a replay of a stretch gives them, aligned with its input, and its latency."""
+    uses, turns = entries(folder, "dictionaries.json"), entries(folder, "updates.json")
+    changes = {entry["sample"] - stretch.start for entry in uses + turns if entry["sample"] in stretch}
+    first = next(use for use in uses if use["begins_anew"] and use["sample"] == stretch.start)
+    separator = rtnmf.Separator(rtnmf.Dictionary.load(folder / first["file"]), experts=first["experts"])
+    stems = []
+    for start, stop in itertools.pairwise(sorted({0, len(x), *changes})):
+        for use in uses:
+            if use["sample"] == stretch.start + start and not use["begins_anew"]:
+                separator.dictionary = rtnmf.Dictionary.load(folder / use["file"])
+        for turn in turns:
+            if turn["sample"] == stretch.start + start:
+                separator.n_iter, separator.asks = turn["n_iter"], turn["asks"]
         stems.append(separator.process(x[start:stop]))
-    whole = np.concatenate(stems, axis=1)[:, separator.latency :]
-    return dict(zip(separator.sources, whole, strict=True))
+    whole = np.concatenate([*stems, separator.flush()], axis=1)[:, separator.latency :]
+    return dict(zip(separator.sources, whole, strict=True)), separator.latency
 
 
-def judged(folder, victim, stats, n_left):
-    """Return what is wrong with a recording, in words, and the facts about it."""
-    got, wrong = files_of(folder)
-    lengths = {name: len(x) for name, x in got.items()}
-    sources = [name for name in got if name != "input"]
-    if not got or "input" not in got:
-        return [*wrong, "there are no files"], lengths
-    slack = RATE if victim == "parent" else 0  # it writes one file after the other, once in a while
-    shortest = min(lengths.values())
-    if max(lengths.values()) - shortest > slack:
-        wrong.append(f"files are not equally long: {lengths}")
-    cut = {name: x[:shortest] for name, x in got.items()}
-    if shortest < 100:
-        wrong.append(f"only {shortest} samples were recorded")
-    sums = np.abs(sum(cut[name] for name in sources) - cut["input"]).max(initial=0)
-    if sums > 1e-5:
-        wrong.append(f"stems do not sum to the input: {sums:.1e}")
-    if stats.get("n_unseparated") or stats.get("n_unrecorded") or stats.get("n_errors"):
-        return wrong, {**lengths, "replay": "not possible: some blocks were not separated or not recorded"}
-    given = replayed(folder, cut["input"])
-    n_equal = min(shortest, *map(len, given.values())) - (0 if victim == "parent" else n_left)
-    for name, stem in given.items():
-        here = files.safe_names([name])[0]
-        differ = np.flatnonzero(stem[:n_equal] != cut[here][:n_equal])
-        if len(differ):
-            wrong.append(f"{name} differs from a replay in {len(differ)} of {n_equal} samples, first at {differ[0]}")
-    return wrong, {**lengths, "replayed": int(max(0, n_equal))}
+# -- Paced, without a kill.
 
 
-# -- The two parts of the soak.
+def paced(folder, dictionary, n_blocks):
+    """Return what was lost of so many blocks, and by whom."""
+    seconds = n_blocks * PERIOD / RATE
+    with feeding(folder, seconds + 60) as feeder:
+        parent = Parent(folder / "take", dictionary)
+        parent.until(lambda said: said["n_blocks"] > 200, "200 blocks")
+        began, first = parent.said[-1]
+        for tenth in range(1, 11):
+            n = first["n_blocks"] + n_blocks * tenth // 10
+            parent.until(lambda said, n=n: said["n_blocks"] >= n, f"{n} blocks", seconds + PATIENCE_S)
+            print(f"   {parent.last['n_blocks'] - first['n_blocks']:6} blocks", file=sys.stderr, flush=True)
+        time.sleep(EXPLAINS_S)  # until what was lost last is counted
+        gaps, n_seen = feeder.gaps(), len(parent.said)
+        is_well = parent.end()
+    counts = [(when, said["n_lost"]) for when, said in parent.said[:n_seen] if when >= began]
+    losses = [(when, n - before) for (_, before), (when, n) in itertools.pairwise(counts) if n > before]
+    n_lost = sum(n for _, n in losses)
+    n_ours = unexplained(losses, gaps)
+    faults, length, n_replayed = faults_of(folder / "take", parent.last, is_cut=False)
+    return {
+        "part": "paced", "blocks": parent.said[n_seen - 1][1]["n_blocks"] - first["n_blocks"],
+        "late": parent.said[n_seen - 1][1]["n_late"] - first["n_late"],
+        "lost_by_us": n_ours, "lost_by_feeder": n_lost - n_ours,
+        "left_out_by_feeder": int(sum(n for when, n in gaps if when >= began)),
+        "samples": length, "replayed": n_replayed, "faults": faults + ([] if is_well else [parent.words()]),
+    }  # fmt: skip
+
+
+def unexplained(losses, gaps):
+    """Return how many lost blocks no gap of the feeder explains; both are pairs of a time in s and a number."""
+    left, n_unexplained = [list(gap) for gap in gaps], 0
+    for when, n in losses:
+        for gap in left:
+            if 0 <= when - gap[0] <= EXPLAINS_S:
+                taken = min(n, gap[1])
+                n, gap[1] = n - taken, gap[1] - taken
+        n_unexplained += int(n)
+    return n_unexplained
 
 
 @contextlib.contextmanager
 def feeding(folder, seconds):
-    """Run a peer that plays for so long."""
-    peer = Peer(folder)
-    try:
-        peer.play(speech_at(RATE, seconds))
+    """Run a peer that plays speech and typing for so long."""
+    with contextlib.closing(Peer(folder)) as peer:
+        peer.play(np.resize(speech_at(RATE, 10), int(seconds * RATE)))
         yield peer
-    finally:
-        peer.stop()
 
 
-def paced(folder, dictionary, n_blocks):
-    """Return what was lost of so many blocks beside a busy parent, and by whom."""
-    seconds = n_blocks * PERIOD / RATE
-    with feeding(folder, seconds + 60):
-        parent = Process("--parent", folder / "paced", dictionary)
-        parent.until(lambda said: said.get("n_blocks", 0) > 200)
-        watcher = Process("--watcher")
-        watcher.until(bool)
-        watched, began = watcher.ask(), parent.last
-        parent.until(lambda said: said.get("n_blocks", 0) - began["n_blocks"] >= n_blocks, seconds + PATIENCE_S)
-        after, stats = watcher.ask(), parent.last
-        parent.end()
-        watcher.end(kill=True)
-    feeder = after["skipped"] - watched["skipped"]
-    lost = stats["n_lost"] - began["n_lost"]
-    wrong, facts = judged(folder / "paced", "", {**stats, "n_unseparated": stats["n_unseparated"]}, 0)
+# -- With a kill.
+
+
+def killed(server, folder, dictionary, victim, after_s):
+    """Return what is left of a recording which the death of a victim has broken after some seconds."""
+    before = in_shm()
+    with feeding(folder, 120) as feeder:
+        parent = Parent(folder / "take", dictionary)
+        parent.until(lambda said: said["state"] == "sounding" and said["n_blocks"] > 20, "20 blocks")
+        time.sleep(after_s)
+        if victim == "server":
+            feeder.stop()
+            server.stop()
+            parent.until(lambda said: said["state"] == "waiting", "waiting for the server")
+            server.start()
+        children = sounding_processes() if "child" in victim else []
+        is_cut = "parent" in victim
+        if is_cut:
+            parent.kill()
+        for number in children:
+            os.kill(number, signal.SIGKILL)
+        with feeding(folder, 120) if victim == "server" else contextlib.nullcontext():
+            is_well = is_cut or goes_on(parent)
+    left = remains(before)
+    faults, length, n_replayed = faults_of(folder / "take", parent.last, is_cut=is_cut)
     return {
-        "blocks": stats["n_blocks"] - began["n_blocks"], "late": stats["n_late"] - began["n_late"],
-        "lost": lost, "lost_by_feeder": feeder, "lost_by_us": max(0, lost - feeder),
-        "xruns_of_server": after["xruns"] - watched["xruns"], "cycles_of_server": after["cycles"] - watched["cycles"],
-        "unseparated": stats["n_unseparated"], "wrong": wrong, **facts,
+        "part": "kill", "victim": victim, "after_s": round(after_s, 2), "samples": length, "replayed": n_replayed,
+        "faults": faults + left + ([] if is_well else [f"the parent ended badly: {parent.words()}"]),
     }  # fmt: skip
 
 
-def killed(server, folder, dictionary, victim, rng):
-    """Return what is left of a recording in which something is killed at random."""
-    before = in_shm()
-    with feeding(folder, 120) as peer:
-        parent = Process("--parent", folder / "take", dictionary)
-        parent.until(lambda said: said.get("state") == "sounding" and said["n_blocks"] > 30)
-        after_s = rng.uniform(0.0, 4.0)
-        time.sleep(after_s)
-        for process in sounding_processes() if victim == "sound" else ():
-            os.kill(process, signal.SIGKILL)
-        if victim == "parent":
-            parent.end(kill=True)
-        if victim == "server":
-            peer.stop()
-            server.stop()
-            parent.until(lambda said: said.get("state") == "waiting")
-            server.start()
-            with feeding(folder, 120):
-                goes_on(parent)
-        elif victim == "sound":
-            goes_on(parent)
-        stats, in_time = parent.last, parent.end()
-    gone = eventually(lambda: not sounding_processes())
-    wrong, facts = judged(folder / "take", victim, stats, 0)
-    left = {
-        "a sounding process is left": not gone,
-        "the parent did not end": not in_time,
-        f"left in {SHM}: {sorted(in_shm() - before)}": in_shm() - before,
-        f"it did not sound again: {parent.said[-300:]!r}": victim != "parent" and not stats.get("n_restarts"),
-    }
-    return {
-        "victim": victim,
-        "after_s": after_s,
-        "wrong": wrong + [text for text, is_so in left.items() if is_so],
-        **facts,
-    }
-
-
 def goes_on(parent):
-    """Wait until a separation sounds again, and has for a second."""
-    parent.until(lambda said: said.get("n_restarts", 0) > 0 and said["state"] == "sounding")
-    blocks = parent.last.get("n_blocks", 0)
-    parent.until(lambda said: said.get("n_blocks", 0) > blocks + RATE // PERIOD)
+    """Wait until a parent sounds again, and has for a second; end it, and return whether that went well."""
+    parent.until(lambda said: said["n_restarts"] > 0 and said["state"] == "sounding", "to sound again")
+    n_blocks = parent.last["n_blocks"] + RATE // PERIOD
+    parent.until(lambda said: said["n_blocks"] > n_blocks, "a second of sound after the kill")
+    return parent.end()
 
 
-def eventually(holds, seconds=30.0):
-    """Wait until something holds; return whether it does."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
+def remains(before):
+    """Return what is left in words, once what has to end by itself had time for that."""
+    end = time.monotonic() + PATIENCE_S / 2
+    while (sounding_processes() or salvaging_processes()) and time.monotonic() < end:
         time.sleep(0.05)
-    return True
+    left = ["a sounding process is left"] if sounding_processes() else []
+    left += ["a salvaging process is left"] if salvaging_processes() else []
+    return left + [f"{SHM / name} is left" for name in sorted(in_shm() - before)]
+
+
+def in_shm():
+    """Return the names of what is in /dev/shm, but for what JACK keeps there."""
+    return {path.name for path in SHM.iterdir() if not path.name.startswith("jack")}
+
+
+# -- Both parts, and the verdict.
 
 
 def soak(options):
-    """Print a line for each part, and return how much is wrong."""
-    rng, rows = random.Random(options.seed), []  # noqa: S311  # no secret
+    """Yield what was seen of each part."""
+    rng = random.Random(options.seed)  # noqa: S311  # no secret
+    victims = [VICTIMS[i % len(VICTIMS)] for i in range(options.kills)]
+    rng.shuffle(victims)
     with contextlib.closing(Server()) as server:
         if options.blocks:
             with tempfile.TemporaryDirectory() as folder:
-                rows.append(paced(Path(folder), options.dictionary, options.blocks))
-            print(json.dumps(rows[-1]), flush=True)
-        for i in range(options.kills):
+                yield paced(Path(folder), options.dictionary, options.blocks)
+        for victim in victims:
             with tempfile.TemporaryDirectory() as folder:
                 server.ensure()
-                rows.append(killed(server, Path(folder), options.dictionary, VICTIMS[i % len(VICTIMS)], rng))
-            print(json.dumps(rows[-1]), flush=True)
-    n_wrong = sum(bool(row["wrong"]) for row in rows)
-    lost = sum(row.get("lost_by_us", 0) for row in rows)
-    print(f"{n_wrong} of {len(rows)} recordings have something wrong; {lost} blocks were lost by us")
-    if options.json:
-        Path(options.json).write_text(json.dumps(rows, indent=1))
-    return n_wrong + lost
+                yield killed(server, Path(folder), options.dictionary, victim, rng.uniform(0.0, 4.0))
+
+
+def line_of(row):
+    """Return a line for a person about a part."""
+    sound = f"{row['samples'] / RATE:6.1f} s recorded, {row['replayed'] / RATE:6.1f} s as replayed"
+    if row["part"] == "paced":
+        what = f"{row['blocks']} blocks, {row['lost_by_us']} lost by us, {row['lost_by_feeder']} by the feeder"
+        what += f" (which left out {row['left_out_by_feeder']}), {row['late']} late;"
+    else:
+        what = f"{row['victim']} killed after {row['after_s']:.1f} s"
+    return f"{row['part']:6} {what:40} {sound}: {'; '.join(row['faults']) or 'right'}"
+
+
+def verdict_on(rows):
+    """Return what all comes to."""
+    wrong = [row for row in rows if row["faults"]]
+    unplayed = [row for row in rows if not row["faults"] and not row["replayed"]]
+    by_us, by_feeder = (sum(row.get(f"lost_by_{who}", 0) for row in rows) for who in ("us", "feeder"))
+    return {
+        "is_right": not wrong and not by_us,
+        "recordings": len(rows), "wrong": len(wrong), "not_replayed": len(unplayed),
+        "lost_by_us": by_us, "lost_by_feeder": by_feeder,
+    }  # fmt: skip
 
 
 def main():
-    """Soak, or be a process of a soak."""
+    """Soak, or be the parent of a soak."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=30_000, help="without a kill (default: 30000, 320 s)")
-    parser.add_argument("--kills", type=int, default=20, help="recordings that are broken (default: 20)")
-    parser.add_argument("--dictionary", default="speech+keyboard")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--blocks", type=int, default=30_000, metavar="N", help="blocks without a kill")
+    parser.add_argument("--kills", type=int, default=20, metavar="K", help="recordings that are broken")
+    parser.add_argument("--dictionary", default="speech+keyboard", help="(default: speech+keyboard)")
+    parser.add_argument("--seed", type=int, default=0, help="of the victims and the moments (default: 0)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     parser.add_argument("--parent", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--watcher", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.parent:
         be_parent(*options.parent)
-    elif options.watcher:
-        be_watcher()
-    else:
-        raise SystemExit(soak(options) > 0)
+        return
+    rows = []
+    for row in soak(options):
+        rows.append(row)
+        print(line_of(row), flush=True)
+    verdict = verdict_on(rows)
+    print("verdict: {}: {wrong} of {recordings} recordings wrong, {not_replayed} not replayed; blocks lost by us:"
+          " {lost_by_us}, by the feeder: {lost_by_feeder}".format("right" if verdict["is_right"] else "WRONG", **verdict))  # fmt: skip
+    if options.json:
+        Path(options.json).write_text(json.dumps({"parts": rows, "verdict": verdict}, indent=1) + "\n")
+    raise SystemExit(0 if verdict["is_right"] else 1)
 
 
 if __name__ == "__main__":
