@@ -9,15 +9,14 @@ that holds the separation is kept busy with JSON and regular expressions. There 
 1. Paced: N blocks without a kill (default: 30000, 320 s). A block that never came, by the clock of the sounding
    process, was lost by the feeder where the server or the feeder left out a cycle in the seconds before, else by us.
    Losses mean something on an idle machine only.
-2. Kills: K recordings (default: 20), of about ten seconds each, broken at a random moment by the death of the child (the
+2. Kills: K recordings (default: 20), of some seconds each, broken at a random moment by the death of the child (the
    sounding process), the parent, the server, or parent and child at once.
 
 All files of each recording have to be whole, equally long, sum to the input, and have the samples, to the bit, that a
 replay of the input gives with the dictionaries and updates that lie beside them: up to the end, or to `latency` samples
 before the kill. No process, no half-written file and nothing in /dev/shm may be left; what JACK itself keeps there is
-not counted. The last line is the verdict, and the exit code is 1 where anything is wrong. A part is left out with
-`--blocks 0` or `--kills 0`. It needs what the tests need (`scripts/setup test`). RTNMF_TEST_SERVER names the server,
-if several soaks or tests run at once.
+not counted. The last line is the verdict, and the exit code is 1 where anything is wrong. `--blocks 0` and `--kills 0`
+leave a part out. Several soaks and tests at once need a name each for their server, in RTNMF_TEST_SERVER.
 """
 
 import argparse
@@ -39,9 +38,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-os.environ.setdefault("RTNMF_TEST_SERVER", "rtnmfsoak")
 
-from jack_server import ENVIRONMENT, PERIOD, Peer, Server  # which take the name from there
+from jack_server import ENVIRONMENT, PERIOD, Peer, Server
 from sounding import salvaging_processes, sounding_processes, speech_at
 
 import rtnmf
@@ -89,10 +87,9 @@ class Parent:
 
     def __init__(self, folder, dictionary):
         line = [sys.executable, __file__, "--parent", str(folder), dictionary]
-        self._errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=os.environ | ENVIRONMENT
-        )
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as this
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
+        self.process = subprocess.Popen(line, env=os.environ | ENVIRONMENT, **pipes)  # noqa: S603  # this script
         self.said, self._is_over, self._news = [], False, threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -248,7 +245,7 @@ def paced(folder, dictionary, n_blocks):
             parent.until(lambda said, n=n: said["n_blocks"] >= n, f"{n} blocks", seconds + PATIENCE_S)
             print(f"   {parent.last['n_blocks'] - first['n_blocks']:6} blocks", file=sys.stderr, flush=True)
         time.sleep(EXPLAINS_S)  # until what was lost last is counted
-        gaps, n_seen = feeder.gaps(), len(parent.said)
+        gaps, n_seen, last = feeder.gaps(), len(parent.said), parent.last
         is_well = parent.end()
     counts = [(when, said["n_lost"]) for when, said in parent.said[:n_seen] if when >= began]
     losses = [(when, n - before) for (_, before), (when, n) in itertools.pairwise(counts) if n > before]
@@ -256,8 +253,7 @@ def paced(folder, dictionary, n_blocks):
     n_ours = unexplained(losses, gaps)
     faults, length, n_replayed = faults_of(folder / "take", parent.last, is_cut=False)
     return {
-        "part": "paced", "blocks": parent.said[n_seen - 1][1]["n_blocks"] - first["n_blocks"],
-        "late": parent.said[n_seen - 1][1]["n_late"] - first["n_late"],
+        "part": "paced", "blocks": last["n_blocks"] - first["n_blocks"], "late": last["n_late"] - first["n_late"],
         "lost_by_us": n_ours, "lost_by_feeder": n_lost - n_ours,
         "left_out_by_feeder": int(sum(n for when, n in gaps if when >= began)),
         "samples": length, "replayed": n_replayed, "faults": faults + ([] if is_well else [parent.words()]),
@@ -372,11 +368,11 @@ def verdict_on(rows):
     wrong = [row for row in rows if row["faults"]]
     unplayed = [row for row in rows if not row["faults"] and not row["replayed"]]
     by_us, by_feeder = (sum(row.get(f"lost_by_{who}", 0) for row in rows) for who in ("us", "feeder"))
-    return {
-        "is_right": not wrong and not by_us,
-        "recordings": len(rows), "wrong": len(wrong), "not_replayed": len(unplayed),
-        "lost_by_us": by_us, "lost_by_feeder": by_feeder,
-    }  # fmt: skip
+    is_right = not wrong and not by_us
+    text = f"verdict: {'right' if is_right else 'WRONG'}; of {len(rows)} recordings {len(wrong)} are wrong and"
+    text += f" {len(unplayed)} were not replayed; blocks lost by us: {by_us}, by the feeder: {by_feeder}"
+    counts = {"recordings": len(rows), "wrong": len(wrong), "not_replayed": len(unplayed)}
+    return {"is_right": is_right, **counts, "lost_by_us": by_us, "lost_by_feeder": by_feeder, "text": text}
 
 
 def main():
@@ -397,8 +393,7 @@ def main():
         rows.append(row)
         print(line_of(row), flush=True)
     verdict = verdict_on(rows)
-    print("verdict: {}: {wrong} of {recordings} recordings wrong, {not_replayed} not replayed; blocks lost by us:"
-          " {lost_by_us}, by the feeder: {lost_by_feeder}".format("right" if verdict["is_right"] else "WRONG", **verdict))  # fmt: skip
+    print(verdict["text"])
     if options.json:
         Path(options.json).write_text(json.dumps({"parts": rows, "verdict": verdict}, indent=1) + "\n")
     raise SystemExit(0 if verdict["is_right"] else 1)

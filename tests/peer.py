@@ -2,7 +2,8 @@
 
 It listens to lines on standard input and answers each with one: `play PATH` plays a .npy file of shape
 (n_channels, n_samples) from the next block on, `wait` waits until it was played and `TAIL` more samples have come,
-`save PATH` writes what was heard since `play`, `gaps PATH` when how many cycles were left out, `freewheel on` and `freewheel off` let time run free.
+`save PATH` writes what was heard since `play`, `gaps PATH` when how many cycles were left out, `freewheel on` and
+`freewheel off` let time run free.
 """
 
 import os
