@@ -32,12 +32,12 @@ def long(test):
     return pytest.mark.long(pytest.mark.timeout(FUZZ_S + 600)(test))
 
 
-class Finding(AssertionError):
+class FindingError(AssertionError):
     """Something that no input may cause."""
 
 
 def tried(what, function, *arguments, most_s=LONGEST_S, **options):
-    """Return what a function returns, or None where it refuses in words; raise Finding where it does anything else.
+    """Return what a function returns, or None where it refuses in words; raise FindingError where it does anything else.
 
     Time is that of the processor, as others may use the machine.
     """
@@ -53,33 +53,33 @@ def tried(what, function, *arguments, most_s=LONGEST_S, **options):
     for note in notes:
         check_words(f"{what}: a note", str(note.message))
         if issubclass(note.category, (RuntimeWarning, ResourceWarning)):
-            raise Finding(f"{what}: {note.category.__name__} {note.message} at {note.filename}:{note.lineno}")
+            raise FindingError(f"{what}: {note.category.__name__} {note.message} at {note.filename}:{note.lineno}")
     if seconds > most_s:
-        raise Finding(f"{what}: took {seconds:.1f} s")
+        raise FindingError(f"{what}: took {seconds:.1f} s")
     if n_bytes > MOST_BYTES:
-        raise Finding(f"{what}: took {n_bytes / 1e6:.0f} MB")
+        raise FindingError(f"{what}: took {n_bytes / 1e6:.0f} MB")
     return result
 
 
 def _check_refusal(what, error):
-    """Raise Finding unless an error was raised on purpose, or by the system, and says so in one line."""
+    """Raise FindingError unless an error was raised on purpose, or by the system, and says so in one line."""
     check_words(f"{what}: an error", str(error))
     frame = traceback.extract_tb(error.__traceback__)[-1]
     is_ours = "rtnmf" in Path(frame.filename).parts and frame.line.startswith("raise")
     if not is_ours and (not isinstance(error, OSError) or error.strerror is None):
-        raise Finding(f"{what}: {error!r:.200} is not meant") from error
+        raise FindingError(f"{what}: {error!r:.200} is not meant") from error
 
 
 def check_words(what, text):
-    """Raise Finding where a text has a character that moves a cursor or breaks the line."""
+    """Raise FindingError where a text has a character that moves a cursor or breaks the line."""
     if not is_plain(text):
-        raise Finding(f"{what} has characters that are not plain: {text!r:.300}")
+        raise FindingError(f"{what} has characters that are not plain: {text!r:.300}")
 
 
 def check_finite(what, x):
-    """Raise Finding where there is NaN or infinity."""
+    """Raise FindingError where there is NaN or infinity."""
     if not np.isfinite(x).all():
-        raise Finding(f"{what}: not finite")
+        raise FindingError(f"{what}: not finite")
 
 
 def fuzz(attempt, folder, n=None):
@@ -116,7 +116,7 @@ def _place(error):
     cause = error.__cause__ or error
     ours = [f for f in traceback.extract_tb(cause.__traceback__) if "rtnmf" in Path(f.filename).parts]
     where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
-    return f"{type(cause).__name__} {where} {str(error).split(':')[0] if isinstance(error, Finding) else ''}"
+    return f"{type(cause).__name__} {where} {str(error).split(':')[0] if isinstance(error, FindingError) else ''}"
 
 
 def _field(name):
@@ -172,13 +172,13 @@ def mutated(rng, data):
 
 
 ODD_TEXTS = (
-    "", " ", "a", "voice", "a" * 64, "a" * 65, "\x1b[2J", "\x9b31m", "\u202eevil", "\u200b", "é", "\ud800", "a\nb", "\0",
-    "x" * 10_000, "\U0001f469\u200d\U0001f469", "../../x", "/etc/passwd", "<script>alert(1)</script>", "{{7*7}}", "%s%n",
-    "NaN", "a+b", "\U0001d518" * 30, "\u0301" * 20, "voice 1", "component-1",
+    "", " ", "a", "voice", "a" * 64, "a" * 65, "\x1b[2J", "\x9b31m", "\u202eevil", "\u200b", "é", "\ud800", "a\nb",
+    "\0", "x" * 10_000, "\U0001f469\u200d\U0001f469", "../../x", "/etc/passwd", "<script>alert(1)</script>", "{{7*7}}",
+    "%s%n", "NaN", "a+b", "\U0001d518" * 30, "\u0301" * 20, "voice 1", "component-1",
 )  # fmt: skip
 ODD_NUMBERS = (
-    0, 1, -1, 0.5, -0.0, 1e-45, 1e-320, 3e38, 1e39, 1e308, float("nan"), float("inf"), 10**400, 2**31, 2**63, True, None,
-    "1", [1], {},
+    0, 1, -1, 0.5, -0.0, 1e-45, 1e-320, 3e38, 1e39, 1e308, float("nan"), float("inf"), 10**400, 2**31, 2**63, True,
+    None, "1", [1], {},
 )  # fmt: skip
 
 
