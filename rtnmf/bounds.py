@@ -20,14 +20,15 @@ __all__ = [
     "MOST_DRAWN",
     "MOST_FRAME_VALUES",
     "MOST_HEADER_BYTES",
-    "MOST_PAGE_FRAMES",
     "MOST_PAGE_VALUES",
+    "MOST_PAGE_WORK",
     "MOST_POINTS",
     "MOST_ROWS",
     "MOST_SHARES",
     "MOST_STEADY_FRAMES",
     "MOST_STEADY_SAMPLES",
     "MOST_STREAM_VALUES",
+    "MOST_STRIPS",
     "MOST_WORK",
     "WIDEST_RATIO",
     "check_product",
@@ -69,20 +70,26 @@ MOST_CASE_VALUES = 2**28
 MOST_ROWS = 256
 """Sources, and components, that a page shows."""
 
+MOST_STRIPS = 64
+"""Sources that a page shows of a clip, each with a picture and a stem."""
+
 MOST_STEADY_SAMPLES = 2**20
 """Of the sound of a component: a second at 1 MHz."""
 
-MOST_STEADY_FRAMES = 2**14
-"""Of the sound of a component, before a larger hop is taken."""
+MOST_STEADY_FRAMES = 2**16
+"""Of the sound of a component."""
 
-MOST_PAGE_FRAMES = 2**19
-"""Of the sounds of all components of a page; further ones are not shown."""
+MOST_PAGE_WORK = 2.6e7
+"""Samples of all frames of the sounds of a page's components, and samples as they are played: some 5 s of computing.
+
+Three sources of 32 components at 48 kHz have a second each; of more, sounds are shorter, and then fewer.
+"""
 
 MOST_PAGE_VALUES = 2**28
 """Of the stems of a page, and of the spectrogram of its clip: 90 stems of 30 s of stereo at 48 kHz."""
 
 FEWEST_ROWS = 16
-"""That a page shows however long they are."""
+"""That a page shows however long the clip is."""
 
 MOST_DRAWN = 2**23
 """Values of a figure of components."""

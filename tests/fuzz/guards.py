@@ -36,10 +36,11 @@ class FindingError(AssertionError):
     """Something that no input may cause."""
 
 
-def tried(what, function, *arguments, most_s=LONGEST_S, **options):
-    """Return what a function returns, or None where it refuses in words; raise FindingError where it does anything else.
+def tried(what, function, *arguments, most_s=LONGEST_S, meant=(), **options):
+    """Return what a function returns, or None where it refuses in words; raise FindingError where it does neither.
 
-    Time is that of the processor, as others may use the machine.
+    Time is that of the processor, as others may use the machine. `meant` are kinds of ValueError, TypeError and OSError
+    that a library raises on our behalf.
     """
     before, began = _reset_peak(), time.process_time()
     with warnings.catch_warnings(record=True) as notes:
@@ -48,7 +49,7 @@ def tried(what, function, *arguments, most_s=LONGEST_S, **options):
             result = function(*arguments, **options)
         except (ValueError, TypeError, OSError) as error:
             result = None
-            _check_refusal(what, error)
+            _check_refusal(what, error, meant)
     seconds, n_bytes = time.process_time() - began, _field("VmHWM") - before
     for note in notes:
         check_words(f"{what}: a note", str(note.message))
@@ -61,12 +62,12 @@ def tried(what, function, *arguments, most_s=LONGEST_S, **options):
     return result
 
 
-def _check_refusal(what, error):
+def _check_refusal(what, error, meant):
     """Raise FindingError unless an error was raised on purpose, or by the system, and says so in one line."""
     check_words(f"{what}: an error", str(error))
     frame = traceback.extract_tb(error.__traceback__)[-1]
     is_ours = "rtnmf" in Path(frame.filename).parts and frame.line.startswith("raise")
-    if not is_ours and (not isinstance(error, OSError) or error.strerror is None):
+    if not is_ours and not isinstance(error, meant) and (not isinstance(error, OSError) or error.strerror is None):
         raise FindingError(f"{what}: {error!r:.200} is not meant") from error
 
 

@@ -1,5 +1,6 @@
 """Audio files of every format that libsndfile and PyAV read, damaged, joined, cut and given other names."""
 
+import contextlib
 import functools
 import subprocess
 
@@ -19,7 +20,8 @@ CODED = {  # for ffmpeg, which leaves out what it was built without
     "mpg": [], "nut": [], "mxf": ["-ar", "48000"], "oma": ["-c:a", "libmp3lame"], "w64": [], "au": [], "aiff": [],
     "adx": [], "flac": [], "oga": ["-c:a", "flac"], "latm": ["-strict", "-2"], "mlp": ["-strict", "-2"],
     "thd": ["-strict", "-2"], "swf": ["-ar", "44100"], "wtv": [], "rm": [], "asf": [], "mkv": [],
-    "3gp": ["-c:a", "aac"], "spx": ["-c:a", "libspeex"], "ima.wav": ["-c:a", "adpcm_ima_wav"], "ms.wav": ["-c:a", "adpcm_ms"],
+    "3gp": ["-c:a", "aac"], "spx": ["-c:a", "libspeex"], "ima.wav": ["-c:a", "adpcm_ima_wav"],
+    "ms.wav": ["-c:a", "adpcm_ms"],
     "voc": [], "frag.mp4": ["-movflags", "frag_keyframe+empty_moov"], "fast.m4a": ["-movflags", "+faststart"],
     "vbr.mp3": ["-q:a", "4", "-write_xing", "0"], "gsm": ["-ar", "8000", "-ac", "1"], "nsv": [], "dsf": [],
 }  # fmt: skip
@@ -124,7 +126,8 @@ def plain(tmp_path_factory):
     path = tmp_path_factory.mktemp("first") / "x.wav"
     for data in made[::40]:
         path.write_bytes(data)
-        files.read(path, 16000)
+        with contextlib.suppress(ValueError):  # bare samples are among them
+            files.read(path, 16000)
     return made
 
 

@@ -29,7 +29,7 @@ from rtnmf.words import is_seen
 
 RATES = (1, 2, 7, 100, 400, 8000, 11025, 16000, 44100, 48000, 96000, 192_000, 999_983, 10**7)
 _FEW_VALUES = 2**15
-_REPORT_S = 30.0  # not LONGEST_S yet: bounds.MOST_PAGE_FRAMES lets the sounds of tiny windows take longer
+_REPORT_S = 10.0  # a page has up to 512 sounds, for which bounds.MOST_PAGE_WORK leaves some 5 s
 _WORK = 2e8  # multiplications for the sound of an attempt
 
 

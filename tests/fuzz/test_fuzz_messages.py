@@ -32,8 +32,8 @@ DONE = (web.Gain, web.Solo, web.Mute, web.Bypass, web.Wet, web.Listen, web.Reset
         web.Record, web.Teach, web.Keep, web.Save)  # others open devices  # fmt: skip
 VALUES = {
     "db": (-6.0, -200, 60, 61), "wet": (0.5, 0, 1, 2), "on": (True, False), "source": SOURCES,
-    "to": (*SOURCES, "output"), "name": ("x", "../x", *SOURCES), "seconds": (10.0, 0), "kind": ("preset", "dictionary", "x"),
-    "preset": ("speech",), "components": ([0, 1], [10**9], list(range(2000))),
+    "to": (*SOURCES, "output"), "name": ("x", "../x", *SOURCES), "seconds": (10.0, 0),
+    "kind": ("preset", "dictionary", "x"), "preset": ("speech",), "components": ([0, 1], [10**9], list(range(2000))),
 }  # fmt: skip
 VERBS = (
     "gain",
@@ -89,7 +89,7 @@ def _refuse(name):
 
 def use_command(studio, text):
     """Read a message, and do what it asks for where that opens no device."""
-    command = tried("a command", web.commanded, text)
+    command = tried("a command", web.commanded, text, meant=msgspec.MsgspecError)
     if command is None:
         return
     if tried("a command again", web.commanded, msgspec.json.encode(command)) != command:
