@@ -29,6 +29,7 @@ __all__ = [
     "MOST_STEADY_SAMPLES",
     "MOST_STREAM_VALUES",
     "MOST_STRIPS",
+    "MOST_TAPS",
     "MOST_WORK",
     "WIDEST_RATIO",
     "check_product",
@@ -66,6 +67,9 @@ MOST_SHARES = 2**15
 
 MOST_CASE_VALUES = 2**28
 """Values of all stems of a case to evaluate: 5 min of 8 stems in stereo at 48 kHz."""
+
+MOST_TAPS = 2**13
+"""Of the filters that BSS-eval solves for at once: 8 stems in stereo."""
 
 MOST_ROWS = 256
 """Sources, and components, that a page shows."""

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import files
 from rtnmf.audio.names import is_file, printable
-from rtnmf.bounds import MOST_CASE_VALUES, check_product, most_values
+from rtnmf.bounds import MOST_CASE_VALUES, MOST_TAPS, check_product, most_values
 from rtnmf.checks import MOST_CHANNELS, check_whole, few, whole_hz
 from rtnmf.engine.separator import usable
+from rtnmf.measure.metrics import FILTER_LENGTH
 from rtnmf.words import plain
 
 __all__ = ["check_files", "load_case", "named", "read_cases", "sources", "training_clips"]
@@ -191,6 +192,8 @@ def _check_size(name: str, case: Mapping[str, Any]) -> None:
     check_whole(f"{name}: channels", case["channels"], 1, MOST_CHANNELS)
     sizes = {"stems": len(case["stems"]), **{name: case[name] for name in ("seconds", "sample_rate", "channels")}}
     check_product(f"{name}: the number of values", MOST_CASE_VALUES, "measure a shorter part of it", **sizes)
+    taps = {"stems": len(case["stems"]), "channels": case["channels"], "filter": FILTER_LENGTH}
+    check_product(f"{name}: the number of taps of BSS-eval", MOST_TAPS, "use fewer channels or fewer stems", **taps)
 
 
 def _check_fields(name: str, given: Any, fields: _Fields) -> None:

@@ -1,6 +1,7 @@
 """What all fuzzers share: attempts for as long as there is time, and guards around each step of an attempt.
 
-`RTNMF_FUZZ_S` says how many seconds a long test takes (60), `RTNMF_FUZZ_SEED` repeats an attempt that found something.
+`RTNMF_FUZZ_S` says how many seconds each fuzzer takes in its long form, and `RTNMF_FUZZ_SEED` repeats an attempt that
+found something. The folder `corpus` holds files that once were a finding: each is used again, in all its guards.
 """
 
 import contextlib
@@ -18,12 +19,13 @@ import pytest
 
 from rtnmf.words import is_plain
 
-FUZZ_S = float(os.environ.get("RTNMF_FUZZ_S", "60"))
-CORPUS = Path(__file__).parent / "corpus"
+FUZZ_S = float(os.environ.get("RTNMF_FUZZ_S", "3600"))
+_CORPUS = Path(__file__).parent / "corpus"
 
 LONGEST_S, MOST_BYTES = 2.0, 10**9
 _BACKSTOP = 3 * 10**9  # of memory: before the system ends us without a word
 _MOST_FOUND = 20
+_N_REPLAYS = 4  # of each file of the corpus, as what is done with it is drawn by lot
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -32,15 +34,20 @@ def long(test):
     return pytest.mark.long(pytest.mark.timeout(FUZZ_S + 600)(test))
 
 
+def of_corpus(kind):
+    """Give a test each file of a folder of the corpus, as `path`."""
+    paths = sorted((_CORPUS / kind).iterdir())
+    return pytest.mark.parametrize("path", paths, ids=[path.name for path in paths])
+
+
 class FindingError(AssertionError):
     """Something that no input may cause."""
 
 
-def tried(what, function, *arguments, most_s=LONGEST_S, meant=(), **options):
+def tried(what, function, *arguments, most_s=LONGEST_S, **options):
     """Return what a function returns, or None where it refuses in words; raise FindingError where it does neither.
 
-    Time is that of the processor, as others may use the machine. `meant` are kinds of ValueError, TypeError and OSError
-    that a library raises on our behalf.
+    Time is that of the processor, as others may use the machine.
     """
     before, began = _reset_peak(), time.process_time()
     with warnings.catch_warnings(record=True) as notes:
@@ -49,7 +56,7 @@ def tried(what, function, *arguments, most_s=LONGEST_S, meant=(), **options):
             result = function(*arguments, **options)
         except (ValueError, TypeError, OSError) as error:
             result = None
-            _check_refusal(what, error, meant)
+            _check_refusal(what, error)
     seconds, n_bytes = time.process_time() - began, _field("VmHWM") - before
     for note in notes:
         check_words(f"{what}: a note", str(note.message))
@@ -62,12 +69,12 @@ def tried(what, function, *arguments, most_s=LONGEST_S, meant=(), **options):
     return result
 
 
-def _check_refusal(what, error, meant):
+def _check_refusal(what, error):
     """Raise FindingError unless an error was raised on purpose, or by the system, and says so in one line."""
     check_words(f"{what}: an error", str(error))
     frame = traceback.extract_tb(error.__traceback__)[-1]
     is_ours = "rtnmf" in Path(frame.filename).parts and frame.line.startswith("raise")
-    if not is_ours and not isinstance(error, meant) and (not isinstance(error, OSError) or error.strerror is None):
+    if not is_ours and (not isinstance(error, OSError) or error.strerror is None):
         raise FindingError(f"{what}: {error!r:.200} is not meant") from error
 
 
@@ -92,6 +99,7 @@ def fuzz(attempt, folder, n=None):
     found, end, given = {}, time.monotonic() + FUZZ_S, os.environ.get("RTNMF_FUZZ_SEED")
     seeds = [int(given)] if given else range(n) if n else iter(lambda: secrets.randbits(48), None)
     n_attempts = 0
+    folder.mkdir(exist_ok=True)
     with _bounded_memory():
         for seed in seeds:
             if len(found) >= _MOST_FOUND or (not n and not given and time.monotonic() > end):
@@ -110,6 +118,11 @@ def fuzz(attempt, folder, n=None):
                     found[place] = f"seed {seed}, {place}: {error!r:.500}"
     print(f"{n_attempts} attempts")
     assert not found, "\n".join([f"in {folder}, of {n_attempts} attempts:", *found.values()])
+
+
+def replay(use, path, folder):
+    """Use copies of a file of the corpus, each with another generator of random numbers."""
+    fuzz(lambda rng, here: use(rng, Path(shutil.copy(path, here))), folder, n=_N_REPLAYS)
 
 
 def _place(error):

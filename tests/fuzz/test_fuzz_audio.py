@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import soundfile
-from guards import FindingError, check_finite, fuzz, integer, long, mutated, odd, tried
+from guards import FindingError, check_finite, fuzz, integer, long, mutated, odd, of_corpus, replay, tried
 
 from rtnmf import bounds
 from rtnmf.audio import files
@@ -133,7 +133,13 @@ def plain(tmp_path_factory):
 
 def test_damaged_audio_is_read_or_refused(tmp_path, plain):
     """Some damaged files give finite sound, or are refused in words."""
-    fuzz(functools.partial(attempt, plain), tmp_path, n=60)
+    fuzz(functools.partial(attempt, plain), tmp_path, n=1000)
+
+
+@of_corpus("audio")
+def test_audio_that_was_a_finding_is_read_or_refused(tmp_path, path, plain):
+    """What was a bomb, or broke something, does so no more."""
+    replay(use, path, tmp_path)
 
 
 @long

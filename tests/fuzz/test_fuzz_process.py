@@ -91,9 +91,9 @@ def _check(x, whole, parts, are_stems, latency):
     if not np.array_equal(whole, parts):
         raise FindingError("outputs depend on how the stream is cut")
     if are_stems:
-        heard = usable(x)[: max(0, len(x) - latency)]
-        error = np.abs(whole.sum(axis=0)[latency:] - heard).max(initial=0)
-        if error > 1e-5 * max(1.0, np.abs(heard).max(initial=0)):
+        heard = usable(x)
+        error = np.abs(whole.sum(axis=0)[latency:] - heard[: max(0, len(x) - latency)]).max(initial=0)
+        if error > 1e-5 * max(1.0, np.abs(heard).max(initial=0)):  # also of what is loud and still to come
             raise FindingError(f"stems do not sum to the input: {error:.1e}")
 
 
@@ -101,7 +101,10 @@ def odd_block(rng, separator):
     """Give it what is no block, or one of another type."""
     if rng.random() < 0.5:
         return separator.process(odd(rng, NO_BLOCKS))
-    return separator.process(signal(rng, 9, separator.n_channels).astype(odd(rng, TYPES)))
+    x = signal(rng, 9, separator.n_channels)
+    with np.errstate(over="ignore"):
+        x = x.astype(odd(rng, TYPES))
+    return separator.process(x)
 
 
 def set_gains(rng, separator):
@@ -147,7 +150,7 @@ def _compiled():
 
 def test_any_calls_give_finite_sound_or_a_refusal(tmp_path):
     """Some streams are separated in the same way however they are cut, and stay finite."""
-    fuzz(attempt, tmp_path, n=25)
+    fuzz(attempt, tmp_path, n=500)
 
 
 @long
