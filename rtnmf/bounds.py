@@ -20,14 +20,16 @@ __all__ = [
     "MOST_DRAWN",
     "MOST_FRAME_VALUES",
     "MOST_HEADER_BYTES",
-    "MOST_PAGE_FRAMES",
     "MOST_PAGE_VALUES",
+    "MOST_PAGE_WORK",
     "MOST_POINTS",
     "MOST_ROWS",
     "MOST_SHARES",
     "MOST_STEADY_FRAMES",
     "MOST_STEADY_SAMPLES",
     "MOST_STREAM_VALUES",
+    "MOST_STRIPS",
+    "MOST_TAPS",
     "MOST_WORK",
     "WIDEST_RATIO",
     "check_product",
@@ -66,23 +68,32 @@ MOST_SHARES = 2**15
 MOST_CASE_VALUES = 2**28
 """Values of all stems of a case to evaluate: 5 min of 8 stems in stereo at 48 kHz."""
 
+MOST_TAPS = 2**13
+"""Of the filters that BSS-eval solves for at once: 8 stems in stereo."""
+
 MOST_ROWS = 256
 """Sources, and components, that a page shows."""
+
+MOST_STRIPS = 64
+"""Sources that a page shows of a clip, each with a picture and a stem."""
 
 MOST_STEADY_SAMPLES = 2**20
 """Of the sound of a component: a second at 1 MHz."""
 
-MOST_STEADY_FRAMES = 2**14
-"""Of the sound of a component, before a larger hop is taken."""
+MOST_STEADY_FRAMES = 2**16
+"""Of the sound of a component."""
 
-MOST_PAGE_FRAMES = 2**19
-"""Of the sounds of all components of a page; further ones are not shown."""
+MOST_PAGE_WORK = 2.6e7
+"""Samples of all frames of the sounds of a page's components, and samples as they are played: some 5 s of computing.
+
+Three sources of 32 components at 48 kHz have a second each; of more, sounds are shorter, and then fewer.
+"""
 
 MOST_PAGE_VALUES = 2**28
 """Of the stems of a page, and of the spectrogram of its clip: 90 stems of 30 s of stereo at 48 kHz."""
 
 FEWEST_ROWS = 16
-"""That a page shows however long they are."""
+"""That a page shows however long the clip is."""
 
 MOST_DRAWN = 2**23
 """Values of a figure of components."""

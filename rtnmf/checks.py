@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from rtnmf.words import is_plain, is_seen
+from rtnmf.words import is_plain, is_seen, plain
 
 __all__ = [
     "LONGEST_NAME",
@@ -141,9 +141,9 @@ def check_source_name(name: str) -> None:
 
 
 def few(names: Collection[str]) -> str:
-    """Return names with commas between them, and of many only the first ones and the number of the others."""
+    """Return names in one line fit for a screen, and of many only the first ones and the number of the others."""
     others = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(list(names)[:_MOST_NAMED]) + others
+    return plain(", ".join(list(names)[:_MOST_NAMED])) + others
 
 
 def check_text(name: str, text: object) -> None:

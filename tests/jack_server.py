@@ -153,6 +153,11 @@ class Peer:
         self.ask(f"save {self.folder / 'heard.npy'}")
         return np.load(self.folder / "heard.npy")
 
+    def gaps(self):
+        """Return when, in seconds of `time.monotonic`, how many cycles were left out, shape (n_gaps, 2)."""
+        self.ask(f"gaps {self.folder / 'gaps.npy'}")
+        return np.load(self.folder / "gaps.npy")
+
     @contextlib.contextmanager
     def freewheeling(self):
         """Let time run as fast as the machine can."""

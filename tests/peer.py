@@ -2,7 +2,8 @@
 
 It listens to lines on standard input and answers each with one: `play PATH` plays a .npy file of shape
 (n_channels, n_samples) from the next block on, `wait` waits until it was played and `TAIL` more samples have come,
-`save PATH` writes what was heard since `play`, `freewheel on` and `freewheel off` let time run free.
+`save PATH` writes what was heard since `play`, `gaps PATH` when how many cycles were left out, `freewheel on` and
+`freewheel off` let time run free.
 """
 
 import os
@@ -27,6 +28,7 @@ class Peer:
         self.played = np.zeros((n_microphones, 0), np.float32)
         self.heard = np.zeros((n_loudspeakers, 0), np.float32)
         self.position = 0
+        self.gaps, self.expected = [], None
         self.next = None
         self.done = threading.Event()
         self.client.set_process_callback(self.process)
@@ -34,6 +36,7 @@ class Peer:
 
     def process(self, n_samples):
         """Run one JACK cycle."""
+        self.look_for_gap(n_samples)
         if self.next is not None:
             (self.played, self.heard), self.next, self.position = self.next, None, 0
         block = self.played[:, self.position : self.position + n_samples]
@@ -47,6 +50,14 @@ class Peer:
         self.position += n_samples
         if self.position >= self.heard.shape[1]:
             self.done.set()
+
+    def look_for_gap(self, n_samples):
+        """Keep when the server left out cycles, or this client missed them, by the server's count of samples."""
+        now = self.client.last_frame_time
+        n_missed = 0 if self.expected is None else ((now - self.expected) & 0xFFFFFFFF) / n_samples
+        if 0.5 < n_missed < 1e4:  # beyond, time ran free, or back
+            self.gaps.append((time.monotonic(), round(n_missed)))
+        self.expected = now + n_samples
 
     def play(self, path):
         """Play a file from the next block on."""
@@ -72,6 +83,8 @@ def main():
             peer.done.wait()
         elif verb == "save":
             np.save(argument, peer.heard)
+        elif verb == "gaps":
+            np.save(argument, np.array(peer.gaps).reshape(-1, 2))
         elif verb == "freewheel":
             peer.client.set_freewheel(argument == "on")
             time.sleep(0.1)

@@ -32,6 +32,11 @@ def training_processes():
     return [number for number, environment in _processes(b"rtnmf.live.trainer") if _SERVER in environment]
 
 
+def salvaging_processes():
+    """Return the process numbers of the processes of these tests that leave recordings whole."""
+    return [number for number, environment in _processes(b"rtnmf.live.salvage") if _SERVER in environment]
+
+
 def _parent(number):
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[1])

@@ -8,6 +8,8 @@ import soundfile
 
 from rtnmf import STFT, Dictionary, Mixer, Model, Separator, files, learn, report
 from rtnmf.learning.adapting import adapted
+from rtnmf.report.room import fitting, shown_stft
+from rtnmf.report.sounds import playable_rate
 
 MANY = tuple(f"source {i}" for i in range(8000))
 
@@ -120,6 +122,38 @@ def test_a_page_shows_a_part_of_very_many_components():
     assert [row.source for row in described.components] == ["a"] * 85 + ["b"] * 85 + ["c"]
     many = report.describe("x", made(stft, 500, MANY[:300]))
     assert (len(many.sources), many.facts["Sources shown"]) == (256, "the first 256 of 300")
+
+
+def test_a_page_draws_a_part_of_very_many_stems():
+    """Of thousands of sources in a clip, the first ones get a picture, a stem and components, and the page says so."""
+    labels = MANY[:150] * 2
+    described = report.describe("x", made(SMALL, 500, labels), np.full(100, 0.1), n_components=100)
+    page = report.render(described)
+    assert page.count('<section class="strip ') == 64
+    assert "this page shows the first 64 of 150 sources" in page
+    assert len(described.components) == 100
+    assert {row.source for row in described.components} <= set(MANY[:64])
+
+
+def sounds_of(stft, sample_rate, labels):
+    """Return the seconds of a component's sound on a page, the number of sounds, and their samples as played."""
+    dictionary = made(stft, sample_rate, labels)
+    room = fitting(dictionary, None, shown_stft(dictionary, None), 8)
+    n_sounds = room.n_sources + room.n_components
+    return room.seconds, n_sounds, n_sounds * max(stft.n_fft / sample_rate, room.seconds) * playable_rate(sample_rate)
+
+
+def test_the_sounds_of_a_page_are_shorter_and_then_fewer_the_more_they_take():
+    """What usual dictionaries hold is heard for a second each; of more there is less, down to one sound."""
+    assert sounds_of(STFT(2048, 512), 48_000, MANY[:3] * 32)[:2] == (1, 99)
+    assert sounds_of(STFT(2048, 512), 48_000, MANY[:8] * 32)[:2] == (0.25, 264)
+    assert sounds_of(STFT(64, 16), 48_000, MANY[:200] * 2)[1] < 300
+    for stft, sample_rate in ((STFT(4, 1), 16_000), (STFT(2**19, 2**17), 48_000), (STFT(2048, 512), 1), (HOPS, 2**20)):
+        _, n_sounds, n_played = sounds_of(stft, sample_rate, MANY[:60])
+        assert n_sounds >= 1
+        assert n_played < 3e7
+    with pytest.raises(ValueError, match=r"the work for a component's sound would be .*: convert the dictionary"):
+        sounds_of(STFT(2**19, 2**17), 1, MANY[:1])
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ __all__ = [
     "SplicedWave",
     "Wave",
     "chunk",
+    "chunk_at",
     "has_one_ogg_link",
     "mpeg_excess",
     "ogg_ends",
@@ -109,15 +110,24 @@ def _are_chunks(file: BinaryIO, at: int, size: int) -> bool:
 
 def chunk(file: BinaryIO, name: bytes) -> bytes:
     """Return the body of the first chunk of a name in a WAV file, at most 64 kB of it; empty without such a chunk."""
+    at, stated = chunk_at(file, name)
+    file.seek(at)
+    return file.read(min(stated, 2**16)) if at else b""
+
+
+def chunk_at(file: BinaryIO, name: bytes) -> tuple[int, int]:
+    """Return where the body of the first chunk of a name begins in a WAV file, and its bytes; zeros without one."""
     file.seek(0)
     head = file.read(12)
     at = 12
     for _ in range(1000 if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE" else 0):
         found, stated = _chunk(file, at)
-        if not found or found == name:
-            return file.read(min(stated, 2**16)) if found else b""
+        if not found:
+            break
+        if found == name:
+            return at + 8, stated
         at += 8 + stated + stated % 2
-    return b""
+    return 0, 0
 
 
 class SplicedWave(io.RawIOBase):

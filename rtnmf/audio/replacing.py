@@ -6,14 +6,17 @@ import contextlib
 import errno
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from rtnmf.audio.names import printable
 
-__all__ = ["not_written", "replacing", "why"]
+__all__ = ["not_written", "remove_remains", "replacing", "why"]
 
+_NAME_BYTES = 8
+_REMAINS = re.compile(rf"\.[0-9a-f]{{{2 * _NAME_BYTES}}}\.part")
 _REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOSPC: "make room on the disk",
@@ -50,7 +53,7 @@ def replacing(
         If the folder is missing or not writable, the disk is full, or another OSError ends the block.
     """
     path = _place(path)
-    beside = path.with_name(f".{secrets.token_hex(8)}.part")
+    beside = path.with_name(f".{secrets.token_hex(_NAME_BYTES)}.part")
     try:
         before = path.stat() if path.exists() else None
         mode = 0o600 if private or before is not None else 0o666
@@ -76,6 +79,14 @@ def _synced(descriptor: int) -> Iterator[None]:
         os.fsync(same)
     finally:
         os.close(same)
+
+
+def remove_remains(folder: Path) -> None:
+    """Remove what a process that was killed while `replacing` has left in a folder, where nothing is replaced now."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if _REMAINS.fullmatch(path.name):
+                path.unlink()
 
 
 def _keep(before: os.stat_result, descriptor: int) -> None:

@@ -63,11 +63,18 @@ def opened(file: BinaryIO, path: str | os.PathLike[str], notes: Notes) -> Sound:
     def blocks(start: int) -> Iterator[Array]:
         can_seek = n_samples and sound.subtype in SAMPLE_BYTES and sound.format != "FLAC"
         first = min(start, n_samples) if can_seek and n_samples else 0
-        if first:
-            sound.seek(first)
+        first = _sought(sound, first)
         return without_start(_blocks(sound, file, first, n_samples, missing_s, notes), start - first)
 
     return Sound(sound.samplerate, sound.channels, n_samples, container, subtype, blocks, sound.close)
+
+
+def _sought(sound: Any, start: int) -> int:
+    """Go to a sample, where the header allows that, and return where the sound goes on: there or at the beginning."""
+    try:
+        return sound.seek(start) if start else 0
+    except soundfile.SoundFileError:
+        return 0
 
 
 def _soundfile(file: BinaryIO, path: str | os.PathLike[str], spliced: headers.SplicedWave | None) -> Any:

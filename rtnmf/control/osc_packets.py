@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from rtnmf.words import plain
+
 __all__ = ["MOST_BYTES", "messages", "packed"]
 
 MOST_BYTES = 8192
@@ -52,8 +54,8 @@ def _message(packet: bytes) -> tuple[str, list[Any]]:
         raise ValueError("arguments are missing")
     try:
         message = osc_message.OscMessage(packet)
-    except osc_message.ParseError as error:
-        raise ValueError(str(error)) from error
+    except (osc_message.ParseError, UnicodeDecodeError) as error:
+        raise ValueError(plain(str(error))) from error
     return message.address, message.params
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rtnmf.bounds import MOST_STEADY_FRAMES, MOST_STEADY_SAMPLES, check_product
 from rtnmf.frames.stft import STFT
 
-__all__ = ["N_ITER_HEARD", "check_steady", "griffin_lim", "steady_sound"]
+__all__ = ["N_ITER_HEARD", "check_steady", "griffin_lim", "steady_frames", "steady_sound"]
 
 N_ITER_HEARD = 16
 """Iterations after which an ear hears no difference to more."""
@@ -57,8 +57,10 @@ def griffin_lim(
     return stft.inverse(magnitudes * phases, n_samples)
 
 
-def steady_sound(spectrum: NDArray[np.floating], stft: STFT, sample_rate: int) -> NDArray[np.float32]:
-    """Return the sound of a spectrum that stands still for a second, or for one window when that is longer.
+def steady_sound(
+    spectrum: NDArray[np.floating], stft: STFT, sample_rate: int, seconds: float = 1.0
+) -> NDArray[np.float32]:
+    """Return the sound of a spectrum that stands still for some time, or for one window when that is longer.
 
     Parameters
     ----------
@@ -68,6 +70,8 @@ def steady_sound(spectrum: NDArray[np.floating], stft: STFT, sample_rate: int) -
         Settings that the spectrum belongs to.
     sample_rate : int
         In Hz.
+    seconds : float
+        At most 1.
 
     Returns
     -------
@@ -80,11 +84,17 @@ def steady_sound(spectrum: NDArray[np.floating], stft: STFT, sample_rate: int) -
         If a second is too many samples.
     """
     check_steady(stft, sample_rate)
-    if max(stft.n_fft, sample_rate) > MOST_STEADY_FRAMES * stft.hop_length:  # more frames than make a difference
+    if stft.hop_length < stft.n_fft // 4:  # more frames than make a difference
         stft = STFT(stft.n_fft, stft.n_fft // 4)
-    n_frames = -(-(max(stft.n_fft, sample_rate) + stft.latency) // stft.hop_length)
+    n_frames = steady_frames(stft, sample_rate, seconds)
     y = griffin_lim(np.repeat(spectrum[:, None], n_frames, axis=1), stft, n_iter=N_ITER_HEARD)
     return np.float32(0.5) * y / max(float(np.abs(y).max(initial=0)), 1e-9)
+
+
+def steady_frames(stft: STFT, sample_rate: int, seconds: float) -> int:
+    """Return how many frames `steady_sound` is made of, with a hop of at least a quarter of the window."""
+    longest = max(stft.n_fft, int(seconds * sample_rate))
+    return -(-(longest + stft.latency) // max(stft.hop_length, stft.n_fft // 4))
 
 
 def check_steady(stft: STFT, sample_rate: int) -> None:
@@ -93,4 +103,4 @@ def check_steady(stft: STFT, sample_rate: int) -> None:
     longest = max(stft.n_fft, sample_rate)
     check_product("the number of samples of a component's sound", MOST_STEADY_SAMPLES, remedy, longest=longest)
     n_frames = longest / (stft.n_fft // 4)
-    check_product("the number of frames of a component's sound", 4 * MOST_STEADY_FRAMES, remedy, n_frames=n_frames)
+    check_product("the number of frames of a component's sound", MOST_STEADY_FRAMES, remedy, n_frames=n_frames)

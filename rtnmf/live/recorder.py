@@ -8,7 +8,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from rtnmf.audio.files import safe_names
+from rtnmf.audio.lengths import make_equal
 from rtnmf.audio.names import printable
 from rtnmf.audio.output import Output
 from rtnmf.audio.outputs import reserved
@@ -39,8 +40,9 @@ class Recorder:
     """Write the samples in the ring of a sounding process to WAV files of 32-bit floats, all equally long.
 
     Stems are aligned with the input. Each file is closed after each write, so that what was written is safe
-    whatever happens to this process. An outage is silence in the files. When a file would grow beyond what WAV can
-    hold, or the sample rate changes, all continue in new files.
+    whatever happens to this process, and a recording that fails is cut to what all files hold. `Salvage` does so where
+    this process is killed in the middle of a write. An outage is silence in the files. When a file would grow beyond
+    what WAV can hold, or the sample rate changes, all continue in new files.
 
     Every dictionary is kept beside them, and `dictionaries.json` says which one separates from which sample on: of the
     recording, all its parts one after another. Where it `begins_anew` the separation has just begun, elsewhere the
@@ -55,6 +57,8 @@ class Recorder:
         For the files; `new_folder` makes one.
     sources : sequence of str
     n_channels : int
+    announce : function, optional
+        Called with the paths of the files that are written to, before they are made; with none when that has failed.
 
     Attributes
     ----------
@@ -67,8 +71,16 @@ class Recorder:
         Why nothing more is written; empty when all is well.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], sources: tuple[str, ...], n_channels: int) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        sources: tuple[str, ...],
+        n_channels: int,
+        announce: Callable[[Sequence[Path]], object] = lambda _: None,
+    ) -> None:
         self.folder = Path(folder)
+        self._announce = announce
+        self._part: list[Path] = []
         self._names = safe_names(["input", *sources])
         self._n_channels = n_channels
         self._sample_rate = self._n_parts = self._n_written = 0
@@ -178,8 +190,9 @@ class Recorder:
         try:
             if not self._n_written or 4 * (self._n_written + block.shape[1]) * self._n_channels > _LARGEST_FILE:
                 self._begin_part()
-            for path, samples in zip(self.paths[-len(self._names) :], block, strict=True):
-                with _opened(path, "r+") as (file, output):
+            with contextlib.ExitStack() as stack:  # all headers change at its end, as close together as can be
+                for path, samples in zip(self._part, block, strict=True):
+                    file, output = stack.enter_context(_opened(path, "r+"))
                     file.seek(0, soundfile.SEEK_END)
                     file.write(samples)
                     output.check()
@@ -190,17 +203,25 @@ class Recorder:
 
     def _fail(self, error: Exception) -> None:
         text = why(error) if isinstance(error, OSError) else reason(error)
+        with contextlib.suppress(OSError):  # then this is why it failed
+            make_equal(self._part)
+        self._announce([])
         self.failure = f"the recording in {printable(self.folder)} stopped ({text})"
 
     def _begin_part(self) -> None:
         self._n_parts += 1
         self._n_written = 0
         suffix = f".part{self._n_parts}" if self._n_parts > 1 else ""
-        for name in self._names:
-            path = self.folder / f"{name}{suffix}.wav"
-            form = (self._sample_rate, self._n_channels, "FLOAT")
-            with _opened(path, "w", *form, format="WAV"):
-                self.paths.append(path)
+        part = [self.folder / f"{name}{suffix}.wav" for name in self._names]
+        for path in part:
+            if os.path.lexists(path):  # somebody else's, which is not to be cut
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        self._part = part
+        self._announce(part)
+        for path in part:
+            with _opened(path, "w", self._sample_rate, self._n_channels, "FLOAT", format="WAV"):
+                pass
+        self.paths += part
 
 
 @contextlib.contextmanager

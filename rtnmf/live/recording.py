@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rtnmf.live.link.process import SoundProcess
 from rtnmf.live.recorder import Recorder, new_folder
+from rtnmf.live.salvage import Salvage
 
 __all__ = ["Recording"]
 
@@ -34,6 +35,7 @@ class Recording:
         self._lock = threading.RLock()
         self._recorder: Recorder | None = None
         self._reservation = contextlib.ExitStack()
+        self._salvage: Salvage | None = None
         self._child: SoundProcess | None = None
         self._n_noted = self._n_turns = self._n_missed = 0
         self._paths: list[Path] = []
@@ -80,13 +82,19 @@ class Recording:
         Raises
         ------
         ValueError
-            If one goes on already, or the folder cannot be written to.
+            If one goes on already, the folder cannot be written to, or there is no room for a small process.
         """
         with self._lock:
             if self._recorder is not None:
                 raise ValueError("a recording goes on already: end it first")
             made, self._reservation = new_folder(folder)
-            self._recorder, self._failure = Recorder(made, self._sources, self._n_channels), ""
+            try:
+                self._salvage = Salvage()
+            except OSError as error:
+                self._reservation.close()
+                raise ValueError(f"no process could be started that guards the recording ({error})") from error
+            self._recorder = Recorder(made, self._sources, self._n_channels, self._salvage.watch)
+            self._failure = ""
             if self._child is not None:
                 self._begin(self._child, self._child.count("n_recorded"), 0.0)
             return made
@@ -138,6 +146,13 @@ class Recording:
                 self._recorder.drain(child.ring, child.count("n_recorded"))
                 self._recorder.end(is_flushed=child.count("n_flushed") > 0)
 
+    def close(self) -> None:
+        """End what guards the recording, to which nothing is written any more."""
+        with self._lock:
+            if self._salvage is not None:
+                self._salvage.end()
+                self._salvage = None
+
     def _begin(self, child: SoundProcess, position: int, outage_s: float) -> None:
         assert self._recorder is not None
         facts, (number, _) = child.facts, child.taken_over()
@@ -156,3 +171,4 @@ class Recording:
             self._failure = self._recorder.failure
             self._recorder = None
             self._reservation.close()
+            self.close()

@@ -300,6 +300,7 @@ class Supervision:
                 self.adaptation.close()
             if self._tap is not None:
                 self._tap.end()
+            self.recording.close()
             self.closed.set()
 
     def _follow(self, child: SoundProcess, silent_since: float | None) -> tuple[bool, str]:

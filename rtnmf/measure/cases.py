@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.audio.names import is_file
-from rtnmf.bounds import MOST_CASE_VALUES, check_product, most_values
-from rtnmf.checks import MOST_CHANNELS, check_whole, whole_hz
+from rtnmf.audio.names import is_file, printable
+from rtnmf.bounds import MOST_CASE_VALUES, MOST_TAPS, check_product, most_values
+from rtnmf.checks import MOST_CHANNELS, check_whole, few, whole_hz
 from rtnmf.engine.separator import usable
+from rtnmf.measure.metrics import FILTER_LENGTH
+from rtnmf.words import plain
 
 __all__ = ["check_files", "load_case", "named", "read_cases", "sources", "training_clips"]
 
@@ -105,11 +107,10 @@ def _check_inside(folder: Path, case: Mapping[str, Any]) -> None:
         try:
             is_inside = (folder / path).resolve().is_relative_to(top)
         except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
-            raise ValueError(f"{folder / path}: cannot be looked up ({error})") from error
+            raise ValueError(f"{printable(folder / path)}: cannot be looked up ({plain(str(error))})") from error
         if not is_inside:
-            raise ValueError(
-                f"{folder / path}: is not in the folder of cases.json: pass allow_outside=True if you trust it"
-            )
+            remedy = "pass allow_outside=True if you trust it"
+            raise ValueError(f"{printable(folder / path)}: is not in the folder of cases.json: {remedy}")
 
 
 def sources(case: Mapping[str, Any]) -> tuple[str, ...]:
@@ -129,13 +130,13 @@ def named(case: Mapping[str, Any]) -> Iterator[None]:
 def check_files(folder: Path, case: Mapping[str, Any], *, needs_training: bool) -> None:
     """Raise ValueError if a case names a source twice or a file that is missing, or lacks training clips it needs."""
     if len(set(sources(case))) < len(case["stems"]):
-        raise ValueError(f"two stems have the same name: {', '.join(sources(case))}")
+        raise ValueError(f"two stems have the same name: {few(sources(case))}")
     paths = [folder / stem["path"] for stem in case["stems"]]
     if needs_training:
         paths += [path for clips in training_clips(folder, case).values() for path in clips]
     for path in paths:
         if not is_file(path):
-            raise ValueError(f"{path}: no such file")
+            raise ValueError(f"{printable(path)}: no such file")
 
 
 def training_clips(folder: Path, case: Mapping[str, Any]) -> dict[str, list[Path]]:
@@ -191,6 +192,8 @@ def _check_size(name: str, case: Mapping[str, Any]) -> None:
     check_whole(f"{name}: channels", case["channels"], 1, MOST_CHANNELS)
     sizes = {"stems": len(case["stems"]), **{name: case[name] for name in ("seconds", "sample_rate", "channels")}}
     check_product(f"{name}: the number of values", MOST_CASE_VALUES, "measure a shorter part of it", **sizes)
+    taps = {"stems": len(case["stems"]), "channels": case["channels"], "filter": FILTER_LENGTH}
+    check_product(f"{name}: the number of taps of BSS-eval", MOST_TAPS, "use fewer channels or fewer stems", **taps)
 
 
 def _check_fields(name: str, given: Any, fields: _Fields) -> None:

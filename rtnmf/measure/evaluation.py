@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.checks import few
 from rtnmf.dictionary import Dictionary
 from rtnmf.engine.separator import separate
 from rtnmf.experts.named import checked, chosen
@@ -297,8 +298,8 @@ def _chosen(folder: Path, dictionary: Dictionary | None, *, allow_outside: bool)
     chosen = [case for case in cases if set(sources(case)) <= set(known)]
     if not chosen:
         raise ValueError(
-            f"{folder}: no case to evaluate has only sources of the dictionary: {', '.join(known)}; the first has"
-            f" {', '.join(sources(cases[0]))}: rename the sources of the dictionary, or leave it out to learn"
+            f"{folder}: no case to evaluate has only sources of the dictionary: {few(known)}; the first has"
+            f" {few(sources(cases[0]))}: rename the sources of the dictionary, or leave it out to learn"
         )
     return chosen
 

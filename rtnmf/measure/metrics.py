@@ -15,7 +15,10 @@ from rtnmf.checks import check_whole
 from rtnmf.frames.masks import soft_masks
 from rtnmf.frames.stft import STFT
 
-__all__ = ["BSSEval", "bss_eval", "ideal_separate", "si_sdr"]
+__all__ = ["FILTER_LENGTH", "BSSEval", "bss_eval", "ideal_separate", "si_sdr"]
+
+FILTER_LENGTH = 512
+"""Taps of the filter that BSS-eval allows on each true source, as in the literature."""
 
 Array = NDArray[np.float32]
 
@@ -67,7 +70,7 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
     return float(_ratio_db(target @ target, error @ error))
 
 
-def bss_eval(references: ArrayLike, estimates: ArrayLike, filter_length: int = 512) -> BSSEval:
+def bss_eval(references: ArrayLike, estimates: ArrayLike, filter_length: int = FILTER_LENGTH) -> BSSEval:
     """Return SDR, SIR and SAR of BSS-eval, with a time-invariant filter allowed on each true source.
 
     An estimate is projected onto the delayed copies of its own source, and onto those of all sources. What lies
@@ -187,13 +190,13 @@ def _projected_energies(
     spectra, estimated = (fft.rfft(x.reshape(-1, n_samples), n_fft) for x in (s, e))
     gram = _gram(spectra, n_fft, filter_length)
     products = fft.irfft(spectra.conj()[:, None] * estimated, n_fft)[:, :, :filter_length]
-    everything = _projected_energy(gram, products.transpose(0, 2, 1).reshape(len(gram), -1))
     inside_own = np.empty(n_sources)
     for i in range(n_sources):
         own = slice(i * n_channels, (i + 1) * n_channels)
         taps = slice(own.start * filter_length, own.stop * filter_length)
         columns = products[own, own].transpose(0, 2, 1).reshape(-1, n_channels)
-        inside_own[i] = _projected_energy(gram[taps, taps], columns).sum()
+        inside_own[i] = _projected_energy(gram[taps, taps].copy(), columns).sum()
+    everything = _projected_energy(gram, products.transpose(0, 2, 1).reshape(len(gram), -1))
     return inside_own, everything.reshape(n_sources, n_channels).sum(axis=1)
 
 
@@ -210,9 +213,10 @@ def _gram(spectra: NDArray[np.complex128], n_fft: int, filter_length: int) -> ND
 
 
 def _projected_energy(gram: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return, for each column of inner products, the energy of the projection onto the span."""
-    ridge = np.eye(len(gram)) * (1e-12 * np.trace(gram) / len(gram))
-    energies: NDArray[np.float64] = np.sum(products * linalg.solve(gram + ridge, products, assume_a="pos"), axis=0)
+    """Return, for each column of inner products, the energy of the projection onto the span; `gram` is used up."""
+    gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
+    solved = linalg.solve(gram.T, products, assume_a="pos", overwrite_a=True, check_finite=False)
+    energies: NDArray[np.float64] = np.sum(products * solved, axis=0)
     return energies
 
 

@@ -199,8 +199,8 @@ def describe(
     x = None if clip is None else _samples(clip)
     dictionary = dictionary.select(*dictionary.sources)
     stft = room.shown_stft(dictionary, x)
-    n_most = room.most_rows(dictionary, x)
-    shown = dictionary.sources[:n_most]
+    fitting = room.fitting(dictionary, x, stft, n_components)
+    shown = dictionary.sources[: fitting.n_sources]
     truth = _checked_truth(si_sdr_db or {}, dictionary)
     report: Progress = progress or (lambda *_: None)
     report("the stems", 0, 1)
@@ -209,15 +209,15 @@ def describe(
     modelled = _modelled(dictionary, x, stft, **separator_options)
     H, n = modelled.activations, len(shown)
     parts = _parts(dictionary, shown, shown, stems.stems)
-    parts += _component_parts(dictionary, H, x, min(n_components, n_most), n_most, separator_options)
-    rows = _rows(parts, dictionary, H, stft, report)
+    parts += _component_parts(dictionary, shown, H, x, fitting.n_components, separator_options)
+    rows = _rows(parts, dictionary, H, stft, fitting.seconds, report)
     return Description(
         title=title,
         sample_rate=dictionary.sample_rate,
         stft=stft,
         facts={
             **known.of_dictionary(dictionary, modelled.n_iter),
-            **room.unshown(dictionary, n),
+            **room.facts(dictionary, fitting),
             **modelled.facts,
             **(facts or {}),
         },
@@ -294,18 +294,24 @@ def _modelled(dictionary: Dictionary, x: Array | None, stft: STFT, n_iter: int |
 
 
 def _component_parts(
-    dictionary: Dictionary, H: Array, x: Array | None, n_strongest: int, n_first: int, options: Mapping[str, Any]
+    dictionary: Dictionary,
+    shown: Sequence[str],
+    H: Array,
+    x: Array | None,
+    n_most: int,
+    options: Mapping[str, Any],
 ) -> list[_Part]:
     """Return the components that get a row: the strongest in the clip, all without one, none if each is a source.
 
-    Where they are very many, each source that is shown has its first ones.
+    All are of sources that are shown; where they are very many, each source has its first ones.
     """
     if dictionary.n_components == len(dictionary.sources):
         return []
-    single = _single(dictionary)
-    order = (
-        room.first(dictionary, n_first) if x is None else room.strongest(H.sum(axis=1), dictionary.labels, n_strongest)
-    )
+    single, kept = _single(dictionary), set(shown)
+    usable = [k for k, label in enumerate(dictionary.labels) if label in kept]
+    labels = [dictionary.labels[k] for k in usable]
+    places = room.first(labels, n_most) if x is None else room.strongest(H[usable].sum(axis=1), labels, n_most)
+    order = [usable[place] for place in places]
     names = [single.sources[k] for k in order]
     return _parts(single, names, [dictionary.labels[k] for k in order], _stems(single, names, x, options).stems)
 
@@ -347,20 +353,22 @@ def _stems(dictionary: Dictionary, sources: Sequence[str], x: Array | None, opti
     return _Stems(list(stems), separator.experts)
 
 
-def _rows(parts: list[_Part], dictionary: Dictionary, H: Array, stft: STFT, report: Progress) -> list[Row]:
+def _rows(
+    parts: list[_Part], dictionary: Dictionary, H: Array, stft: STFT, seconds: float, report: Progress
+) -> list[Row]:
     rows: list[Row] = []
     for part in parts:
         if report(part.name, len(rows), len(parts)) is False:
             break
-        rows.append(_row(part, dictionary.components, H, stft, dictionary.sample_rate))
+        rows.append(_row(part, dictionary.components, H, stft, dictionary.sample_rate, seconds))
     return rows
 
 
-def _row(part: _Part, W: Array, H: Array, stft: STFT, sample_rate: int) -> Row:
+def _row(part: _Part, W: Array, H: Array, stft: STFT, sample_rate: int, seconds: float) -> Row:
     name, source, columns, filtered = part
     energies = H[columns].sum(axis=1)
     spectrum = W[:, columns] @ (energies / max(float(energies.sum()), 1e-30))
-    alone = steady_sound(spectrum, stft, sample_rate)
+    alone = steady_sound(spectrum, stft, sample_rate, seconds)
     if filtered is None:
         return Row(name, spectrum, alone, source=source)
     share = float(energies.sum() / max(float(H.sum()), 1e-30))

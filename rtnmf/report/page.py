@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ Array = NDArray[np.float32]
 
 _HERE = Path(__file__).parent
 _NOTEBOOK_HEIGHT = 720
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Page(str):
@@ -86,8 +88,8 @@ class _Sheet:
 
 
 def _encodable(text: str) -> Page:
-    """Return a page without what no file can hold: halves of surrogate pairs, as names of files have them."""
-    return Page(text.encode("utf-8", "replace").decode("utf-8"))
+    """Return a page without what HTML has no place for: halves of surrogate pairs, and control characters."""
+    return Page(_CONTROL.sub("_", text).encode("utf-8", "replace").decode("utf-8"))
 
 
 def render(description: Description, *, axis: Axis = "hz") -> Page:

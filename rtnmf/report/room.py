@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.bounds import FEWEST_ROWS, MOST_PAGE_FRAMES, MOST_PAGE_VALUES, MOST_ROWS, check_product
+from rtnmf.bounds import FEWEST_ROWS, MOST_PAGE_VALUES, MOST_PAGE_WORK, MOST_ROWS, MOST_STRIPS, check_product
 from rtnmf.dictionary import Dictionary
-from rtnmf.frames.griffin_lim import check_steady
+from rtnmf.frames.griffin_lim import check_steady, steady_frames
 from rtnmf.frames.stft import STFT
+from rtnmf.report.sounds import playable_rate
 
-__all__ = ["first", "most_rows", "shown_stft", "strongest", "unshown"]
+__all__ = ["Room", "facts", "first", "fitting", "shown_stft", "strongest"]
 
 Array = NDArray[np.float32]
+
+_SECONDS = (1.0, 0.5, 0.25)  # of the sound of a component: as long as all of them may be
+_FRAME = 64  # samples that take as long as what each frame takes apart from its samples
+
+
+class Room(NamedTuple):
+    """How many sources and components a page shows, and how many seconds their sounds have."""
+
+    n_sources: int
+    n_components: int
+    seconds: float
 
 
 def shown_stft(dictionary: Dictionary, x: Array | None) -> STFT:
@@ -36,29 +49,57 @@ def shown_stft(dictionary: Dictionary, x: Array | None) -> STFT:
     return stft
 
 
-def most_rows(dictionary: Dictionary, x: Array | None) -> int:
-    """Return how many sources, and how many components, a page has room for."""
-    stft = dictionary.stft
-    n_frames = -(-max(stft.n_fft, dictionary.sample_rate) // max(stft.hop_length, stft.n_fft // 4))
-    fits = MOST_PAGE_FRAMES // n_frames if x is None else MOST_PAGE_VALUES // x.size
-    return min(MOST_ROWS, max(FEWEST_ROWS, fits))
+def fitting(dictionary: Dictionary, x: Array | None, stft: STFT, n_strongest: int) -> Room:
+    """Return how much a page shows: fewer rows of a longer clip, and where there are many, shorter sounds.
+
+    Raises
+    ------
+    ValueError
+        If not even one component can be heard.
+    """
+    shortest = _work(stft, dictionary.sample_rate, _SECONDS[-1])
+    remedy = "convert the dictionary with .at_rate, to a usual sample rate"
+    check_product("the work for a component's sound", MOST_PAGE_WORK, remedy, samples=shortest)
+    fits, n_most = int(MOST_PAGE_WORK / shortest), MOST_ROWS
+    n_sources, n_components = len(dictionary.sources), dictionary.n_components
+    if x is not None:
+        n_most = min(n_most, max(FEWEST_ROWS, MOST_PAGE_VALUES // x.size))
+        n_sources, n_components = min(n_sources, MOST_STRIPS), min(n_components, n_strongest)
+    if dictionary.n_components == len(dictionary.sources):  # each is a source
+        n_sources, n_components = min(n_sources, n_most, fits), 0
+    else:
+        n_sources = min(n_sources, n_most, max(1, fits // 2))
+        n_components = min(n_components, n_most, fits - n_sources)
+    work = [(n_sources + n_components) * _work(stft, dictionary.sample_rate, seconds) for seconds in _SECONDS]
+    affordable = (seconds for seconds, total in zip(_SECONDS, work, strict=True) if total <= MOST_PAGE_WORK)
+    return Room(n_sources, n_components, next(affordable, _SECONDS[-1]))
 
 
-def unshown(dictionary: Dictionary, n_shown: int) -> dict[str, str]:
-    """Return the fact that a page gets where it does not show all sources."""
-    n_sources = len(dictionary.sources)
-    return {} if n_shown == n_sources else {"Sources shown": f"the first {n_shown} of {n_sources}"}
+def _work(stft: STFT, sample_rate: int, seconds: float) -> float:
+    """Return the samples of all frames of a component's sound, and those that are played."""
+    n_frames = steady_frames(stft, sample_rate, seconds)
+    played = max(stft.n_fft, seconds * sample_rate) / sample_rate * playable_rate(sample_rate)
+    return n_frames * (stft.n_fft + _FRAME) + played
 
 
-def first(dictionary: Dictionary, n_most: int) -> list[int]:
-    """Return all components, or as many of each of the sources that are shown as there is room for."""
-    if dictionary.n_components <= n_most:
-        return list(range(dictionary.n_components))
-    shown = dictionary.sources[:n_most]
-    left = dict.fromkeys(shown, n_most // len(shown))
+def facts(dictionary: Dictionary, room: Room) -> dict[str, str]:
+    """Return the facts that a page gets where it does not show all sources, or sounds that are shorter than usual."""
+    n_sources, found = len(dictionary.sources), {}
+    if room.n_sources < n_sources:
+        found["Sources shown"] = f"the first {room.n_sources} of {n_sources}"
+    if room.seconds < _SECONDS[0]:
+        found["Sounds of the components"] = f"{room.seconds:g} s each, as there are many"
+    return found
+
+
+def first(labels: Sequence[str], n_most: int) -> list[int]:
+    """Return all components, or as many of each source as there is room for."""
+    if len(labels) <= n_most:
+        return list(range(len(labels)))
+    left = dict.fromkeys(labels, n_most // len(set(labels)))
     found = []
-    for k, label in enumerate(dictionary.labels):
-        if left.get(label, 0):
+    for k, label in enumerate(labels):
+        if left[label]:
             left[label] -= 1
             found.append(k)
     return found

@@ -25,6 +25,8 @@ _MEANINGS = {
     "Divergence": "what the components do not explain of what they were learned from; 20 to 40 % is usual for three",
     "Clip": "how much of the recording is on this page",
     "Divergence of the clip from its model": "what the model does not explain; 15 to 25 % is usual for taught sounds",
+    "Sources shown": "there is no room for the others on this page",
+    "Sounds of the components": "a second is usual",
     "Shown": "the rest of the recording is not on this page",
     "Time to learn": "on the machine that made this page",
     "Cases": "mixtures whose true sources are known",
@@ -44,7 +46,8 @@ HOW_TO_READ = (
 def done(description: Description) -> str:
     """Return one sentence that says what was done."""
     d = description
-    n, sources = len(d.components) or len(d.sources), listed([row.name for row in d.sources])
+    n, shown = len(d.components) or len(d.sources), d.facts.get("Sources shown")
+    sources = f"{shown} sources" if shown else listed([row.name for row in d.sources])
     if d.clip is None:
         return f"What was learned of {sources}: {n} components, the spectra that their sound is explained with."
     seconds = f"{len(d.clip) / d.sample_rate:.1f} s of {_channels(d.clip.shape[1])} sound"
@@ -52,7 +55,8 @@ def done(description: Description) -> str:
         return f"{seconds}, taken apart into {n} components that nobody taught."
     by = f" with the dictionary {d.origin.dictionary}" if d.origin.dictionary else ""
     asked = f"; {_experts(d.experts)} asked about {listed(d.voices)}" if d.experts else ""
-    return f"{seconds}, separated into {sources}{by}{asked}."
+    separated = f"separated{by}; this page shows {sources}" if shown else f"separated into {sources}{by}"
+    return f"{seconds}, {separated}{asked}."
 
 
 def done_of_cases(n_cases: int) -> str:

@@ -1,11 +1,12 @@
 """Files that are replaced whole or not at all."""
 
+import contextlib
 import os
 import threading
 
 import pytest
 
-from rtnmf.audio.replacing import replacing
+from rtnmf.audio.replacing import remove_remains, replacing
 
 
 def test_a_file_takes_the_place_of_the_old_one_only_at_the_end(tmp_path):
@@ -130,3 +131,16 @@ def test_four_threads_that_write_to_one_path_leave_one_whole_file(tmp_path, over
     assert content == content[:1] * 2**20
     assert len(failures) == (0 if overwrite else 3)
     assert all("there is a file of that name by now" in failure for failure in failures)
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    """The file that is not yet in its place is found by its name; others stay."""
+    for name in ("take.wav", ".part", ".hidden.part", "0123456789abcdef.part"):
+        (tmp_path / name).touch()
+    kept = set(tmp_path.iterdir())
+    with contextlib.suppress(ValueError), replacing(tmp_path / "new"):  # which finds nothing to put into its place
+        assert set(tmp_path.iterdir()) != kept
+        remove_remains(tmp_path)
+        assert set(tmp_path.iterdir()) == kept
+    assert set(tmp_path.iterdir()) == kept
+    remove_remains(tmp_path / "missing")

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 from conftest import random_dictionary
 from jack_server import PERIOD, Peer
-from sounding import PIECE, delay_of, eventually, found_at, noise, recorded, recorded_samples, sounding_processes
+from sounding import (
+    PIECE,
+    delay_of,
+    eventually,
+    found_at,
+    noise,
+    recorded,
+    recorded_samples,
+    salvaging_processes,
+    sounding_processes,
+)
 
 from rtnmf import STFT
 from rtnmf.audio import files
@@ -118,25 +128,37 @@ def test_killed_process_is_replaced_and_the_recording_goes_on(peer, tmp_path):
 
 
 def test_recordings_survive_when_everything_is_killed(peer, tmp_path):
-    """When the parent is killed the recordings are playable, and the process that sounds ends by itself."""
+    """A parent that is killed between two files leaves them whole and equally long, nothing else, and no sound."""
     code = (
-        "from rtnmf import Dictionary; from rtnmf.live import Live\n"
+        "import os, signal, sys, threading\n"
+        "from rtnmf import Dictionary; from rtnmf.audio.output import Output; from rtnmf.live import Live\n"
+        "close, is_due = Output.close, threading.Event()\n"
+        "def close_and_die(output):\n"
+        "    is_now = is_due.is_set() and not output.closed and output.path.stem == 'voice'\n"
+        "    close(output)\n"
+        "    if is_now: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Output.close = close_and_die\n"
         f"with Live(Dictionary.load({str(tmp_path / 'd.safetensors')!r}), input='peer', output='peer',"
-        f" record={str(tmp_path / 'take')!r}) as live: print('open', flush=True); live.wait()"
+        f" record={str(tmp_path / 'take')!r}) as live:\n"
+        "    print('open', flush=True); sys.stdin.readline(); is_due.set(); live.wait()"
     )
     DICTIONARY.save(tmp_path / "d.safetensors")
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     parent.stdout.readline()
     before = recorded_samples(tmp_path / "take")
     peer.play(x := noise(1))
     peer.heard()
     eventually(lambda: recorded_samples(tmp_path / "take") > before + len(x))
-    parent.kill()
-    parent.communicate()
-    got = {path.stem: files.read(path)[0][:, 0] for path in (tmp_path / "take").glob("*.wav")}
-    start = delay_of(got["input"], x)
-    voice, fan = (got[name][start:][PIECE] for name in ("voice", "fan"))  # one file may have got a block more
-    np.testing.assert_allclose(voice + fan, x[PIECE], atol=1e-6)
+    half_written = tmp_path / "take" / ".0123456789abcdef.part"
+    half_written.touch()
+    parent.communicate(b"\n")
+    assert parent.returncode == -signal.SIGKILL
+    eventually(lambda: not salvaging_processes())
+    got = {path.stem: files.read(path, strict=True)[0][:, 0] for path in (tmp_path / "take").glob("*.wav")}
+    assert {name: len(samples) for name, samples in got.items()} == dict.fromkeys(got, len(got["input"]))
+    np.testing.assert_allclose(got["voice"] + got["fan"], got["input"], atol=1e-6)
+    delay_of(got["input"], x)
+    assert not half_written.exists()
     eventually(lambda: not sounding_processes())
 
 

@@ -232,6 +232,35 @@ def test_only_a_full_disk_is_called_full(tmp_path):
     assert re.search(r"the recording in .* stopped .*input.wav: cannot be written .File too large", made.failure)
 
 
+def test_files_are_equally_long_where_there_is_no_room_for_more(tmp_path):
+    """Where a write ends early, all files are cut to what each of them holds, and no longer announced."""
+    announced = []
+    made, ring = Recorder(tmp_path, ("a", "b"), 1, announced.append), ring_of(4000)
+    made.begin(16000, LATENCY)
+    ring.write(0, stream(2000))
+    made.drain(ring, 500)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        made.drain(ring, 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert made.failure
+    assert announced == [made.paths, []]
+    got = written(made)
+    x = np.arange(1, 491, dtype=np.float32)
+    for samples, gain in zip(got, (1, 0.25, 0.75), strict=True):
+        assert np.array_equal(samples, gain * x)
+
+
+def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path):
+    """When there is a file where a new one is to be, the recording stops, and neither makes nor cuts any."""
+    (tmp_path / "a.wav").write_bytes(b"not ours")
+    made = recording(tmp_path, [100])
+    assert "stopped (File exists: choose another place)" in made.failure
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.wav": b"not ours"}
+
+
 def test_new_folder_lies_beside_the_one_in_use_however_that_is_written(tmp_path, monkeypatch):
     """A slash at the end, or a dot for the folder itself, still names the new folder after the one in use."""
     (tmp_path / "take" / "x").mkdir(parents=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rtnmf.checks import LONGEST_NAME
 from rtnmf.control.lesson import LEAST_S, MOST_S
-from rtnmf.words import is_plain
+from rtnmf.words import is_plain, plain
 
 __all__ = ["BANDS", "MOST_BYTES", "Command", "Message", "columns", "commanded", "encoded"]
 
@@ -299,7 +299,9 @@ def commanded(text: str | bytes) -> Command:
     if len(text) > MOST_BYTES:
         raise ValueError(f"a command has {len(text)} bytes, expected at most {MOST_BYTES}")
     try:
-        command = _decoder.decode(text)  # DecodeError is a ValueError
+        command = _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(plain(str(error))) from error
     except RecursionError as error:
         raise ValueError("a command is nested too deeply") from error
     for value in msgspec.structs.astuple(command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import time
@@ -18,6 +19,7 @@ from rtnmf.live.host.callback import Callback
 from rtnmf.live.host.choosing import Pair, check_inputs, chosen
 from rtnmf.live.host.engine import Engine
 from rtnmf.live.host.pacing import NEAR, Cost, Deadline
+from rtnmf.live.host.portaudio import in_time
 from rtnmf.live.host.resampling import Resampling
 from rtnmf.live.link.memory import Mailbox
 from rtnmf.live.link.protocol import Settings, Shared, routes
@@ -26,6 +28,7 @@ __all__ = ["Opened", "Plan", "opened", "planned", "warm_up"]
 
 _RESAMPLING_BLOCK = 512
 _REHEARSAL = 4
+_STARTING_S = 3.0
 _INVALID_RATE = -9997
 
 
@@ -162,13 +165,14 @@ def _started(sounddevice: Any, settings: Settings, plan: Plan, **options: Any) -
         dtype="float32",
         **options,
     )
-    watched = None
+    watched, is_jack = None, "JACK" in plan.pair.input.host
     try:
-        watched = ports.opened() if "JACK" in plan.pair.input.host else None
+        watched = ports.opened() if is_jack else None
         if watched is not None:
             inputs = ports.input_names(settings.n_channels)
             watched.rename(inputs, ports.output_names(routes(settings, plan.n_outputs), inputs))
-        stream.start()
+        with _called_in_time() if is_jack else contextlib.nullcontext():
+            stream.start()
         if watched is not None:
             watched.look()  # what PortAudio has connected is to be known before any of it can go
     except BaseException:
@@ -177,6 +181,11 @@ def _started(sounddevice: Any, settings: Settings, plan: Plan, **options: Any) -
             watched.close()
         raise
     return stream, watched
+
+
+def _called_in_time() -> contextlib.AbstractContextManager[None]:
+    """Give up where JACK never calls a client that it has taken, as happens when several come up at once."""
+    return in_time(_STARTING_S, f"JACK has not begun to call within {_STARTING_S:g} s")
 
 
 def _prepared(settings: Settings, parameters: Mailbox, sample_rate: int, n_outputs: int) -> tuple[Engine, Deadline]:

@@ -12,11 +12,12 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from rtnmf.live.link.device import Device
 
-__all__ = ["CLIENT_NAME", "answer", "client_name", "leave", "listed", "portaudio", "restart"]
+__all__ = ["CLIENT_NAME", "answer", "client_name", "in_time", "leave", "listed", "portaudio", "restart"]
 
 CLIENT_NAME = "rtnmf_live" if os.environ.get("JACK_DEFAULT_SERVER") == "rtnmf" else "rtnmf"
 """What this program is called in JACK, where the sockets of a server and of a client of its name are the same file."""
@@ -78,6 +79,23 @@ def leave() -> NoReturn:
         with contextlib.suppress(Exception):  # without it the sound system tidies up
             portaudio()._terminate()
     os._exit(0)
+
+
+@contextlib.contextmanager
+def in_time(patience_s: float, reason: str) -> Iterator[None]:
+    """End this process, with a reason on standard error, if a block takes longer than that: PortAudio can hang."""
+    guard = threading.Timer(patience_s, _end, [reason])
+    guard.daemon = True
+    guard.start()
+    try:
+        yield
+    finally:
+        guard.cancel()
+
+
+def _end(reason: str) -> NoReturn:
+    print(reason, file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def listed(*, with_rates: bool = False) -> list[Device]:

@@ -54,3 +54,14 @@ def test_the_client_has_another_name_than_its_server(server, name):
     environment = os.environ | {"JACK_DEFAULT_SERVER": server}
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert ended.stdout == f"{name}\n"
+
+
+def test_what_takes_too_long_ends_the_process_with_a_reason():
+    """A call that does not return in time ends the process, which says why; one that does goes on."""
+    code = (
+        "import time; from rtnmf.live.host.portaudio import in_time\n"
+        "with in_time(60, 'never said'): print('in time', flush=True)\n"
+        "with in_time(0.01, 'JACK has not begun to call'): time.sleep(60)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "in time\n", "JACK has not begun to call\n")

@@ -1,0 +1,75 @@
+"""What outlives a process that records, and leaves the files equally long when that process is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rtnmf.audio.lengths import make_equal
+from rtnmf.audio.replacing import remove_remains
+from rtnmf.live.link.child import environment, python
+
+__all__ = ["Salvage", "main"]
+
+_log = logging.getLogger(__name__)
+
+
+class Salvage:
+    """A small process that waits for the end of this one, seen from here.
+
+    When this process ends without `end`, that one makes the files that were named last equally long, and removes what
+    is half written beside them. A killed process can have written to some of the files only.
+
+    Raises
+    ------
+    OSError
+        If no process can be started.
+    """
+
+    def __init__(self) -> None:
+        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        self._process = subprocess.Popen(
+            python(f"from {__name__} import main; main()"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            **apart,
+        )
+
+    def watch(self, paths: Iterable[Path]) -> None:
+        """Name the files, before any of them is made, instead of those before; none are left as they are."""
+        line = json.dumps([str(path.absolute()) for path in paths])
+        try:
+            self._process.stdin.write(line.encode() + b"\n")  # type: ignore[union-attr]
+            self._process.stdin.flush()  # type: ignore[union-attr]
+        except OSError as error:
+            _log.warning("the recording goes on, but files may differ in length if it is killed: %s", error)
+
+    def end(self) -> None:
+        """End the process, which leaves the files as they are."""
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):  # what could not be written any more
+            self._process.stdin.close()  # type: ignore[union-attr]
+
+
+def main() -> None:
+    """Wait until standard input ends, and then salvage the files that its last whole line names."""
+    names: list[str] = []
+    for line in sys.stdin.buffer:
+        if line.endswith(b"\n"):
+            names = json.loads(line)
+    paths = [Path(name) for name in names]
+    for folder in {path.parent for path in paths}:
+        remove_remains(folder)
+    with contextlib.suppress(OSError):  # they are gone, and nobody is left to be told
+        make_equal(paths)
