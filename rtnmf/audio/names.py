@@ -7,6 +7,7 @@ import re
 import warnings
 from pathlib import Path
 
+from rtnmf.checks import few
 from rtnmf.words import plain
 
 __all__ = ["audio_files", "is_file", "is_folder", "is_there", "printable", "shortened", "split"]
@@ -64,11 +65,9 @@ def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> 
     if not audio:
         where = "this folder and its subfolders" if subfolders else "this folder"
         raise ValueError(f"{printable(folder)}: there are no audio files in {where}")
-    others = [printable(path.relative_to(top)) for path in files if str(path) not in audio]
+    others = [printable(path.relative_to(top)) for path in files if not _AUDIO.fullmatch(path.suffix)]
     if others:
-        warnings.warn(
-            f"{printable(folder)}: left out, as not audio by their endings: {', '.join(others)}", stacklevel=2
-        )
+        warnings.warn(f"{printable(folder)}: left out, as not audio by their endings: {few(others)}", stacklevel=2)
     return audio
 
 

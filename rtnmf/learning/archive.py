@@ -24,7 +24,7 @@ from rtnmf.frames.stft import STFT
 from rtnmf.learning import bandwidth, clips
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.hearing import hop_length
-from rtnmf.learning.recordings import MOST_FRAMES, Frames, Heard, heard, title
+from rtnmf.learning.recordings import MOST_FRAMES, Frames, continued, heard, title
 from rtnmf.nmf import passes
 
 __all__ = ["Archive", "Known", "first_reading", "readable"]
@@ -32,7 +32,7 @@ __all__ = ["Archive", "Known", "first_reading", "readable"]
 Array = NDArray[np.float32]
 _T = TypeVar("_T")
 
-_PARTITION_VALUES = 2**24  # of V: 64 MiB, nine minutes at 16 kHz and a window of 2048
+_PARTITION_VALUES = 2**24  # of V: nine minutes at 16 kHz and a window of 2048
 _CHUNK = 256  # frames that are transformed at a time
 _BLOCK_LENGTH = 2**16
 _FEWEST_HEARD = 256  # frames of a recording that its level is taken from
@@ -90,70 +90,88 @@ class Archive:
     def __len__(self) -> int:
         return len(self._partitions)
 
-    def __getitem__(self, i: int) -> Array:
-        """Return the frames of a partition as rows, shape (n_frames, n_bins); ValueError if one cannot be read."""
-        return np.vstack([self._none(), *map(self._rows, self._partitions[i])])
+    @property
+    def hours(self) -> float:
+        """How long all recordings are together."""
+        return sum(known.n_samples for known in self._known) / self._sample_rate / 3600
+
+    def blocks(self, i: int, lost: dict[int, str]) -> Iterator[Array]:
+        """Yield the frames of a partition, shape (n_frames, n_bins), some at a time.
+
+        What cannot be read is left out: `lost` gets the number of the recording, and why.
+        """
+        for piece in self._partitions[i]:
+            try:
+                yield from self._sounding(piece)
+            except (ValueError, OSError) as error:
+                lost[piece.number] = str(error)
 
     def sums(self, i: int, W: Array) -> passes.Sums:
         """Return what a partition adds to an update of W; what cannot be read is left out, and named."""
-        rows, lost = [self._none()], list[str]()
-        for piece in self._partitions[i]:
-            try:
-                rows.append(self._rows(piece))
-            except (ValueError, OSError) as error:
-                lost.append(str(error))
-        return passes.sums_of(np.vstack(rows), W)._replace(lost=tuple(lost))
-
-    def _none(self) -> Array:
-        return np.zeros((0, self._stft.n_bins), np.float32)
+        lost: dict[int, str] = {}
+        sums = passes.sums_of(self.blocks(i, lost), W)
+        return sums._replace(lost=tuple(lost.items()))
 
     def _n_frames(self, n_samples: int) -> int:
         return (n_samples + self._stft.latency - 1) // self._hop_length
 
-    def _rows(self, piece: Piece) -> Array:
-        """Return the frames of a piece that sound, shape (n_frames, n_bins)."""
+    def _sounding(self, piece: Piece) -> Iterator[Array]:
+        """Yield the frames of a piece that sound."""
         known = self._known[piece.number]
-        parts = []
         for spectra in self._spectra(known, piece):
             V = np.sum(np.abs(spectra), axis=0)
             V = V[V.sum(axis=1) > known.silence] / np.float32(known.level)
             if known.end is not None:
                 bandwidth.continue_above(V, known.end)
-            parts.append(V)
-        return np.vstack(parts)
+            yield V
 
     def _spectra(self, known: Known, piece: Piece) -> Iterator[NDArray[np.complex64]]:
         """Yield spectra of the frames of a piece, some at a time, shape (n_channels, n_frames, n_bins)."""
-        n_fft, hop = self._stft.n_fft, self._hop_length
-        x = self._samples(known, (piece.first + 1) * hop - n_fft, piece.stop * hop)
-        frames = np.lib.stride_tricks.sliding_window_view(x, n_fft, axis=0)[::hop].swapaxes(0, 1)
-        for start in range(0, piece.stop - piece.first, _CHUNK):
-            chunk = frames[:, start : start + _CHUNK]
-            yield np.stack([self._stft.transform(channel, self._trend) for channel in chunk])
+        n_fft, hop, n_left = self._stft.n_fft, self._hop_length, piece.stop - piece.first
+        start = (piece.first + 1) * hop - n_fft
+        x = np.zeros((0, 1), np.float32)
+        for block in self._blocks(known.recording, start):
+            x = np.concatenate([x, block]) if len(x) else block
+            frames = np.lib.stride_tricks.sliding_window_view(x, n_fft, axis=0)[::hop] if len(x) >= n_fft else []
+            n = min(n_left, len(frames))
+            for at in range(0, n, _CHUNK):
+                chunk = frames[at : min(at + _CHUNK, n)].swapaxes(0, 1)
+                yield np.stack([self._stft.transform(channel, self._trend) for channel in chunk])
+            x, n_left = x[n * hop :], n_left - n
+            if not n_left:
+                return
+        raise ValueError(f"{clips.description('a recording', known.recording)} is shorter than when it was read first")
 
-    def _samples(self, known: Known, start: int, stop: int) -> Array:
-        """Return samples of a recording at the rate that is learned at, silent before its start and after its end."""
-        recording, first = known.recording, max(0, start)
-        if isinstance(recording, np.ndarray):
-            x = np.atleast_2d(recording.T).T[first:stop].astype(np.float32)
-        else:
-            with files.opened(recording) as reader:
-                x = _resampled(reader, first, stop, self._sample_rate)
-        return np.pad(x, ((first - start, stop - first - len(x)), (0, 0)))
+    def _blocks(self, recording: Repeatable, start: int) -> Iterator[Array]:
+        """Yield a recording from a sample on at the rate that is learned at, with silence before its start and after.
+
+        Parameters
+        ----------
+        start : int
+            Negative where it begins in the silence before the recording.
+        """
+        n_channels = 1
+        for block in _from(recording, max(0, start), self._sample_rate):
+            n_channels = block.shape[1]
+            yield np.pad(block, ((max(0, -start), 0), (0, 0)))
+            start = 0
+        yield np.zeros((2 * self._stft.n_fft, n_channels), np.float32)
 
 
-def readable(recordings: Mapping[str, Sequence[Recording]]) -> dict[str, list[Any]]:
+def readable(recordings: Mapping[str, Sequence[Recording]], *, strict: bool = False) -> dict[str, list[Any]]:
     """Return those recordings of each source whose files can be opened; a warning names the others.
 
     Raises
     ------
     TypeError, ValueError
-        If none of a source can be, or one is no file or array: others cannot be read in parts.
+        If none of a source can be, or one cannot and `strict`, or one is no file or array: others cannot be read in
+        parts.
     """
     kept: dict[str, list[Any]] = {}
     for name, given in recordings.items():
         repeatable = [_repeatable(name, recording) for recording in given]
-        kept[name] = _without_lost(name, repeatable, [_why_not(recording) for recording in repeatable])
+        reasons = list(passes.in_order(lambda i, given=repeatable: _why_not(given[i]), len(repeatable)))  # type: ignore[misc]
+        kept[name] = _without_lost(name, repeatable, reasons, strict)
     return kept
 
 
@@ -176,16 +194,35 @@ def _why_not(recording: Repeatable) -> str:
     return ""
 
 
-def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str]) -> list[_T]:
+def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str], strict: bool) -> list[_T]:
     """Return items that no reason speaks against, with a warning of the others; ValueError if none is left."""
     lost = [reason for reason in reasons if reason]
     kept = [item for item, reason in zip(items, reasons, strict=True) if not reason]
-    of = f" of {name}" if name else ""
-    if not kept:
-        raise ValueError(f"none of the {len(items)} recordings{of} can be learned from: {few(lost)}")
+    if lost and (strict or not kept):
+        raise ValueError(f"{_counted(name, lost, items)} cannot be learned from: {few(lost)}")
     if lost:
-        warnings.warn(f"{len(lost)} of {len(items)} recordings{of} are left out: {few(lost)}", stacklevel=6)
+        warnings.warn(f"{_counted(name, lost, items)} are left out: {few(lost)}", stacklevel=6)
     return kept
+
+
+def _counted(name: str, some: Sequence[object], items: Sequence[object]) -> str:
+    return f"{len(some)} of {len(items)} recordings{f' of {name}' if name else ''}"
+
+
+class _Found(NamedTuple):
+    """What a first reading finds of a recording."""
+
+    known: Known
+    frames: Frames
+    notes: list[str]
+
+
+class _Reading(NamedTuple):
+    """A recording to be read first."""
+
+    recording: Repeatable
+    title: str
+    n_kept: int
 
 
 def first_reading(
@@ -194,11 +231,15 @@ def first_reading(
     sample_rate: int,
     stft: STFT,
     audible_hz: float,
-    each: Callable[[Callable[[int], Any], Sequence[int]], Iterable[Any]],
+    each: Callable[[Callable[[_Reading], Any], Sequence[_Reading]], Iterable[Any]],
+    *,
+    strict: bool = False,
+    done: Callable[[int], object] = lambda _: None,
 ) -> tuple[list[Frames], Archive]:
     """Read all recordings of a source once; return some frames of each, taken evenly, and the archive of all frames.
 
-    Recordings that cannot be read, or are silent or too short, are left out, with a warning that names them.
+    Recordings have equal shares of at most about 16384 frames; of more recordings, every so many gives one. Those that
+    cannot be read, or are silent or too short, are left out, with a warning that names them.
 
     Parameters
     ----------
@@ -208,43 +249,69 @@ def first_reading(
         As for `Archive`.
     each : callable
         Yields what a function returns for each of some items, in their order; on other processes as well.
+    strict : bool
+        Raise where a recording is damaged or would be left out.
+    done : callable
+        Called with the number of recordings that were read.
 
     Raises
     ------
     ValueError
         If nothing is left.
     """
+    shares = np.diff(np.arange(len(recordings) + 1) * MOST_FRAMES // len(recordings)).tolist()
+    readings = [
+        _Reading(recording, title(name, i), n)
+        for i, (recording, n) in enumerate(zip(recordings, shares, strict=True), 1)
+    ]
     trend = stft.trend(sample_rate, audible_hz)
-    read = partial(_heard, list(recordings), name, sample_rate, stft, trend, max(1, MOST_FRAMES // len(recordings)))
-    found = list(each(read, range(len(recordings))))
+    read = partial(_read, is_continued=bool(name), sample_rate=sample_rate, stft=stft, trend=trend, strict=strict)
+    found: list[_Found | str] = []
+    for one in each(read, readings):
+        found.append(one)
+        done(len(found))
     reasons = [one if isinstance(one, str) else "" for one in found]
-    pairs = _without_lost(name, list(zip(recordings, found, strict=True)), reasons)
-    known = [_known(recording, heard, sample_rate if name else None) for recording, heard in pairs]
-    return [heard.frames for _, heard in pairs], Archive(known, sample_rate, stft, audible_hz)
+    pairs: list[Any] = _without_lost(name, list(zip(recordings, found, strict=True)), reasons, strict)
+    damaged = [note for _, one in pairs for note in one.notes]
+    if damaged:
+        n_damaged = [one for _, one in pairs if one.notes]
+        warnings.warn(f"{_counted(name, n_damaged, recordings)} are odd: {few(damaged)}", stacklevel=5)
+    known = [one.known._replace(recording=recording) for recording, one in pairs]
+    kept = [one for _, one in pairs if len(one.frames.spectra[0])]
+    continued(name, [one.frames for one in kept], [one.known.end for one in kept], sample_rate)
+    return [one.frames for one in kept], Archive(known, sample_rate, stft, audible_hz)
 
 
-def _heard(
-    recordings: list[Repeatable], name: str, sample_rate: int, stft: STFT, trend: Array, n_kept: int, i: int
-) -> Heard | str:
+def _read(
+    reading: _Reading, *, is_continued: bool, sample_rate: int, stft: STFT, trend: Array, strict: bool
+) -> _Found | str:
     """Return what a first reading of a recording finds, with few of the frames; or why there is nothing."""
+    notes: list[str] = []
+    n_most = max(_FEWEST_HEARD, reading.n_kept)
     try:
-        found = heard(title(name, i + 1), recordings[i], sample_rate, stft, trend, max(_FEWEST_HEARD, n_kept))
+        found = heard(reading.title, reading.recording, sample_rate, stft, trend, n_most, strict, notes)
     except (ValueError, OSError) as error:
         return str(error)
-    magnitudes, (spectra,) = found.frames
-    V, S = magnitudes[:, spread(magnitudes.shape[1], n_kept)], spectra[spread(len(spectra), n_kept)]
-    return found._replace(frames=Frames(V, [S]))
+    V, (spectra,) = found.frames
+    end = bandwidth.end_of(V.mean(axis=1), sample_rate) if is_continued else None
+    kept = [np.ascontiguousarray(x[spread(len(x), reading.n_kept)]) for x in (V.T, spectra)]
+    known = Known("", found.n_samples, found.level, found.silence, end)
+    return _Found(known, Frames(kept[0].T, [kept[1]]), notes)
 
 
-def _known(recording: Repeatable, found: Heard, sample_rate: int | None) -> Known:
-    """Return what the archive has to know of a recording, which is continued above its end if there is a rate."""
-    mean = found.frames.magnitudes.mean(axis=1)
-    end = None if sample_rate is None else bandwidth.end_of(mean, sample_rate)
-    return Known(recording, found.n_samples, found.level, found.silence, end)
+def _from(recording: Repeatable, start: int, sample_rate: int) -> Iterator[Array]:
+    """Yield a recording from a sample on, at a sample rate, in blocks, shape (n_samples, n_channels)."""
+    if isinstance(recording, np.ndarray):
+        x = np.atleast_2d(recording.T).T
+        for at in range(start, len(x), _BLOCK_LENGTH):
+            yield x[at : at + _BLOCK_LENGTH].astype(np.float32)
+        return
+    with files.opened(recording) as reader:
+        yield from _resampled(reader, start, sample_rate)
 
 
-def _resampled(reader: files.AudioReader, start: int, stop: int, sample_rate: int) -> Array:
-    """Return samples `start` to `stop` of a file at a sample rate, at which they are counted, or as many as there are.
+def _resampled(reader: files.AudioReader, start: int, sample_rate: int) -> Iterator[Array]:
+    """Yield a file at a sample rate from sample `start` on, which is counted at that rate.
 
     The resampler begins at a sample of the file that falls on one at the other rate, and early enough to have settled.
     """
@@ -252,15 +319,11 @@ def _resampled(reader: files.AudioReader, start: int, stop: int, sample_rate: in
     step = rate // math.gcd(rate, sample_rate)
     early = max(0, start - math.ceil(_SETTLED_S * sample_rate)) if rate != sample_rate else start
     begin = int(early * rate / sample_rate) // step * step
-    skipped = start - begin * sample_rate // rate
+    left = start - begin * sample_rate // rate
     blocks = files.resampled(reader.blocks(_BLOCK_LENGTH, begin), rate, sample_rate, reader.n_channels)
-    taken, left = [np.zeros((0, reader.n_channels), np.float32)], stop - start + skipped
     for block in blocks:
-        taken.append(block[:left])
-        left -= len(taken[-1])
-        if not left:
-            break
-    return np.concatenate(taken)[skipped:]
+        yield block[left:]
+        left = max(0, left - len(block))
 
 
 def _partitions(n_frames: Sequence[int], most: int) -> list[list[Piece]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtnmf.audio.names import printable
 from rtnmf.audio.replacing import replacing
 
 __all__ = ["Checkpoint", "Reached"]
@@ -24,6 +26,8 @@ class Reached(NamedTuple):
     """Shape (n_components, n_bins)."""
     curve: Curve
     """Passes and divergences so far."""
+    lost: Mapping[int, str]
+    """The numbers of recordings that could not be read in one of them, and why."""
 
 
 class Checkpoint:
@@ -55,11 +59,11 @@ class Checkpoint:
         from safetensors.numpy import save
 
         self._reached[name] = reached
-        names = list(self._reached)
-        tensors = {str(i): np.ascontiguousarray(self._reached[name].W) for i, name in enumerate(names)}
-        curves = json.dumps([[name, self._reached[name].curve] for name in names])
+        every = list(self._reached.items())
+        tensors = {str(i): np.ascontiguousarray(one.W) for i, (_, one) in enumerate(every)}
+        facts = json.dumps([[name, one.curve, list(one.lost.items())] for name, one in every])
         with replacing(self._path) as file:
-            file.write(save(tensors, {"key": self._key, "curves": curves}))
+            file.write(save(tensors, {"key": self._key, "reached": facts}))
 
 
 def _read(path: Path, key: str) -> dict[str, Reached]:
@@ -67,16 +71,17 @@ def _read(path: Path, key: str) -> dict[str, Reached]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            curves = json.loads(metadata.get("curves", "[]"))
-            found = {
-                name: Reached(file.get_tensor(str(i)), tuple((int(n), float(d)) for n, d in curve))
-                for i, (name, curve) in enumerate(curves)
+            metadata = file.metadata()
+            if metadata["key"] != key:
+                raise ValueError(
+                    f"{printable(path)}: is of another learning, of other recordings or settings or another version:"
+                    " give the same ones again, or remove it to begin anew"
+                )
+            return {
+                name: Reached(file.get_tensor(str(i)), tuple((int(n), float(d)) for n, d in curve), dict(lost))
+                for i, (name, curve, lost) in enumerate(json.loads(metadata["reached"]))
             }
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: damaged, or no unfinished learning ({type(error).__name__}): remove it") from error
-    if metadata.get("key") != key:
+    except (SafetensorError, OSError, TypeError, KeyError) as error:
         raise ValueError(
-            f"{path}: is of another learning, of other recordings or settings: remove it, or give the same ones again"
-        )
-    return found
+            f"{printable(path)}: damaged, or no unfinished learning: remove it to begin anew"
+        ) from error

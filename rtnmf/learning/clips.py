@@ -215,8 +215,10 @@ def _check_reaches(reader: files.AudioReader, start: float, stop: float | None) 
 
 
 @contextlib.contextmanager
-def opened(recording: Recording, sample_rate: int, *, strict: bool = False) -> Iterator[Sound]:
-    """Open a recording at a sample rate in Hz; at the end, warn of what was odd in its files.
+def opened(
+    recording: Recording, sample_rate: int, *, strict: bool = False, notes: list[str] | None = None
+) -> Iterator[Sound]:
+    """Open a recording at a sample rate in Hz; at the end, warn of what was odd in its files, or add it to `notes`.
 
     Raises
     ------
@@ -224,7 +226,7 @@ def opened(recording: Recording, sample_rate: int, *, strict: bool = False) -> I
         If a file cannot be read, or is damaged and `strict`, or sounds of other numbers of channels are to sum up.
     """
     with contextlib.ExitStack() as stack:
-        sounds = [_opened(part, sample_rate, strict, stack) for part in parts(recording)]
+        sounds = [_opened(part, sample_rate, strict, stack, notes) for part in parts(recording)]
         if len(sounds) == 1:
             yield sounds[0]
             return
@@ -233,14 +235,16 @@ def opened(recording: Recording, sample_rate: int, *, strict: bool = False) -> I
         yield Sound(_summed([sound.blocks for sound in sounds], n_channels), n_samples, n_channels)
 
 
-def _opened(part: Any, sample_rate: int, strict: bool, stack: contextlib.ExitStack) -> Sound:
+def _opened(
+    part: Any, sample_rate: int, strict: bool, stack: contextlib.ExitStack, notes: list[str] | None
+) -> Sound:
     if isinstance(part, np.ndarray):
         x = np.atleast_2d(part.T).T
         starts = range(0, len(x), _BLOCK_LENGTH)
         return Sound((x[i : i + _BLOCK_LENGTH].astype(np.float32) for i in starts), len(x), x.shape[1])
     path, stretches = (part.path, part.stretches) if isinstance(part, Clip) else (part, ((0.0, None),))
     reader = stack.enter_context(files.opened(path, strict=strict))
-    stack.callback(reader.warn, stacklevel=10)  # the caller of learn
+    stack.callback(_say_notes, reader, notes)
     rate = reader.sample_rate
     bounds = [(round(start * rate), None if stop is None else round(stop * rate)) for start, stop in stretches]
     lengths = [_length(start, reader.n_samples if stop is None else stop) for start, stop in bounds]
@@ -249,6 +253,13 @@ def _opened(part: Any, sample_rate: int, strict: bool, stack: contextlib.ExitSta
         files.resampled(_stretch(reader, start, stop), rate, sample_rate, reader.n_channels) for start, stop in bounds
     )
     return Sound(counted(reader.name, blocks, reader.n_bytes), round(n_samples * sample_rate / rate), reader.n_channels)
+
+
+def _say_notes(reader: files.AudioReader, notes: list[str] | None) -> None:
+    if notes is None:
+        reader.warn(stacklevel=11)  # the caller of learn
+    else:
+        notes += [f"{reader.name}: {note}" for note in reader.notes]
 
 
 def _length(start: int, stop: int | None) -> int:

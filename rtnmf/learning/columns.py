@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +26,7 @@ __all__ = [
     "N_ITER",
     "N_ITER_BLIND",
     "Columns",
+    "Stopped",
     "blind_columns",
     "columns",
     "columns_of_all",
@@ -89,6 +92,10 @@ def columns(
     return Columns(_broadened(fitted.W[:, fitted.W.any(axis=0)], V), _curve(fitted, V))
 
 
+class Stopped(Exception):  # noqa: N818  # no error
+    """The progress asked for an end: what the passes before have reached is taken."""
+
+
 def columns_of_all(
     V: Array,
     name: str,
@@ -108,36 +115,43 @@ def columns_of_all(
     name : str
         Of the source, empty where components become sources.
     total : callable
-        Returns the sums over all frames with a W; it is given the stage of `progress`, too.
+        Returns the sums over all frames with a W; it is given the stage of `progress`, too. It may raise `Stopped`.
     n_components, seed
         As for `columns`.
     n_passes : int
     checkpoint : Checkpoint, optional
         Where each pass is kept, and gone on from.
+
+    Raises
+    ------
+    ValueError
+        If nothing at all could be read in a pass.
     """
     usual = N_COMPONENTS if name else N_COMPONENTS_BLIND
     n = _affordable(usual if n_components is None else n_components, V.shape[1], name or "the recording")
     reached = checkpoint.reached(name) if checkpoint else None
     if reached is None:
-        reached = Reached(passes.started(passes.representatives(V.T, _MOST_REPRESENTATIVES), n, seed=seed), ())
-    lost: tuple[str, ...] = ()
-    for i in range(len(reached.curve), n_passes):
-        stage = f"{name or 'components'}, pass {i + 1} of {n_passes}"
-        found = next(passes.passes(lambda W, stage=stage: total(W, stage), reached.W))  # type: ignore[misc]
-        lost = found.lost
-        reached = Reached(found.W, (*reached.curve, (i, found.divergence)))
-        if checkpoint:
-            checkpoint.keep(name, reached)
-    _warn_of(lost)
+        reached = Reached(passes.started(passes.representatives(V.T, _MOST_REPRESENTATIVES), n, seed=seed), (), {})
+    with contextlib.suppress(Stopped):
+        for i in range(len(reached.curve), n_passes):
+            stage = f"{name or 'components'}, pass {i + 1} of {n_passes}"
+            found = next(passes.passes(partial(total, stage=stage), reached.W))
+            _check_read(found, stage)
+            curve = (*reached.curve, (i, found.divergence))
+            reached = Reached(found.W, curve, {**reached.lost, **dict(found.lost)})
+            if checkpoint:
+                checkpoint.keep(name, reached)
+    if reached.lost:
+        message = f"{name or 'the recording'}: {len(reached.lost)} recordings could not be read in every pass, and were"
+        warnings.warn(f"{message} left out there: {few(list(reached.lost.values()))}", stacklevel=5)
     W = reached.W.T[:, reached.W.any(axis=1)]
-    if name:
-        W = _broadened(W, V)
-    return Columns(W, reached.curve)
+    return Columns(_broadened(W, V) if name else W, reached.curve)
 
 
-def _warn_of(lost: Sequence[str]) -> None:
-    if lost:
-        warnings.warn(f"{len(lost)} parts could not be read in the last pass: {few(lost)}", stacklevel=5)
+def _check_read(found: passes.Pass, stage: str) -> None:
+    if not found.n_frames:
+        reasons = few([reason for _, reason in found.lost])
+        raise ValueError(f"{stage}: none of the recordings could be read any more: {reasons}")
 
 
 def _broadened(W: Array, V: Array) -> Array:

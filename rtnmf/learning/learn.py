@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from rtnmf.version import version
 
 __all__ = ["learn"]
 
+_MOST_TITLES = 50  # of the recordings of a source that are kept
 _MOST = 10**6  # of components, iterations or steps: more is a slip of the finger
 
 
@@ -47,6 +49,7 @@ def learn(
     n_passes: int = 0,
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
     seed: int = 0,
     description: str = "",
     licence: str = "",
@@ -126,10 +129,10 @@ def learn(
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
-    _check_passes(n_passes, n_iter=n_iter, client=client, checkpoint=checkpoint)
+    _check_passes(n_passes, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
     unknown, known = sources.split(recordings)
     given = {} if known and not unknown else listed(unknown)
-    given = readable(given) if n_passes else given
+    given = readable(given, strict=strict) if n_passes else given
     rest_known = sources.rest_among(known)
     backgrounds = checked_rest(rest, {**given, **known}, rest_known)
     names = list(recordings) if isinstance(recordings, Mapping) else [""]
@@ -143,20 +146,20 @@ def learn(
     settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)
-        rate = checked_rate(given, sample_rate, [dictionary.sample_rate for dictionary in known.values()])
+        known_rates = [dictionary.sample_rate for dictionary in known.values()]
+        rate = checked_rate(given, sample_rate, known_rates, are_checked=bool(n_passes))
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
-        passes = _passes(
-            n_passes, client, checkpoint, [_sizes(given), n_components, seed, rate, repr(stft), repr(model)]
-        )
+        archived = {name: heard[name] for name in given} if n_passes else {}
+        described = [n_passes, n_components, seed, rate, repr(stft), model.audible_hz, facts["rtnmf_version"]]
+        passes = _passes(n_passes, client, checkpoint, strict, [described, _identities(archived)])
 
         def part(name: str) -> sources.Part:
             if name in known:
                 return sources.from_dictionary(known[name].at_rate(rate, stft))
-            if passes and name in given:
-                return sources.from_archive(
-                    name, given[name], rate, stft, model.audible_hz, len(names), passes, **settings
-                )
+            if name in archived:
+                form = rate, stft, model.audible_hz
+                return sources.from_archive(name, archived[name], *form, len(names), passes, **settings)
             read = frames(name, heard[name], rate, stft, model.audible_hz, strict=strict)
             return sources.from_frames(name, read, len(names), n_iter=n_iter, **settings)
 
@@ -189,33 +192,32 @@ def _check_types(model: object, progress: object, *, stft: object, **latencies: 
         )
 
 
-def _check_passes(n_passes: int, *, n_iter: object, client: object, checkpoint: object) -> None:
+def _check_passes(n_passes: int, *, n_iter: object, **others: object) -> None:
     """Raise ValueError if the number of passes is out of its range, or something would be ignored with it."""
     if check_whole("n_passes", n_passes, 0, _MOST) and n_iter is not None:
         raise ValueError(f"n_iter is {n_iter}, but all frames are learned from in passes: leave it out")
-    for name, value in (("client", client), ("checkpoint", checkpoint)):
+    for name, value in others.items():
         if not n_passes and value is not None:
             raise ValueError(f"{name} is for passes over all frames: pass n_passes=2, or leave it out")
 
 
-def _passes(n: int, client: Any, checkpoint: str | os.PathLike[str] | None, facts: Any) -> sources.Passes | None:
-    if not n:
-        return None
+def _passes(
+    n: int, client: Any, checkpoint: str | os.PathLike[str] | None, strict: bool, facts: Any
+) -> sources.Passes:
     workers = Here() if client is None else Cluster(client)
-    return sources.Passes(n, workers, None if checkpoint is None else Checkpoint(Path(checkpoint), facts))
+    return sources.Passes(n, workers, None if checkpoint is None else Checkpoint(Path(checkpoint), facts), strict)
 
 
-def _sizes(given: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """Return what tells recordings from others without reading them: paths and sizes, or the sums of arrays."""
-    return {
-        name: [
-            [recording.shape, float(recording.sum(dtype=float))]
-            if isinstance(recording, np.ndarray)
-            else [os.fspath(recording), Path(recording).stat().st_size]
-            for recording in recordings
-        ]
-        for name, recordings in given.items()
-    }
+def _identities(given: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Return what tells recordings from others: of files the paths, sizes and times, of arrays a digest."""
+    return {name: [_identity(recording) for recording in recordings] for name, recordings in given.items()}
+
+
+def _identity(recording: Any) -> list[Any]:
+    if isinstance(recording, np.ndarray):
+        return [recording.shape, hashlib.sha256(recording.tobytes()).hexdigest()]
+    found = Path(recording).stat()
+    return [os.fspath(recording), found.st_size, found.st_mtime_ns]
 
 
 def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int:
@@ -235,7 +237,12 @@ def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int
 def _titles(
     given: Mapping[str, Sequence[Recording]], known: Mapping[str, Dictionary], n_backgrounds: int
 ) -> tuple[str, ...]:
-    """Return what the sources are learned from, in words."""
-    titles = [title_of(name, recording) for name, recordings in given.items() for recording in recordings]
+    """Return what the sources are learned from, in words: of many recordings how many there are."""
+    titles = list[str]()
+    for name, recordings in given.items():
+        if len(recordings) > _MOST_TITLES:
+            titles.append(f"{len(recordings)} recordings of {name}")
+        else:
+            titles += [title_of(name, recording) for recording in recordings]
     titles += [title for dictionary in known.values() for title in dictionary.learned_from]
     return (*titles, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))

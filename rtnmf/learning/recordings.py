@@ -24,6 +24,7 @@ __all__ = [
     "Frames",
     "Heard",
     "checked_rate",
+    "continued",
     "frames",
     "heard",
     "joined",
@@ -108,11 +109,15 @@ def pipes_read(
 
 
 def checked_rate(
-    sources: Mapping[str, Sequence[Recording]], sample_rate: int | None, known_rates: Sequence[int] = ()
+    sources: Mapping[str, Sequence[Recording]],
+    sample_rate: int | None,
+    known_rates: Sequence[int] = (),
+    *,
+    are_checked: bool = False,
 ) -> int:
     """Return the rate to learn at, the one given or else the highest of the files, once every file can be read.
 
-    Where there are no files, it is the first of the rates that are known.
+    Where there are no files, it is the first of the rates that are known. `are_checked` says that all can be read.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def checked_rate(
     if sample_rate is None and not recordings and known_rates:
         return known_rates[0]
     rate = _common_rate(recordings, sample_rate)
-    for recording in recordings:
+    for recording in () if are_checked else recordings:
         clips.check_files(recording)
     return rate
 
@@ -165,22 +170,22 @@ def frames(
     n_most = max(1, MOST_FRAMES // len(recordings))
     trend = stft.trend(sample_rate, audible_hz)
     read = partial(heard, sample_rate=sample_rate, stft=stft, trend=trend, n_most=n_most, strict=strict)
-    return joined(name, [read(title(name, i), one).frames for i, one in enumerate(recordings, 1)], sample_rate)
-
-
-def joined(name: str, parts: list[Frames], sample_rate: int) -> Frames:
-    """Return the frames of all recordings of a source, each continued above its end; see `frames`."""
+    parts = [read(title(name, i), one).frames for i, one in enumerate(recordings, 1)]
     if name:
-        _continue(name, parts, sample_rate)
+        continued(name, parts, [bandwidth.end_of(part.magnitudes.mean(axis=1), sample_rate) for part in parts], sample_rate)
+    return joined(parts)
+
+
+def joined(parts: Sequence[Frames]) -> Frames:
+    """Return the frames of all recordings of a source; those of recordings that are alike are one sound."""
     if len(parts) == 1:
         return parts[0]
     sounds = [np.vstack([parts[i].spectra[0] for i in sound]) for sound in _sounds(parts)]
     return Frames(np.hstack([part.magnitudes for part in parts]), sounds)
 
 
-def _continue(name: str, parts: Sequence[Frames], sample_rate: int) -> None:
+def continued(name: str, parts: Sequence[Frames], ends: Sequence[int | None], sample_rate: int) -> None:
     """Continue recordings of a source above their ends, with a warning where they all end; see `bandwidth`."""
-    ends = [bandwidth.end_of(part.magnitudes.mean(axis=1), sample_rate) for part in parts]
     for (magnitudes, (spectra,)), end in zip(parts, ends, strict=True):
         if end is not None:
             bandwidth.continue_above(magnitudes.T, end)
@@ -222,27 +227,43 @@ def mixture_frames(
     return magnitudes, None if hearing is None else store.odds()
 
 
-def _sounds(parts: list[Frames]) -> list[list[int]]:
+def _sounds(parts: Sequence[Frames]) -> list[list[int]]:
     """Return which recordings are one sound: each joins the sound that it is most like, if it is alike.
 
     Likeness is how much of two mean spectra overlaps, where each sums to 1.
     """
-    means = [V.sum(axis=1) / V.sum() for V, _ in parts]
     sounds: list[list[int]] = []
-    for i, mean in enumerate(means):
-        likeness = [np.minimum(mean, np.mean([means[j] for j in sound], axis=0)).sum() for sound in sounds]
+    sums: list[Array] = []  # of the mean spectra of each
+    for i, (V, _) in enumerate(parts):
+        mean = V.sum(axis=1) / V.sum()
+        likeness = [
+            np.minimum(mean, total / len(sound)).sum() for sound, total in zip(sounds, sums, strict=True)
+        ]
         if likeness and max(likeness) >= _ALIKE:
-            sounds[int(np.argmax(likeness))].append(i)
+            best = int(np.argmax(likeness))
+            sounds[best].append(i)
+            sums[best] = sums[best] + mean
         else:
             sounds.append([i])
+            sums.append(mean)
     return sounds
 
 
 def heard(
-    name: str, recording: Recording, sample_rate: int, stft: STFT, trend: Array, n_most: int, strict: bool = False
+    name: str,
+    recording: Recording,
+    sample_rate: int,
+    stft: STFT,
+    trend: Array,
+    n_most: int,
+    strict: bool = False,
+    notes: list[str] | None = None,
 ) -> Heard:
-    """Read a recording once, and return what was found; the parameters and errors are those of `frames`."""
-    with clips.opened(recording, sample_rate, strict=strict) as sound:
+    """Read a recording once, and return what was found.
+
+    The parameters and errors are those of `frames`; `notes` are as for `clips.opened`.
+    """
+    with clips.opened(recording, sample_rate, strict=strict, notes=notes) as sound:
         blocks = clips.usable(clips.description(name, recording), sound.blocks)
         kept, n_samples = _thinned(blocks, sound.n_samples, sound.n_channels, stft, trend, n_most)
     if n_samples < stft.n_fft:

@@ -19,7 +19,7 @@ from rtnmf.frames.stft import STFT
 from rtnmf.learning.archive import first_reading
 from rtnmf.learning.bandwidth import continued
 from rtnmf.learning.checkpoint import Checkpoint
-from rtnmf.learning.columns import Columns, blind_columns, columns, columns_of_all
+from rtnmf.learning.columns import Columns, Stopped, blind_columns, columns, columns_of_all
 from rtnmf.learning.recordings import Frames, joined
 from rtnmf.learning.workers import Workers
 from rtnmf.nmf.passes import Sums
@@ -136,6 +136,7 @@ class Passes(NamedTuple):
     n: int
     workers: Workers
     checkpoint: Checkpoint | None
+    strict: bool
 
 
 def from_archive(
@@ -162,19 +163,32 @@ def from_archive(
         That share the room for frames in the file.
     passes : Passes
     progress : Progress, optional
-        Its stages are the passes, its steps the partitions.
+        Its stages are a first reading, whose steps are recordings, and the passes, whose steps are partitions.
     **settings
         Those of `columns_of_all`.
     """
-    some, archive = first_reading(name, recordings, sample_rate, stft, audible_hz, passes.workers.each)
-    read = joined(name, some, sample_rate)
+
+    def told(stage: str, n_done: int, n: int) -> None:
+        if progress is not None and progress(stage, n_done, n) is False:
+            raise Stopped
+
+    some, archive = first_reading(
+        name,
+        recordings,
+        sample_rate,
+        stft,
+        audible_hz,
+        passes.workers.each,
+        strict=passes.strict,
+        done=lambda n: progress and progress(f"{name or 'components'}, first reading", n, len(recordings)),
+    )
+    read = joined(some)
 
     def total(W: NDArray[np.float32], stage: str) -> Sums:
-        def done(n_done: int) -> None:
-            if progress is not None:
-                progress(stage, n_done, len(archive))
-
-        return passes.workers.total(archive, W, done)
+        n, hours = len(archive), archive.hours
+        return passes.workers.total(
+            archive, W, lambda done: told(f"{stage}, {hours * done / n:.1f} of {hours:.1f} h", done, n)
+        )
 
     settings |= {"n_passes": passes.n, "checkpoint": passes.checkpoint}
     return _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)

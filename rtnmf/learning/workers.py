@@ -24,15 +24,24 @@ Done = Callable[[int], object]
 
 
 class Here:
-    """Work on threads of this process."""
+    """Work on threads of this process.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        None means as many as there are processors. The results are the same.
+    """
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        self._n_threads = n_threads
 
     def each(self, function: Callable[[_S], _T], items: Sequence[_S]) -> Iterator[_T]:
         """Yield what a function returns for each of some items, in their order."""
-        return in_order(lambda i: function(items[i]), len(items))
+        return in_order(lambda i: function(items[i]), len(items), self._n_threads)
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
         """Return the sums over all partitions; `done` is called with the number of those that are."""
-        return added(_counted(in_order(partial(archive.sums, W=W), len(archive)), done))
+        return added(_counted(in_order(partial(archive.sums, W=W), len(archive), self._n_threads), done))
 
 
 class Cluster:

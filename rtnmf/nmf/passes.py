@@ -54,8 +54,8 @@ class Sums(NamedTuple):
     level: float
     """The sum of the magnitudes."""
     n_frames: int
-    lost: tuple[str, ...] = ()
-    """What could not be read, and why."""
+    lost: tuple[tuple[int, str], ...] = ()
+    """The numbers of recordings of which something could not be read, and why."""
 
     def __add__(self, other: Sums) -> Sums:  # type: ignore[override]  # of tuples
         return Sums(
@@ -75,8 +75,8 @@ class Pass(NamedTuple):
     divergence: float
     """KL divergence of all frames with the W that the pass began with, as a fraction of the sum of V."""
     n_frames: int
-    lost: tuple[str, ...]
-    """What could not be read, and why."""
+    lost: tuple[tuple[int, str], ...]
+    """As in `Sums`."""
 
 
 def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
@@ -109,12 +109,14 @@ def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
         yield Pass(rows.copy(), found.divergence / found.level if found.level else 0.0, found.n_frames, found.lost)
 
 
-def sums_of(V: Array, W: Array) -> Sums:
+def sums_of(blocks: Iterable[Array], W: Array) -> Sums:
     """Return what frames add to an update of W, shape (n_components, n_bins), with activations found from W.
+
+    The result is the same to the bit however the frames are divided into blocks.
 
     Parameters
     ----------
-    V : array, shape (n_frames, n_bins)
+    blocks : iterable of arrays, shape (n_frames, n_bins)
     W : array, shape (n_components, n_bins)
         Rows sum to 1.
     """
@@ -125,18 +127,33 @@ def sums_of(V: Array, W: Array) -> Sums:
     transposed = np.ascontiguousarray(rows.T)
     length = max(1, _TILE_VALUES // width)
     tile, model = zeros(length, width), zeros(length, width)
-    divergence = level = 0.0
+    divergence, level, n_frames = 0.0, 0.0, 0
     with one_blas_thread():
-        for start in range(0, len(V), length):
-            n = min(length, len(V) - start)
+        for n in _filled(tile, blocks):
             v, r = tile[:n], model[:n]
-            v[:, :n_bins] = V[start : start + n]
             h = _activations(v, rows, transposed, r)
             divergence += factor.divergence(v, np.matmul(h, rows, out=r))
             factor.ratio(v, r)
             numerator += h.T @ r
             level += float(v.sum(dtype=np.float64))
-    return Sums(numerator[:, :n_bins].copy(), divergence, level, len(V))
+            n_frames += n
+    return Sums(numerator[:, :n_bins].copy(), divergence, level, n_frames)
+
+
+def _filled(tile: Array, blocks: Iterable[Array]) -> Iterator[int]:
+    """Fill a tile with frames, one block after the other; yield how many are in it, when it is full and at the end."""
+    n = 0
+    for block in blocks:
+        done = 0
+        while done < len(block):
+            taken = block[done : done + len(tile) - n]
+            tile[n : n + len(taken), : block.shape[1]] = taken
+            n, done = n + len(taken), done + len(taken)
+            if n == len(tile):
+                yield n
+                n = 0
+    if n:
+        yield n
 
 
 def _activations(v: Array, W: Array, transposed: Array, model: Array) -> Array:
@@ -167,9 +184,17 @@ def added(results: Iterable[_T]) -> _T:
     return waiting[0][1]
 
 
-def in_order(function: Callable[[int], _T], n: int) -> Iterator[_T]:
-    """Yield what a function returns for 0 to n - 1, in this order, from as many threads as there are processors."""
-    n_threads = os.cpu_count() or 1
+def in_order(function: Callable[[int], _T], n: int, n_threads: int | None = None) -> Iterator[_T]:
+    """Yield what a function returns for 0 to n - 1, in this order, from several threads.
+
+    Parameters
+    ----------
+    function : callable
+    n : int
+    n_threads : int, optional
+        None means as many as there are processors.
+    """
+    n_threads = n_threads or os.cpu_count() or 1
     with ThreadPoolExecutor(n_threads) as pool:
         begun: deque[Future[_T]] = deque()
         try:

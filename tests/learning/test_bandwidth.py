@@ -98,7 +98,7 @@ def test_recordings_that_all_end_are_continued_with_a_warning():
 def test_a_recording_of_the_whole_band_or_without_a_name_stays_as_it_is(name, given):
     """Recordings that reach up keep their bits, and so does one that is learned blind."""
     found = reading.frames(name, [given], RATE, STFT_44K, 10.0)
-    alone = reading._frames("x", given, RATE, STFT_44K, STFT_44K.trend(RATE, 10.0), 16384)
+    alone = reading.heard("x", given, RATE, STFT_44K, STFT_44K.trend(RATE, 10.0), 16384).frames
     np.testing.assert_array_equal(found.magnitudes, alone.magnitudes)
     np.testing.assert_array_equal(found.spectra, alone.spectra)
 
@@ -109,7 +109,7 @@ def test_a_recording_that_ends_is_continued_beside_one_of_the_whole_band():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = reading.frames("hum", [wide, narrow], RATE, STFT_44K, 10.0)
-    alone, _ = reading._frames("x", wide, RATE, STFT_44K, STFT_44K.trend(RATE, 10.0), 8192)
+    alone, _ = reading.heard("x", wide, RATE, STFT_44K, STFT_44K.trend(RATE, 10.0), 8192).frames
     n = alone.shape[1]
     np.testing.assert_array_equal(found.magnitudes[:, :n], alone)
     assert found.magnitudes[400:, n:].mean() > 0.1 * found.magnitudes[300:350, n:].mean()

@@ -35,7 +35,7 @@ def random_start(n_components=6, n_bins=65):
 
 def total(parts):
     """Return a function that gives the sums over all partitions with a W."""
-    return lambda W: passes.added(passes.in_order(lambda i: passes.sums_of(parts[i], W), len(parts)))
+    return lambda W: passes.added(passes.in_order(lambda i: passes.sums_of([parts[i]], W), len(parts)))
 
 
 def first(found, n):
@@ -50,7 +50,7 @@ def test_sums_are_those_of_the_textbook():
     H = np.repeat(V.sum(axis=1, keepdims=True, dtype=np.float64) / len(W), len(W), axis=1)
     for i in range(8):
         H *= ((V / (H @ W + 1e-20)) @ W.T) ** (1 if i == 0 else 1.7)
-    sums = passes.sums_of(V, W)
+    sums = passes.sums_of([V], W)
     np.testing.assert_allclose(sums.numerator, H.T @ (V / (H @ W + 1e-20)), rtol=1e-3, atol=1e-5)
     assert sums.divergence == pytest.approx(kl_divergence(V, H @ W + 1e-20), rel=1e-4)
     assert (sums.level, sums.n_frames) == (pytest.approx(V.sum(dtype=np.float64)), 700)
