@@ -35,9 +35,11 @@ __all__ = [
     "given",
     "latency_ms",
     "not_gains",
+    "note_flag",
     "option",
     "positive",
     "refuse",
+    "size_bytes",
     "switch",
     "translated",
     "whole",
@@ -85,16 +87,17 @@ def option(
         As for `ArgumentParser.add_argument`. None leaves the default to the library.
     """
     parser.add_argument(flag, dest=parameter, type=type, metavar=metavar, help=help, default=default)
-    _note_flag(parser, parameter, flag)
+    note_flag(parser, parameter, flag)
 
 
 def switch(parser: argparse.ArgumentParser, flag: str, parameter: str, help: str) -> None:
     """Add an option without a value for a parameter of the library that is True or False, as `option` does."""
     parser.add_argument(flag, dest=parameter, action="store_true", help=help)
-    _note_flag(parser, f"{parameter}=True", flag)
+    note_flag(parser, f"{parameter}=True", flag)
 
 
-def _note_flag(parser: argparse.ArgumentParser, parameter: str, flag: str) -> None:
+def note_flag(parser: argparse.ArgumentParser, parameter: str, flag: str) -> None:
+    """Let messages of the library name a flag instead of a parameter of its."""
     parser.set_defaults(flags={**(parser.get_default("flags") or {}), parameter: flag})
 
 
@@ -112,8 +115,8 @@ def add_rest(parser: argparse.ArgumentParser) -> None:
     text = "add a source for all that is not taught, learned from the pool (default: where one sound is taught)"
     group.add_argument("--rest", dest="rest", action="store_const", const=True, help=text)
     group.add_argument("--no-rest", dest="rest", action="store_const", const=False, help="leave that source out")
-    _note_flag(parser, "rest=True", "--rest")  # `rest` alone is a source
-    _note_flag(parser, "rest is True", "--rest is given")
+    note_flag(parser, "rest=True", "--rest")  # `rest` alone is a source
+    note_flag(parser, "rest is True", "--rest is given")
 
 
 def add_rest_from(parser: argparse.ArgumentParser) -> None:
@@ -138,7 +141,7 @@ def add_experts(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--expert", action="append", dest="experts", type=voices.expert, metavar="NAME", help=text)
     text = "separate voices by what was taught alone"
     group.add_argument("--no-expert", action="store_const", dest="experts", const=(), help=text)
-    _note_flag(parser, "experts", "--expert")
+    note_flag(parser, "experts", "--expert")
 
 
 def add_block(parser: argparse.ArgumentParser) -> None:
@@ -159,7 +162,7 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
 def add_strict(parser: argparse.ArgumentParser) -> None:
     """Add the option of refusing recordings that are damaged."""
     switch(parser, "--strict", "strict", "refuse damaged recordings, instead of noting what was lost")
-    _note_flag(parser, "strict", "--strict")
+    note_flag(parser, "strict", "--strict")
 
 
 def add_device(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
@@ -215,6 +218,14 @@ def positive(unit: str) -> Callable[[str], float]:
         return value
 
     return parsed
+
+
+def size_bytes(text: str) -> int:
+    """Return a size in bytes, written as 2GB, 1.5 GiB or 800MB."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([kMGT])(i?)B", text, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a size, expected one such as 2GB or 800MB")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** (1 + "kMGT".index(found[2])))
 
 
 def latency_ms(text: str) -> float | Literal["low"]:

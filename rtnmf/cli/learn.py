@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rtnmf import screen
-from rtnmf.cli import arguments, microphone_takes, pages, spelling
+from rtnmf.cli import arguments, cluster, microphone_takes, pages, passes, spelling
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   rtnmf learn voice=me.wav fan=fan.wav -o quick.safetensors --latency-ms 3
   rtnmf learn voice=episode.m4a@12.5-15.5@1:20-1:31 music=theme.mp3 -o show.safetensors
   rtnmf learn drums=drums.wav 'rest=bass.wav&keys.wav' -o song.safetensors
+  rtnmf learn birds=archive/ -o birds.safetensors --passes 2 --memory 2GB   all of hours that do not fit in memory
   rtnmf learn clip.wav -o clip.safetensors --components 3       blind: each component is a source
   rtnmf learn voice=mic:10 fan=mic:10 -o desk.safetensors       ten seconds each from the microphone"""
 
@@ -34,14 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     whole, option = arguments.whole, arguments.option
     text = (
         "a source and its recordings, each a FILE, stretches of one (FILE@START-STOP, in seconds or as 1:02.5), several"
-        " that sound together ('FILE&FILE'), or mic:SECONDS; or the preset or dictionary that it was learned in before;"
-        " a single FILE is learned blind"
+        " that sound together ('FILE&FILE'), a FOLDER of them, or mic:SECONDS; or the preset or"
+        " dictionary that it was learned in before; a single FILE is learned blind"
     )
     parser.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help=text)
     parser.set_defaults(further="recordings")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="dictionary to write, .safetensors")
     arguments.add_overwrite(parser)
     arguments.add_learning(parser)
+    passes.add_arguments(parser)
     arguments.add_rest(parser)
     text = "this source is a person who speaks; may be repeated (default: those named like voice or speech)"
     parser.add_argument("--voice", dest="voices", action="append", metavar="NAME", help=text)
@@ -69,12 +71,15 @@ def run(options: argparse.Namespace) -> None:
     options.frames = _frames(options)
     recordings = spelling.recordings(options.recordings)
     pages.check_dictionary(options.output, overwrite=options.overwrite)
+    checkpoint = passes.checkpoint(options)
     if not microphone_takes.asked_for(recordings):
         arguments.refuse(options, "no recording is mic:SECONDS", "input", "n_channels")
     beside = Path(options.output).with_suffix("")
     recordings = microphone_takes.recorded(recordings, beside, lambda: _microphone(options))
-    dictionary = _learned(recordings, options)
+    dictionary = _learned(recordings, options, checkpoint)
     path = pages.written(options.output, dictionary.save, overwrite=options.overwrite)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
     screen.say(f"{path}: {_described(dictionary)}")
     if options.report:
         _write_report(options, path, dictionary, recordings)
@@ -99,13 +104,15 @@ def _rest(options: argparse.Namespace) -> Any:
     return (*pool(), *(background for folder in options.pool for background in own(folder)))
 
 
-def _learned(recordings: Any, options: argparse.Namespace) -> Dictionary:
+def _learned(recordings: Any, options: argparse.Namespace, checkpoint: Path | None) -> Dictionary:
     from rtnmf.learning.learn import learn
 
     settings = arguments.given(
         options, *arguments.LEARNING, "rest", "voices", "n_iter", "sample_rate", "description", "licence", "strict"
     )
-    with progress_bar("learning") as progress:
+    settings |= arguments.given(options, "n_passes", "memory")
+    with cluster.connected(options.scheduler) as client, progress_bar("learning") as progress:
+        settings |= {"client": client, "checkpoint": checkpoint}
         return learn(recordings, **settings, **options.frames, progress=progress)
 
 

@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING, Any
 
-from rtnmf.audio.names import is_file, is_there
+from rtnmf.audio.names import is_file, is_folder, is_there
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -37,6 +37,8 @@ def recordings(words: list[str]) -> Any:
     from rtnmf.audio.names import split
 
     if len(words) == 1 and ("=" not in words[0] or is_there(words[0])):
+        if is_folder(words[0]):
+            raise ValueError(f"{words[0]}: is a folder, and recordings are learned blind one by one: write NAME=FOLDER")
         return recording(words[0])
     found: dict[str, Any] = {}
     for word in words:
@@ -48,8 +50,15 @@ def recordings(words: list[str]) -> Any:
             )
         if name in found:
             raise ValueError(f"source {name!r} is named twice: write {name}=FILE,FILE")
-        found[name] = _known(files) or [recording(file) for file in split(files, ",") if file]
+        found[name] = _known(files) or [one for file in split(files, ",") if file for one in _recordings(file)]
     return found
+
+
+def _recordings(word: str) -> list[Any]:
+    """Return the recording that a word stands for, or those in a folder and its subfolders."""
+    from rtnmf.audio.names import audio_files
+
+    return list(audio_files(word, subfolders=True)) if is_folder(word) else [recording(word)]
 
 
 def _known(word: str) -> Dictionary | None:

@@ -132,11 +132,11 @@ class Archive:
         x = np.zeros((0, 1), np.float32)
         for block in self._blocks(known.recording, start):
             x = np.concatenate([x, block]) if len(x) else block
-            frames = np.lib.stride_tricks.sliding_window_view(x, n_fft, axis=0)[::hop] if len(x) >= n_fft else []
-            n = min(n_left, len(frames))
+            n = min(n_left, max(0, (len(x) - n_fft) // hop + 1))
             for at in range(0, n, _CHUNK):
-                chunk = frames[at : min(at + _CHUNK, n)].swapaxes(0, 1)
-                yield np.stack([self._stft.transform(channel, self._trend) for channel in chunk])
+                part = x[at * hop : (min(at + _CHUNK, n) - 1) * hop + n_fft]
+                frames = np.lib.stride_tricks.sliding_window_view(part, n_fft, axis=0)[::hop]
+                yield np.stack([self._stft.transform(channel, self._trend) for channel in frames.swapaxes(0, 1)])
             x, n_left = x[n * hop :], n_left - n
             if not n_left:
                 return
@@ -158,7 +158,18 @@ class Archive:
         yield np.zeros((2 * self._stft.n_fft, n_channels), np.float32)
 
 
-def readable(recordings: Mapping[str, Sequence[Recording]], *, strict: bool = False) -> dict[str, list[Any]]:
+class Readable(NamedTuple):
+    """Recordings whose files can be opened."""
+
+    recordings: dict[str, list[Any]]
+    """Of each source, paths and arrays."""
+    sample_rate: int | None
+    """The highest of the files; None if there are arrays."""
+    n_channels: int
+    """The most."""
+
+
+def readable(recordings: Mapping[str, Sequence[Recording]], *, strict: bool = False) -> Readable:
     """Return those recordings of each source whose files can be opened; a warning names the others.
 
     Raises
@@ -168,30 +179,35 @@ def readable(recordings: Mapping[str, Sequence[Recording]], *, strict: bool = Fa
         parts.
     """
     kept: dict[str, list[Any]] = {}
+    forms: list[tuple[int, int]] = []
     for name, given in recordings.items():
-        repeatable = [_repeatable(name, recording) for recording in given]
-        reasons = list(passes.in_order(lambda i, given=repeatable: _why_not(given[i]), len(repeatable)))  # type: ignore[misc]
-        kept[name] = _without_lost(name, repeatable, reasons, strict)
-    return kept
+        for recording in given:
+            _check_repeatable(name, recording)
+        found = list(passes.in_order(lambda i, given=given: _form(given[i]), len(given)))  # type: ignore[misc]
+        kept[name] = _without_lost(name, given, [one if isinstance(one, str) else "" for one in found], strict)
+        forms += [one for one in found if not isinstance(one, str)]
+    rates, n_channels = zip(*forms, strict=True)
+    return Readable(kept, max(rates) if min(rates) else None, max(n_channels))
 
 
-def _repeatable(name: str, recording: Recording) -> Repeatable:
+def _check_repeatable(name: str, recording: Recording) -> None:
+    is_path = isinstance(recording, (str, os.PathLike)) and not files.is_pipe(recording)
+    if not (is_path or isinstance(recording, np.ndarray)):
+        raise TypeError(
+            f"n_passes are for files and arrays, which can be read in parts, again and again; {name or 'what'} is given"
+            f" as {clips.description('a recording', recording)}: leave n_passes out"
+        )
+
+
+def _form(recording: Any) -> tuple[int, int] | str:
+    """Return the rate of a recording, 0 of an array, and its number of channels; or why it cannot be opened."""
     if isinstance(recording, np.ndarray):
-        return recording
-    if isinstance(recording, (str, os.PathLike)) and not files.is_pipe(recording):
-        return recording
-    raise TypeError(
-        f"n_passes are for files and arrays, which can be read in parts, again and again; {name or 'what'} is given as"
-        f" {clips.description('a recording', recording)}: leave n_passes out"
-    )
-
-
-def _why_not(recording: Repeatable) -> str:
+        return 0, 1 if recording.ndim == 1 else recording.shape[1]
     try:
-        clips.check_files(recording)
+        with files.opened(recording) as reader:
+            return reader.sample_rate, reader.n_channels
     except (ValueError, OSError) as error:
         return str(error)
-    return ""
 
 
 def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str], strict: bool) -> list[_T]:
@@ -294,9 +310,12 @@ def _read(
         return str(error)
     V, (spectra,) = found.frames
     end = bandwidth.end_of(V.mean(axis=1), sample_rate) if is_continued else None
-    kept = [np.ascontiguousarray(x[spread(len(x), reading.n_kept)]) for x in (V.T, spectra)]
     known = Known("", found.n_samples, found.level, found.silence, end)
-    return _Found(known, Frames(kept[0].T, [kept[1]]), notes)
+    return _Found(known, Frames(_some(V.T, reading.n_kept).T, [_some(spectra, reading.n_kept)]), notes)
+
+
+def _some(rows: NDArray[Any], most: int) -> NDArray[Any]:
+    return rows if len(rows) <= most else rows[spread(len(rows), most)]
 
 
 def _from(recording: Repeatable, start: int, sample_rate: int) -> Iterator[Array]:

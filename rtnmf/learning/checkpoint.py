@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from rtnmf.audio.names import printable
 from rtnmf.audio.replacing import replacing
 
-__all__ = ["Checkpoint", "Reached"]
+__all__ = ["Checkpoint", "Reached", "identities"]
 
 Curve = tuple[tuple[int, float], ...]
 
@@ -66,6 +67,18 @@ class Checkpoint:
             file.write(save(tensors, {"key": self._key, "reached": facts}))
 
 
+def identities(recordings: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Return what tells recordings from others: of files the paths, sizes and times, of arrays a digest."""
+    return {name: [_identity(recording) for recording in given] for name, given in recordings.items()}
+
+
+def _identity(recording: Any) -> list[Any]:
+    if isinstance(recording, np.ndarray):
+        return [recording.shape, hashlib.sha256(recording.tobytes()).hexdigest()]
+    found = Path(recording).stat()
+    return [os.fspath(recording), found.st_size, found.st_mtime_ns]
+
+
 def _read(path: Path, key: str) -> dict[str, Reached]:
     from safetensors import SafetensorError, safe_open
 
@@ -82,6 +95,4 @@ def _read(path: Path, key: str) -> dict[str, Reached]:
                 for i, (name, curve, lost) in enumerate(json.loads(metadata["reached"]))
             }
     except (SafetensorError, OSError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{printable(path)}: damaged, or no unfinished learning: remove it to begin anew"
-        ) from error
+        raise ValueError(f"{printable(path)}: damaged, or no unfinished learning: remove it to begin anew") from error

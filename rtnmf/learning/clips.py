@@ -235,9 +235,7 @@ def opened(
         yield Sound(_summed([sound.blocks for sound in sounds], n_channels), n_samples, n_channels)
 
 
-def _opened(
-    part: Any, sample_rate: int, strict: bool, stack: contextlib.ExitStack, notes: list[str] | None
-) -> Sound:
+def _opened(part: Any, sample_rate: int, strict: bool, stack: contextlib.ExitStack, notes: list[str] | None) -> Sound:
     if isinstance(part, np.ndarray):
         x = np.atleast_2d(part.T).T
         starts = range(0, len(x), _BLOCK_LENGTH)

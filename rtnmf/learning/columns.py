@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -135,7 +134,7 @@ def columns_of_all(
     with contextlib.suppress(Stopped):
         for i in range(len(reached.curve), n_passes):
             stage = f"{name or 'components'}, pass {i + 1} of {n_passes}"
-            found = next(passes.passes(partial(total, stage=stage), reached.W))
+            found = next(passes.passes(lambda W, stage=stage: total(W, stage), reached.W))  # type: ignore[misc]
             _check_read(found, stage)
             curve = (*reached.curve, (i, found.divergence))
             reached = Reached(found.W, curve, {**reached.lost, **dict(found.lost)})

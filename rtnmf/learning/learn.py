@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from rtnmf.checks import check_single, check_text, check_whole
 from rtnmf.dictionary import Dictionary
@@ -17,13 +14,14 @@ from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import sources
 from rtnmf.learning.archive import readable
-from rtnmf.learning.checkpoint import Checkpoint
+from rtnmf.learning.backgrounds import Background
+from rtnmf.learning.checkpoint import Checkpoint, identities
 from rtnmf.learning.clips import Recording
 from rtnmf.learning.clips import description as title_of
 from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
 from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
-from rtnmf.learning.workers import Cluster, Here
+from rtnmf.learning.workers import chosen
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -105,20 +103,27 @@ def learn(
         that are named so, such as voice or speech, or are in the dictionary that is given for them.
     n_passes : int
         Passes over all frames of the recordings of each source, after learning from some of them: two are enough. They
-        are read anew in each, in partitions, so that memory does not grow with them. Files that cannot be read are
-        left out, with a warning.
+        are read anew in each, in partitions, so that memory does not grow with them. Files that cannot be read, or are
+        silent or too short, are left out, with a warning that names and counts them. The result is the same to the bit
+        on any number of threads and workers. 0 learns from some of the frames alone.
     client : distributed.Client, optional
-        Cluster of Dask on which the passes are computed; None means this process.
+        Cluster of Dask on which the recordings are read, in passes; None means the threads of this process. All
+        machines need the recordings at the same paths, and the same version of this library.
     checkpoint : path, optional
-        File in which W is kept after each pass; where it is there, passes go on from it. The caller removes it.
+        File in which is kept what each pass has reached; where it is there, learning goes on from it. The caller
+        removes it.
+    memory : int, optional
+        Upper limit on the memory of this process in bytes, in passes: with less of it, fewer threads read. None means
+        as many as there are processors.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
         Kept in the dictionary, the licence with those of the dictionaries that are given and of the backgrounds.
     progress : Progress, optional
-        Its stages are the names of the sources ("components" when learned blind), then "training".
+        Its stages are the names of the sources ("components" when learned blind), with the pass and the hours of audio
+        where there are passes, then "training".
     strict : bool
-        Raise where a file is damaged, instead of a warning.
+        Raise where a file is damaged or, in passes, would be left out, instead of a warning.
 
     Raises
     ------
@@ -129,20 +134,18 @@ def learn(
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
-    _check_passes(n_passes, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
+    _check_passes(n_passes, recordings, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
     unknown, known = sources.split(recordings)
     given = {} if known and not unknown else listed(unknown)
-    given = readable(given, strict=strict) if n_passes else given
-    rest_known = sources.rest_among(known)
-    backgrounds = checked_rest(rest, {**given, **known}, rest_known)
+    n_channels = 1
+    if n_passes and given:
+        given, files_rate, n_channels = readable(given, strict=strict)
+        sample_rate = files_rate if sample_rate is None else sample_rate
+    backgrounds = checked_rest(rest, {**given, **known}, sources.rest_among(known))
     names = list(recordings) if isinstance(recordings, Mapping) else [""]
     names += [REST] if backgrounds and REST not in names else []
     n_steps = _steps(n_steps, len(names), has_backgrounds=bool(backgrounds))
-    facts: dict[str, Any] = {"model": model, "description": description}
-    facts["licence"] = "; ".join(filter(None, [sources.licences_of(licence, known), licences(backgrounds)]))
-    facts |= {"rtnmf_version": version(), "learned_from": _titles(given, known, len(backgrounds))}
-    facts["rest"] = REST if backgrounds else rest_known
-    facts["voices"] = sources.voices_among(voices, names, known, facts["rest"])
+    facts = _facts(given, known, backgrounds, names, voices, licence)
     settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)
@@ -151,24 +154,45 @@ def learn(
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
         archived = {name: heard[name] for name in given} if n_passes else {}
-        described = [n_passes, n_components, seed, rate, repr(stft), model.audible_hz, facts["rtnmf_version"]]
-        passes = _passes(n_passes, client, checkpoint, strict, [described, _identities(archived)])
+        described = [n_passes, n_components, seed, rate, repr(stft), model.audible_hz, version()]
+        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), [described, identities(archived)])
+        workers = chosen(client, memory, stft.n_bins, n_channels, len(names))
 
         def part(name: str) -> sources.Part:
+            form = rate, stft, model.audible_hz
             if name in known:
                 return sources.from_dictionary(known[name].at_rate(rate, stft))
             if name in archived:
-                form = rate, stft, model.audible_hz
+                passes = sources.Passes(n_passes, workers, kept, strict)
                 return sources.from_archive(name, archived[name], *form, len(names), passes, **settings)
-            read = frames(name, heard[name], rate, stft, model.audible_hz, strict=strict)
+            read = frames(name, heard[name], *form, strict=strict, is_told=name in given)
             return sources.from_frames(name, read, len(names), n_iter=n_iter, **settings)
 
         parts = {name: part(name) for name in names}
-    dictionary = sources.dictionary_of(parts, stft, rate, **facts)
+    dictionary = sources.dictionary_of(parts, stft, rate, model=model, description=description, **facts)
     if not n_steps:
         return dictionary
     spectra = {name: part.spectra for name, part in parts.items()}
     return trained(dictionary, spectra, n_steps=n_steps, seed=seed, progress=progress)
+
+
+def _facts(
+    given: Mapping[str, Sequence[Recording]],
+    known: Mapping[str, Dictionary],
+    backgrounds: Sequence[Background],
+    names: Sequence[str],
+    voices: Sequence[str] | None,
+    licence: str,
+) -> dict[str, Any]:
+    """Return what the dictionary says of itself, from the arguments of `learn`."""
+    rest = REST if backgrounds else sources.rest_among(known)
+    return {
+        "licence": "; ".join(filter(None, [sources.licences_of(licence, known), licences(backgrounds)])),
+        "rtnmf_version": version(),
+        "learned_from": _titles(given, known, len(backgrounds)),
+        "rest": rest,
+        "voices": sources.voices_among(voices, names, known, rest),
+    }
 
 
 def _check_settings(seed: int, description: str, licence: str, **numbers: int | None) -> None:
@@ -192,32 +216,19 @@ def _check_types(model: object, progress: object, *, stft: object, **latencies: 
         )
 
 
-def _check_passes(n_passes: int, *, n_iter: object, **others: object) -> None:
+def _check_passes(n_passes: int, recordings: Any, *, n_iter: object, memory: Any, **others: object) -> None:
     """Raise ValueError if the number of passes is out of its range, or something would be ignored with it."""
     if check_whole("n_passes", n_passes, 0, _MOST) and n_iter is not None:
         raise ValueError(f"n_iter is {n_iter}, but all frames are learned from in passes: leave it out")
-    for name, value in others.items():
+    if n_passes and isinstance(recordings, Mapping) and all(isinstance(x, Dictionary) for x in recordings.values()):
+        raise ValueError(f"n_passes is {n_passes}, but there are no recordings to read: leave it out")
+    for name, value in {**others, "memory": memory}.items():
         if not n_passes and value is not None:
             raise ValueError(f"{name} is for passes over all frames: pass n_passes=2, or leave it out")
-
-
-def _passes(
-    n: int, client: Any, checkpoint: str | os.PathLike[str] | None, strict: bool, facts: Any
-) -> sources.Passes:
-    workers = Here() if client is None else Cluster(client)
-    return sources.Passes(n, workers, None if checkpoint is None else Checkpoint(Path(checkpoint), facts), strict)
-
-
-def _identities(given: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """Return what tells recordings from others: of files the paths, sizes and times, of arrays a digest."""
-    return {name: [_identity(recording) for recording in recordings] for name, recordings in given.items()}
-
-
-def _identity(recording: Any) -> list[Any]:
-    if isinstance(recording, np.ndarray):
-        return [recording.shape, hashlib.sha256(recording.tobytes()).hexdigest()]
-    found = Path(recording).stat()
-    return [os.fspath(recording), found.st_size, found.st_mtime_ns]
+    if memory is not None:
+        check_whole("memory", memory, 1)
+        if others["client"] is not None:
+            raise ValueError("memory is for learning in this process, and a client is given: leave one of them out")
 
 
 def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ Array = NDArray[np.float32]
 
 _SILENCE_DB = -60.0
 _CHUNK = 256  # frames that are worked on at a time
+_SMALL_SHARE = 0.1  # of the frames of a source, below which a warning says so
 _ALIKE = 0.7  # most voices have more in common, most instruments less; see docs/learning.md
 MOST_FRAMES = 16384
 """Of a source, three minutes at 44.1 kHz; longer recordings are sampled more sparsely."""
@@ -154,13 +156,15 @@ def frames(
     audible_hz: float,
     *,
     strict: bool = False,
+    is_told: bool = False,
 ) -> Frames:
     """Return the frames of a source that are learned from, at most about 16384 of each channel, taken evenly.
 
     Each recording is brought to the same level; its silent frames, below -60 dB of its loudest one, are left out of
     the magnitudes. Recordings that are alike count as one sound, and what is lower than `audible_hz`
     for nothing, as in a stream. Recordings that end at a lower frequency than the spectrum, as those made at a
-    lower rate do, are continued above; where all of a source do, a warning says so.
+    lower rate do, are continued above; where all of a source do, a warning says so. Where `is_told`, another one does
+    where fewer than a tenth of the frames are taken.
 
     Raises
     ------
@@ -170,10 +174,23 @@ def frames(
     n_most = max(1, MOST_FRAMES // len(recordings))
     trend = stft.trend(sample_rate, audible_hz)
     read = partial(heard, sample_rate=sample_rate, stft=stft, trend=trend, n_most=n_most, strict=strict)
-    parts = [read(title(name, i), one).frames for i, one in enumerate(recordings, 1)]
+    found = [read(title(name, i), one) for i, one in enumerate(recordings, 1)]
+    parts = [one.frames for one in found]
+    if is_told:
+        _warn_of_share(name, recordings, [one.n_samples / hop_length(stft) for one in found], n_most)
     if name:
-        continued(name, parts, [bandwidth.end_of(part.magnitudes.mean(axis=1), sample_rate) for part in parts], sample_rate)
+        ends = [bandwidth.end_of(part.magnitudes.mean(axis=1), sample_rate) for part in parts]
+        continued(name, parts, ends, sample_rate)
     return joined(parts)
+
+
+def _warn_of_share(name: str, recordings: Sequence[Recording], n_frames: Sequence[float], n_most: int) -> None:
+    share = sum(min(n, n_most) for n in n_frames) / sum(n_frames)
+    if share < _SMALL_SHARE:
+        all_are_whole = all(isinstance(one, (str, os.PathLike, np.ndarray)) for one in recordings)
+        remedy = ": n_passes=2 learns from all of them" if all_are_whole else ""
+        what = name or "the recording"
+        warnings.warn(f"{what}: {100 * share:.1g} % of the frames are learned from, taken evenly{remedy}", stacklevel=4)
 
 
 def joined(parts: Sequence[Frames]) -> Frames:
@@ -236,9 +253,7 @@ def _sounds(parts: Sequence[Frames]) -> list[list[int]]:
     sums: list[Array] = []  # of the mean spectra of each
     for i, (V, _) in enumerate(parts):
         mean = V.sum(axis=1) / V.sum()
-        likeness = [
-            np.minimum(mean, total / len(sound)).sum() for sound, total in zip(sounds, sums, strict=True)
-        ]
+        likeness = [np.minimum(mean, total / len(sound)).sum() for sound, total in zip(sounds, sums, strict=True)]
         if likeness and max(likeness) >= _ALIKE:
             best = int(np.argmax(likeness))
             sounds[best].append(i)

@@ -183,6 +183,7 @@ def from_archive(
         done=lambda n: progress and progress(f"{name or 'components'}, first reading", n, len(recordings)),
     )
     read = joined(some)
+    del some  # which may be as large
 
     def total(W: NDArray[np.float32], stage: str) -> Sums:
         n, hours = len(archive), archive.hours

@@ -6,6 +6,7 @@ all partitions of an archive. Both are the same to the bit, as the order of all 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -14,13 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.learning.archive import Archive
+from rtnmf.learning.memory import n_threads_within
 from rtnmf.nmf.passes import Sums, added, in_order
+from rtnmf.version import version
 
-__all__ = ["Cluster", "Here", "Workers"]
+__all__ = ["Cluster", "Here", "Workers", "chosen"]
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
 Done = Callable[[int], object]
+
+_FETCHED = 100  # results that are fetched from a cluster at a time
 
 
 class Here:
@@ -45,35 +50,101 @@ class Here:
 
 
 class Cluster:
-    """Work on a cluster, over a client of `dask.distributed`.
+    """Work on a cluster of Dask.
 
     Workers read the recordings themselves, so their paths have to be the same everywhere. What was lost with a worker
-    is computed again by others. Sums are added up on the workers, in pairs.
+    is computed again by others. Each worker gets W and the archive once in a pass; sums are added up on the workers, in
+    pairs, so that at most all but one of them travel once.
+
+    Parameters
+    ----------
+    client : distributed.Client
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none, or its cluster has no workers, or workers without this version of rtnmf.
+    ConnectionError
+        From here and from all methods, when the scheduler is gone.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self.address = str(getattr(getattr(client, "scheduler", None), "address", ""))
+        if not self.address:
+            raise TypeError(f"client is {client!r:.80}, expected a distributed.Client that is connected")
+        with self._connection():
+            _check_versions(self.address, client.run(_installed, on_error="return"))
 
     def each(self, function: Callable[[_S], _T], items: Sequence[_S]) -> Iterator[_T]:
         """Yield what a function returns for each of some items, in their order."""
-        futures = self._client.map(function, items, pure=False)
-        while futures:
-            yield futures.pop(0).result()
+        with self._connection():
+            futures = self._client.map(function, items, pure=False)
+            for _ in range(0, len(items), _FETCHED):
+                fetched = self._client.gather(futures[:_FETCHED])
+                del futures[:_FETCHED]
+                yield from fetched
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
         """Return the sums over all partitions; `done` is called with the number of those that are."""
         from dask import delayed
         from distributed import as_completed
 
-        shared, columns, sums = delayed(archive), delayed(W), delayed(Archive.sums, pure=False)
+        shared, columns, sums = delayed(archive, pure=False), delayed(W, pure=False), delayed(Archive.sums, pure=False)
         leaves = [sums(shared, i, columns) for i in range(len(archive))]
-        *futures, root = self._client.compute([*leaves, added(leaves)])
-        for n_done, _ in enumerate(as_completed(futures), 1):
-            done(n_done)
-        return root.result()
+        with self._connection():
+            *futures, root = self._client.compute([*leaves, added(leaves)])
+            completed = as_completed(futures)
+            del futures  # so that each is forgotten as soon as it was added to its neighbour
+            for n_done, _ in enumerate(completed, 1):
+                done(n_done)
+            return root.result()
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[None]:
+        """Raise what goes wrong with a cluster in words."""
+        from concurrent.futures import CancelledError
+
+        import dask
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
+
+        try:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
+                yield
+        except (CancelledError, CommClosedError) as error:
+            raise ConnectionError(
+                f"the scheduler at {self.address} is gone: start a cluster again, and go on with the same checkpoint"
+            ) from error
+        except KilledWorker as error:
+            raise ValueError(
+                "several workers ended while they read the same recordings, as those do that lack memory: give each"
+                f" worker more of it, or fewer threads ({error.last_worker.address} was the last one)"
+            ) from error
 
 
 Workers = Here | Cluster
+
+
+def chosen(client: Any, memory: int | None, n_bins: int, n_channels: int, n_sources: int) -> Workers:
+    """Return the cluster of a client, or else as many threads as there is memory for; see `memory.n_threads_within`."""
+    if client is not None:
+        return Cluster(client)
+    return Here(None if memory is None else n_threads_within(memory, n_bins, n_channels, n_sources))
+
+
+def _installed() -> str:
+    return version()
+
+
+def _check_versions(address: str, found: dict[str, object]) -> None:
+    """Raise ValueError unless there are workers, and all of them have this version."""
+    if not found:
+        raise ValueError(f"the scheduler at {address} has no workers: start some, as with `dask worker {address}`")
+    for worker, its in found.items():
+        if its != version():
+            problem = f"has rtnmf {its}" if isinstance(its, str) else f"cannot load rtnmf ({its})"
+            raise ValueError(f"the worker at {worker} {problem}: install version {version()} there, as it is here")
 
 
 def _counted(results: Iterator[_T], done: Done) -> Iterator[_T]:

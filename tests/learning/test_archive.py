@@ -71,7 +71,8 @@ def test_short_recordings_share_a_partition(tmp_path):
     given = [sound(3, 16000, 1, seed) * 10.0**-seed for seed in range(4)]
     parts = Archive([known(x) for x in given], 16000, STFT_16K, AUDIBLE_HZ)
     assert len(parts) == 4
-    np.testing.assert_array_equal(np.vstack([rows(parts, i) for i in range(4)]), np.vstack([whole(x)[0][0].T for x in given]))
+    V = np.vstack([rows(parts, i) for i in range(4)])
+    np.testing.assert_array_equal(V, np.vstack([whole(x)[0][0].T for x in given]))
     levels = [rows(parts, i).sum(axis=1).mean() for i in range(4)]
     np.testing.assert_allclose(levels, 1, rtol=1e-4)
 

@@ -1,0 +1,42 @@
+"""The options of `rtnmf learn` for recordings that do not fit in memory."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rtnmf import screen
+from rtnmf.cli import arguments, cluster
+
+__all__ = ["add_arguments", "checkpoint"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of learning in passes."""
+    text = "learn from all frames of recordings of any length, which are read N times: 2 is enough"
+    arguments.option(parser, "--passes", "n_passes", arguments.whole(1), "N", text)
+    text = "upper limit on the memory, such as 2GB, with --passes: with less, fewer threads read"
+    arguments.option(parser, "--memory", "memory", arguments.size_bytes, "SIZE", text)
+    text = "go on from the last whole pass of a command that was interrupted, with --passes"
+    parser.add_argument("--resume", action="store_const", const=True, help=text)
+    cluster.add_scheduler(parser, "read the recordings on a cluster of Dask, with --passes")
+
+
+def checkpoint(options: argparse.Namespace) -> Path | None:
+    """Return where passes are kept until the dictionary is written; None where all is learned at once.
+
+    Raises
+    ------
+    ValueError
+        If options would be ignored, or there is something that is neither to be gone on from nor to be lost.
+    """
+    if options.n_passes is None:
+        arguments.refuse(options, "has no use without --passes N", "memory", "resume", "scheduler")
+        return None
+    output = Path(options.output)
+    path = output.with_name(f"{output.stem}.unfinished.safetensors")
+    if path.exists() and not options.resume:
+        raise ValueError(f"{path}: an interrupted command has left it: go on from it with --resume, or remove it")
+    if options.resume and not path.exists():
+        screen.note(f"there is no {path} to go on from: learning begins anew")
+    return path
