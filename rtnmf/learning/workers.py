@@ -94,7 +94,7 @@ class Cluster:
         leaves = [sums(shared, i, columns) for i in range(len(archive))]
         with self._connection():
             *futures, root = self._client.compute([*leaves, added(leaves)])
-            completed = as_completed(futures)
+            completed = as_completed(futures, loop=self._client.loop)
             del futures  # so that each is forgotten as soon as it was added to its neighbour
             for n_done, _ in enumerate(completed, 1):
                 done(n_done)

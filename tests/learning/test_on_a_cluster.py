@@ -1,0 +1,133 @@
+"""Learning on a cluster of Dask, with workers as real processes: the same bits, whatever becomes of the workers."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import soundfile
+from dask_processes import Processes
+
+from rtnmf import STFT, learn
+from rtnmf.audio import files
+from rtnmf.learning import archive
+
+STFT_16K = STFT(512, 128)
+N_PARTITIONS = 13
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Start a scheduler and its client, for workers to be added."""
+    with contextlib.closing(Processes()) as processes:
+        yield processes
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch):
+    """Write recordings of one partition each."""
+    monkeypatch.setattr(archive, "_PARTITION_VALUES", 100 * STFT_16K.n_bins)
+    rng = np.random.default_rng(0)
+    names = [tmp_path / f"{i:02}.wav" for i in range(N_PARTITIONS)]
+    for path in names:
+        x = np.convolve(rng.normal(size=12_000), rng.normal(size=30), "same") * 0.01
+        files.write(path, x.astype(np.float32), 16000, "FLOAT")
+    return names
+
+
+def learned(paths, client=None, **settings):
+    """Learn from recordings in two passes."""
+    settings = {"stft": STFT_16K, "n_components": 4, "n_passes": 2, "rest": False, **settings}
+    return learn({"x": paths}, client=client, **settings)
+
+
+def assert_same(one, other):
+    """Assert that two dictionaries are the same to the bit."""
+    assert one.divergences == other.divergences
+    np.testing.assert_array_equal(one.components, other.components)
+
+
+def sent(client):
+    """Return how many bytes all workers have sent so far."""
+    return sum(client.run(lambda dask_worker: dask_worker.transfer_outgoing_bytes_total).values())
+
+
+def test_the_number_of_workers_changes_no_bit(cluster, paths):
+    """One worker, two, and the threads of this process give the same; W and sums are all that travels in passes."""
+    here = learned(paths)
+    cluster.ensure(1)
+    assert_same(here, learned(paths, cluster.client))
+    cluster.ensure(2)
+    counts = []
+
+    def progress(stage, done, total):
+        if stage == "x, first reading" and done == total:
+            counts.append(sent(cluster.client))
+
+    assert_same(here, learned(paths, cluster.client, progress=progress))
+    message_bytes = 4 * STFT_16K.n_bins * 4 + 3000
+    assert 0 < sent(cluster.client) - counts[0] < 2 * (N_PARTITIONS + 2) * message_bytes
+
+
+def test_workers_may_be_killed_and_added_in_a_pass(cluster, paths):
+    """What killed workers had done is done again by one that was added meanwhile, to the same bits."""
+    cluster.ensure(2)
+    first, second = cluster.workers[:2]
+    acts = [lambda: cluster.kill(second), cluster.add, lambda: cluster.kill(first)]
+
+    def progress(stage, *_):
+        if stage.startswith("x, pass 1"):
+            while acts:
+                acts.pop()()
+
+    assert_same(learned(paths, cluster.client, progress=progress), learned(paths))
+    assert not {first, second} & set(cluster.workers)
+
+
+def test_what_workers_cannot_read_is_named(cluster, paths):
+    """A file that is no audio, and one that vanishes in a pass, are left out as they are without a cluster."""
+    cluster.ensure(2)
+    paths[3].write_text("no sound")
+
+    def progress(stage, done, total):
+        if stage == "x, first reading" and done == total:
+            paths[7].unlink()
+
+    with pytest.warns(UserWarning, match="every pass|left out:") as told:
+        learned(paths, cluster.client, progress=progress)
+    said = [str(one.message) for one in told]
+    assert said[0].startswith("1 of 13 recordings of x are left out: ")
+    assert "03.wav: not an audio file" in said[0]
+    assert said[1].startswith("x: 1 recordings could not be read in every pass, and were left out there: ")
+    assert said[1].endswith("07.wav: no such file")
+    assert len(said) == 2
+
+
+def test_notes_of_damaged_files_come_from_workers(cluster, paths):
+    """What a worker finds odd in a file is a warning here."""
+    cluster.ensure(1)
+    x = np.random.default_rng(0).normal(size=12_000).astype(np.float32) * 0.1
+    x[5000] = np.nan
+    soundfile.write(paths[0], x, 16000, "FLOAT")
+    with pytest.warns(UserWarning, match=r"^1 of 13 recordings of x are odd: .*00\.wav: 1 sample is not a number"):
+        learned(paths, cluster.client, n_passes=1)
+
+
+def test_a_lost_scheduler_is_said_and_gone_on_from(cluster, paths, tmp_path):
+    """When the scheduler goes in a pass, one line says so, and the passes before are not lost."""
+    cluster.ensure(2)
+
+    def progress(stage, *_):
+        if stage.startswith("x, pass 2"):
+            cluster.scheduler.kill()
+            cluster.scheduler.wait()
+        assert "pass 1" not in stage or not (tmp_path / "kept").exists()
+
+    message = f"^the scheduler at {cluster.address} is gone: start a cluster again, and go on with the same checkpoint$"
+    with pytest.raises(ConnectionError, match=message):
+        learned(paths, cluster.client, checkpoint=tmp_path / "kept", progress=progress)
+    with pytest.raises((ConnectionError, TypeError), match=r"is gone|expected a distributed\.Client"):
+        learned(paths, cluster.client)
+    stages = []
+    resumed = learned(paths, checkpoint=tmp_path / "kept", progress=lambda stage, *_: stages.append(stage))
+    assert not any("pass 1" in stage for stage in stages)
+    assert_same(resumed, learned(paths))
