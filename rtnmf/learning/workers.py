@@ -109,13 +109,14 @@ class Cluster:
         from distributed import KilledWorker
         from distributed.comm import CommClosedError
 
+        gone = f"the scheduler at {self.address} is gone: start a cluster again, and go on with the same checkpoint"
+        if self._client.status != "running":  # all would wait
+            raise ConnectionError(gone)
         try:
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
                 yield
         except (CancelledError, CommClosedError) as error:
-            raise ConnectionError(
-                f"the scheduler at {self.address} is gone: start a cluster again, and go on with the same checkpoint"
-            ) from error
+            raise ConnectionError(gone) from error
         except KilledWorker as error:
             raise ValueError(
                 "several workers ended while they read the same recordings, as those do that lack memory: give each"

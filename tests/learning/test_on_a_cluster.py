@@ -125,7 +125,7 @@ def test_a_lost_scheduler_is_said_and_gone_on_from(cluster, paths, tmp_path):
     message = f"^the scheduler at {cluster.address} is gone: start a cluster again, and go on with the same checkpoint$"
     with pytest.raises(ConnectionError, match=message):
         learned(paths, cluster.client, checkpoint=tmp_path / "kept", progress=progress)
-    with pytest.raises((ConnectionError, TypeError), match=r"is gone|expected a distributed\.Client"):
+    with pytest.raises(ConnectionError, match=message):
         learned(paths, cluster.client)
     stages = []
     resumed = learned(paths, checkpoint=tmp_path / "kept", progress=lambda stage, *_: stages.append(stage))
