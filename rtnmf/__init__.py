@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rtnmf.learning.clips import Clip, Together
     from rtnmf.learning.joining import load
     from rtnmf.learning.learn import learn
-    from rtnmf.offline.separation import separate_file, separate_files
+    from rtnmf.offline.many_files import separate_files
+    from rtnmf.offline.separation import separate_file
 
 __all__ = [
     "STFT",
@@ -53,7 +54,7 @@ _NAMES = {
     "Separator": "engine.separator",
     "separate": "engine.separator",
     "separate_file": "offline.separation",
-    "separate_files": "offline.separation",
+    "separate_files": "offline.many_files",
     "pool": "learning.backgrounds",
     "adapted": "learning.adapting",
     "Clip": "learning.clips",

@@ -35,7 +35,6 @@ __all__ = [
     "given",
     "latency_ms",
     "not_gains",
-    "note_flag",
     "option",
     "positive",
     "refuse",
@@ -87,17 +86,16 @@ def option(
         As for `ArgumentParser.add_argument`. None leaves the default to the library.
     """
     parser.add_argument(flag, dest=parameter, type=type, metavar=metavar, help=help, default=default)
-    note_flag(parser, parameter, flag)
+    _note_flag(parser, parameter, flag)
 
 
 def switch(parser: argparse.ArgumentParser, flag: str, parameter: str, help: str) -> None:
     """Add an option without a value for a parameter of the library that is True or False, as `option` does."""
     parser.add_argument(flag, dest=parameter, action="store_true", help=help)
-    note_flag(parser, f"{parameter}=True", flag)
+    _note_flag(parser, f"{parameter}=True", flag)
 
 
-def note_flag(parser: argparse.ArgumentParser, parameter: str, flag: str) -> None:
-    """Let messages of the library name a flag instead of a parameter of its."""
+def _note_flag(parser: argparse.ArgumentParser, parameter: str, flag: str) -> None:
     parser.set_defaults(flags={**(parser.get_default("flags") or {}), parameter: flag})
 
 
@@ -115,8 +113,8 @@ def add_rest(parser: argparse.ArgumentParser) -> None:
     text = "add a source for all that is not taught, learned from the pool (default: where one sound is taught)"
     group.add_argument("--rest", dest="rest", action="store_const", const=True, help=text)
     group.add_argument("--no-rest", dest="rest", action="store_const", const=False, help="leave that source out")
-    note_flag(parser, "rest=True", "--rest")  # `rest` alone is a source
-    note_flag(parser, "rest is True", "--rest is given")
+    _note_flag(parser, "rest=True", "--rest")  # `rest` alone is a source
+    _note_flag(parser, "rest is True", "--rest is given")
 
 
 def add_rest_from(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +139,7 @@ def add_experts(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--expert", action="append", dest="experts", type=voices.expert, metavar="NAME", help=text)
     text = "separate voices by what was taught alone"
     group.add_argument("--no-expert", action="store_const", dest="experts", const=(), help=text)
-    note_flag(parser, "experts", "--expert")
+    _note_flag(parser, "experts", "--expert")
 
 
 def add_block(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +160,7 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
 def add_strict(parser: argparse.ArgumentParser) -> None:
     """Add the option of refusing recordings that are damaged."""
     switch(parser, "--strict", "strict", "refuse damaged recordings, instead of noting what was lost")
-    note_flag(parser, "strict", "--strict")
+    _note_flag(parser, "strict", "--strict")
 
 
 def add_device(parser: argparse.ArgumentParser, flag: str, what: str) -> None:

@@ -8,18 +8,15 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from rtnmf.cli import arguments
-
 __all__ = ["add_scheduler", "connected"]
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 10  # to connect, and to connect again
 
 
 def add_scheduler(parser: argparse.ArgumentParser, help: str) -> None:
     """Add the option of the scheduler of a cluster."""
     text = f"{help}; all machines need the files at the same paths"
     parser.add_argument("--scheduler", metavar="ADDRESS", help=text)
-    arguments.note_flag(parser, "the same checkpoint", "--resume")
 
 
 @contextlib.contextmanager
@@ -38,7 +35,9 @@ def connected(address: str | None) -> Iterator[Any]:
         from distributed import Client
     except ImportError as error:
         raise ValueError("--scheduler needs Dask: pip install 'rtnmf[cluster]'") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it reports is raised, too, and said in words
+    logging.getLogger("distributed.client").setLevel(
+        logging.CRITICAL
+    )  # what it reports is raised, too, and said in words
     try:
         client = Client(address, timeout=_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

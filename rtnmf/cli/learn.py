@@ -113,7 +113,10 @@ def _learned(recordings: Any, options: argparse.Namespace, checkpoint: Path | No
     settings |= arguments.given(options, "n_passes", "memory")
     with cluster.connected(options.scheduler) as client, progress_bar("learning") as progress:
         settings |= {"client": client, "checkpoint": checkpoint}
-        return learn(recordings, **settings, **options.frames, progress=progress)
+        try:
+            return learn(recordings, **settings, **options.frames, progress=progress)
+        except ConnectionError as error:
+            raise ValueError(f"{error}, and go on with --resume") from error
 
 
 def _frames(options: argparse.Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtnmf import screen
 from rtnmf.audio.names import is_folder
-from rtnmf.cli import arguments, pages, voices
+from rtnmf.cli import arguments, cluster, pages, voices
 from rtnmf.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stdout", metavar="NAME", help=text)
     text = "learn the rest of the world from each recording first (mixture, the default), or leave it as it is (pool)"
     parser.add_argument("--rest", choices=["mixture", "pool"], help=text)  # `rest` in a message is a source
+    cluster.add_scheduler(parser, "separate each of several recordings on a worker of a cluster of Dask")
     arguments.add_separation(parser)
     arguments.add_strict(parser)
     parser.add_argument("--report", metavar="FILE", help="also write a page to see and hear what was found")
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> None:
         return
     settings |= {"format": options.format, "overwrite": options.overwrite}
     if mixes == words and len(mixes) == 1:
+        arguments.refuse(options, "is for several recordings, or a folder", "scheduler")
         _separate_one(options, mixes[0], name, settings)
     else:
         arguments.refuse(options, "shows one recording, and several are separated", "report")
@@ -89,12 +91,13 @@ def _separate_one(options: argparse.Namespace, path: str, name: str, settings: d
 
 def _separate_all(options: argparse.Namespace, mixes: list[str], name: str, settings: dict[str, Any]) -> None:
     from rtnmf.audio.files import printable
-    from rtnmf.offline.separation import separate_files
+    from rtnmf.offline.many_files import separate_files
 
     written: list[Path] = []
     try:
-        with progress_bar("separating", name) as progress:
-            for _, paths in separate_files(mixes, name, options.output, progress=progress, **settings):
+        with cluster.connected(options.scheduler) as client, progress_bar("separating", name) as progress:
+            settings |= {"progress": progress, "client": client}
+            for _, paths in separate_files(mixes, name, options.output, **settings):
                 written += paths.values()
     finally:
         for path in written:
@@ -104,7 +107,7 @@ def _separate_all(options: argparse.Namespace, mixes: list[str], name: str, sett
 def _write_stem(options: argparse.Namespace, mixes: list[str], name: str, settings: dict[str, Any]) -> None:
     from rtnmf.offline.separation import separate_to
 
-    arguments.refuse(options, "nothing is written but one stem, as WAV", "output", "report", "format")
+    arguments.refuse(options, "nothing is written but one stem, as WAV", "output", "report", "format", "scheduler")
     if len(mixes) > 1:
         raise ValueError(f"--stdout writes one stem, and there are {len(mixes)} recordings: give one")
     if sys.stdout.isatty():

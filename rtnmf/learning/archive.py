@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -275,6 +276,9 @@ def first_reading(
     ValueError
         If nothing is left.
     """
+    recordings = [
+        one if isinstance(one, np.ndarray) else Path(one).absolute() for one in recordings
+    ]  # wherever it is read
     shares = np.diff(np.arange(len(recordings) + 1) * MOST_FRAMES // len(recordings)).tolist()
     readings = [
         _Reading(recording, title(name, i), n)

@@ -76,7 +76,7 @@ def _identity(recording: Any) -> list[Any]:
     if isinstance(recording, np.ndarray):
         return [recording.shape, hashlib.sha256(recording.tobytes()).hexdigest()]
     found = Path(recording).stat()
-    return [os.fspath(recording), found.st_size, found.st_mtime_ns]
+    return [os.fspath(Path(recording).absolute()), found.st_size, found.st_mtime_ns]
 
 
 def _read(path: Path, key: str) -> dict[str, Reached]:

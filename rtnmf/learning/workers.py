@@ -76,10 +76,11 @@ class Cluster:
         with self._connection():
             _check_versions(self.address, client.run(_installed, on_error="return"))
 
-    def each(self, function: Callable[[_S], _T], items: Sequence[_S]) -> Iterator[_T]:
-        """Yield what a function returns for each of some items, in their order."""
+    def each(self, function: Callable[..., _T], items: Sequence[_S], **shared: object) -> Iterator[_T]:
+        """Yield what a function returns for each of some items, in their order; `shared` goes to each worker once."""
         with self._connection():
-            futures = self._client.map(function, items, pure=False)
+            there = {name: self._client.submit(_itself, value, pure=False) for name, value in shared.items()}
+            futures = self._client.map(function, items, pure=False, **there)
             for _ in range(0, len(items), _FETCHED):
                 fetched = self._client.gather(futures[:_FETCHED])
                 del futures[:_FETCHED]
@@ -109,7 +110,7 @@ class Cluster:
         from distributed import KilledWorker
         from distributed.comm import CommClosedError
 
-        gone = f"the scheduler at {self.address} is gone: start a cluster again, and go on with the same checkpoint"
+        gone = f"the scheduler at {self.address} is gone: start a cluster again"
         if self._client.status != "running":  # all would wait
             raise ConnectionError(gone)
         try:
@@ -132,6 +133,10 @@ def chosen(client: Any, memory: int | None, n_bins: int, n_channels: int, n_sour
     if client is not None:
         return Cluster(client)
     return Here(None if memory is None else n_threads_within(memory, n_bins, n_channels, n_sources))
+
+
+def _itself(value: _T) -> _T:
+    return value
 
 
 def _installed() -> str:

@@ -1,4 +1,4 @@
-"""Whole files through the engine in blocks, so that memory does not grow with their length."""
+"""Whole files through the engine in blocks, so that memory does not grow with their length; several: `many_files`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files, outputs
-from rtnmf.audio.names import is_there, printable, shortened
+from rtnmf.audio.names import printable, shortened
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.parts import check_adaptable
 from rtnmf.engine.mixer import Mixer
@@ -22,7 +22,7 @@ from rtnmf.engine.separator import Separator
 from rtnmf.engine.streaming import aligned
 from rtnmf.progress import Progress
 
-__all__ = ["REST", "heard", "separate_file", "separate_files", "separate_to"]
+__all__ = ["REST", "AnyPath", "heard", "loaded", "separate_file", "separate_to", "separators_for", "written_by"]
 
 Array = NDArray[np.float32]
 AnyPath = str | os.PathLike[str]
@@ -98,93 +98,13 @@ def separate_file(
         If the mixture cannot be read, an output cannot be written, or the dictionary has one source only.
     """
     outputs.check_kind(format, subtype)
-    separators = _separators(dictionary, gains, rest, separator_options, progress)
+    separators = separators_for(dictionary, gains, rest, separator_options, progress)
     with contextlib.ExitStack() as stack:
         mix = stack.enter_context(files.opened(path, strict=strict))
         wish = mix.path.with_name(f"{shortened(mix.path.stem)}-stems") if folder is None else Path(folder)
         place = stack.enter_context(outputs.made_folder(wish, is_new=folder is None and not overwrite))
         separator = separators(mix, progress)  # which may take a while
-        return _written(mix, separator, place, gains is not None, format, subtype, overwrite, progress)
-
-
-def separate_files(
-    paths: Iterable[AnyPath],
-    dictionary: Dictionary | AnyPath,
-    folder: AnyPath | None = None,
-    *,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Iterator[tuple[Path, dict[str, Path]]]:
-    """Separate several audio files, each into a folder of its own; faster than one by one, and the same to the bit.
-
-    Where one of them cannot be read or written, the others are separated before the error is raised.
-
-    Parameters
-    ----------
-    paths : iterable of paths
-        The mixtures.
-    dictionary : Dictionary or str
-        As for `separate_file`.
-    folder : path, optional
-        For the folders, which are called after the mixtures. None means `NAME-stems` beside each of them.
-    overwrite : bool
-        Replace files that are there. By default folders that are not empty are left alone, and new ones get a number.
-    progress : Progress, optional
-        One for all; its stage is the name of a mixture and the time of it that was reached, its steps are bytes.
-    **options
-        Those of `separate_file`.
-
-    Yields
-    ------
-    path, {source: path}
-        A mixture and the files that were written of it, as soon as they are there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Before anything is separated, if a mixture is missing or an option is not usable; in the end, if one or more
-        could not be separated.
-    """
-    mixes = [Path(path) for path in paths]
-    for mix in mixes:
-        if os.fspath(mix) != "-" and not is_there(mix):
-            raise ValueError(f"{printable(mix)}: no such file")
-    return _all_separated(mixes, dictionary, folder, overwrite, progress, **options)
-
-
-def _all_separated(
-    mixes: Sequence[Path],
-    dictionary: Dictionary | AnyPath,
-    folder: AnyPath | None,
-    overwrite: bool,
-    progress: Progress | None,
-    *,
-    gains: Mapping[str, float] | None = None,
-    rest: str = "mixture",
-    format: str | None = None,
-    subtype: str | None = None,
-    strict: bool = False,
-    **separator_options: Any,
-) -> Iterator[tuple[Path, dict[str, Path]]]:
-    outputs.check_kind(format, subtype)
-    separators = _separators(dictionary, gains, rest, separator_options, progress)
-    failures, taken = [], set[str]()
-    for path, advance in zip(mixes, _shares(mixes, progress), strict=True):
-        try:
-            with contextlib.ExitStack() as stack:
-                mix = stack.enter_context(files.AudioReader(path, strict=strict))
-                wish = _folder(mix.path, folder, taken)
-                place = stack.enter_context(outputs.made_folder(wish, is_new=not overwrite))
-                separator = separators(mix, advance)  # which may take a while
-                written = _written(mix, separator, place, gains is not None, format, subtype, overwrite, advance)
-        except ValueError as error:
-            failures.append(str(error))
-            warnings.warn(f"not separated: {error}", stacklevel=2)
-        else:
-            yield path, written
-    if failures:
-        raise ValueError(f"{len(failures)} of {len(mixes)} files could not be separated, the first: {failures[0]}")
+        return written_by(mix, separator, place, gains is not None, format, subtype, overwrite, progress)
 
 
 def separate_to(
@@ -217,7 +137,7 @@ def separate_to(
         If the mixture cannot be read, or there is no such source.
     """
     outputs.check_kind("wav", subtype)
-    separators = _separators(dictionary, gains, rest, separator_options, progress)
+    separators = separators_for(dictionary, gains, rest, separator_options, progress)
     with files.opened(path, strict=strict) as mix:
         separator = separators(mix, progress)
         sources = separator.sources if gains is None else ("remix",)
@@ -231,7 +151,7 @@ def separate_to(
         mix.warn(stacklevel=3)
 
 
-def _separators(
+def separators_for(
     dictionary: Dictionary | AnyPath,
     gains: Mapping[str, float] | None,
     rest: str,
@@ -252,7 +172,7 @@ def _separators(
 
     @functools.cache
     def made(sample_rate: int | None, n_channels: int) -> tuple[Separator, Dictionary]:
-        ready = dictionary if isinstance(dictionary, Dictionary) else _loaded(dictionary, sample_rate, progress)
+        ready = dictionary if isinstance(dictionary, Dictionary) else loaded(dictionary, sample_rate, progress)
         _check_sources(ready, dictionary)
         mixer = None if gains is None else Mixer(ready.sources, gains)
         separator = Separator(ready, sample_rate=sample_rate, n_channels=n_channels, gains=mixer, **options)
@@ -271,7 +191,8 @@ def _separators(
     return separator
 
 
-def _loaded(name: AnyPath, sample_rate: int | None, progress: Progress | None) -> Dictionary:
+def loaded(name: AnyPath, sample_rate: int | None, progress: Progress | None) -> Dictionary:
+    """Return the dictionary of a name at a sample rate."""
     from rtnmf.learning.joining import load  # only where it is needed: what learns takes memory
 
     return load(name, sample_rate, progress=progress)
@@ -313,7 +234,7 @@ def _outputs(mix: files.AudioReader, separator: Separator, progress: Progress | 
             progress(f"{mix.position / mix.sample_rate:.0f} s", *mix.progress)
 
 
-def _written(
+def written_by(
     mix: files.AudioReader,
     separator: Separator,
     folder: Path,
@@ -356,27 +277,3 @@ def _say_format(mix: files.AudioReader, kind: outputs.Format, format: str | None
         bits = f"{depth} bits" if depth.isdigit() else depth.lower()
         message = f"{ending} files are separated into {kind.container} of {bits}: choose another with format='flac'"
         warnings.warn(message, stacklevel=4)
-
-
-def _folder(mix: Path, folder: AnyPath | None, taken: set[str]) -> Path:
-    """Return a folder for a mixture, and add it to those that are taken by other mixtures."""
-    name = files.safe_names([mix.stem])[0]
-    wish = mix.with_name(f"{shortened(mix.stem)}-stems") if folder is None else Path(folder) / name
-    free = next(path for path in outputs.numbered(wish) if str(path).lower() not in taken)
-    taken.add(str(free).lower())
-    return free
-
-
-def _shares(mixes: Sequence[Path], progress: Progress | None) -> Iterator[Progress | None]:
-    """Yield the progress of each mixture, as its part of that of all."""
-    sizes = [1 if os.fspath(mix) == "-" else max(1, mix.stat().st_size) for mix in mixes]
-    for i, mix in enumerate(mixes):
-        yield progress and functools.partial(
-            _advance, progress, printable(mix.name), sum(sizes[:i]), sizes[i], sum(sizes)
-        )
-
-
-def _advance(
-    progress: Progress, name: str, before: int, size: int, all_sizes: int, stage: str, done: int, total: int
-) -> None:
-    progress(f"{name} {stage}", before + size * done // max(1, total), all_sizes)

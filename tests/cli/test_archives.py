@@ -1,0 +1,167 @@
+"""Archives on the command line: passes, folders, limits of memory, interruptions, and clusters of Dask."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import assert_refused, run, save_desk, sound
+from dask_processes import Processes
+
+from rtnmf import Dictionary
+from rtnmf.cli import cluster as cluster_options
+from rtnmf.cli.arguments import size_bytes
+
+QUICK = ("--components", 3, "--passes", 2, "--no-rest", "--window", 512)
+UNFINISHED = "d.unfinished.safetensors"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Start a scheduler and a worker."""
+    with contextlib.closing(Processes()) as processes:
+        yield processes
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Work in a folder with an archive of three recordings in two folders."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "archive" / "2024").mkdir(parents=True)
+    for i, path in enumerate(("b.wav", "a.wav", "2024/c.wav"), 1):
+        sound(f"archive/{path}", 10_000 * i)
+    return tmp_path
+
+
+def test_an_archive_is_learned_in_passes(folder, capsys):
+    """All files in a folder and its subfolders are learned from; nothing but the dictionary is left."""
+    Path("archive/notes.txt").touch()
+    assert run("learn", "x=archive", "-o", "d.safetensors", *QUICK, "--memory", "1GB") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("d.safetensors: x; 3 components, 16000 Hz")
+    assert said.err == "note: archive: left out, as not audio by their endings: notes.txt\n"
+    learned = Dictionary.load("d.safetensors")
+    assert learned.learned_from == ("c.wav", "a.wav", "b.wav")
+    assert [i for i, _ in learned.divergences["x"]] == [0, 1]
+    assert sorted(path.name for path in folder.iterdir()) == ["archive", "d.safetensors"]
+
+
+KILLED = """
+import os, signal, sys
+from rtnmf.cli.main import main
+from rtnmf.learning import checkpoint
+keep = checkpoint.Checkpoint.keep
+def keep_and_die(*arguments):
+    keep(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+checkpoint.Checkpoint.keep = keep_and_die
+main(sys.argv[1:])
+"""
+
+
+def test_an_interrupted_command_is_gone_on_from(folder, capsys):
+    """What a killed command has reached is neither lost nor ignored: --resume goes on, to the same bits."""
+    line = ["learn", "x=archive", "-o", "d.safetensors", *map(str, QUICK)]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *line], timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert Path(UNFINISHED).is_file()
+    assert_refused(line, f"{UNFINISHED}: an interrupted command has left it: go on from it with --resume", capsys)
+    before = Path(UNFINISHED).read_bytes()
+    assert_refused([*line, "--resume", "--seed", 3], f"{UNFINISHED}: is of another learning", capsys)
+    assert Path(UNFINISHED).read_bytes() == before
+    assert run(*line, "--resume") == 0
+    assert not Path(UNFINISHED).exists()
+    first = Dictionary.load("d.safetensors")
+    assert run(*line, "--overwrite", "--resume") == 0
+    assert f"note: there is no {UNFINISHED} to go on from: learning begins anew\n" in capsys.readouterr().err
+    assert Dictionary.load("d.safetensors") == first
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("x=archive", "--memory", "2GB"), "--memory: has no use without --passes N, leave it out"),
+        (("x=archive", "--resume"), "--resume: has no use without --passes N, leave it out"),
+        (("x=archive", "--scheduler", "tcp://x"), "--scheduler: has no use without --passes N, leave it out"),
+        (("x=archive", "--passes", 2, "--memory", "100MB"), "--memory is 0.1 GB, and to learn these sources takes 0."),
+        (("x=archive", "--passes", 2, "--iterations", 3), "--iterations is 3, but all frames are learned from in pass"),
+        (("archive",), "archive: is a folder, and recordings are learned blind one by one: write NAME=FOLDER"),
+        (("x=archive/b.wav@0-1", "--passes", 2), "x is given as b.wav@0-1: leave --passes out"),
+    ],
+)
+def test_what_would_be_ignored_or_cannot_be_is_refused(folder, capsys, words, message):
+    """Options of passes need passes, and what is refused is named as it is typed."""
+    assert_refused(["learn", *words, "-o", "d.safetensors"], message, capsys)
+    assert not Path("d.safetensors").exists()
+
+
+@pytest.mark.parametrize(("text", "n"), [("2GB", 2 * 10**9), ("1.5GiB", 3 * 2**29), ("800 MB", 8 * 10**8)])
+def test_sizes_are_written_with_units(text, n):
+    """Sizes have decimal or binary units."""
+    assert size_bytes(text) == n
+
+
+def test_sizes_without_units_are_refused(folder, capsys):
+    """A bare number is ambiguous."""
+    with pytest.raises(SystemExit):
+        run("learn", "x=archive", "-o", "d.safetensors", "--passes", 2, "--memory", "2")
+    assert "2 is not a size, expected one such as 2GB or 800MB" in capsys.readouterr().err
+
+
+def test_a_cluster_learns_and_separates_the_same(cluster, folder, capsys):
+    """With --scheduler, the dictionary and the files are the same to the bit; failures are named and counted."""
+    save_desk(folder)
+    line = ("learn", "x=archive", "-o", "d.safetensors", *QUICK)
+    assert_refused([*line, "--scheduler", cluster.address], "has no workers: start some, as with `dask worker", capsys)
+    cluster.ensure(1)
+    assert run(*line) == 0
+    first = Dictionary.load("d.safetensors")
+    assert run(*line, "--overwrite", "--scheduler", cluster.address) == 0
+    assert Dictionary.load("d.safetensors") == first
+
+    Path("archive/d.wav").write_text("no sound")
+    (sound("archive/a.flac", 3000),)[0]
+    capsys.readouterr()
+    said = {}
+    for place, more in (("here", ()), ("there", ("--scheduler", cluster.address))):
+        assert run("separate", "archive", "desk.safetensors", "-o", place, "--format", "flac", *more) == 2
+        said[place] = capsys.readouterr()
+    assert said["there"].out == said["here"].out.replace("here/", "there/")
+    assert said["there"].err == said["here"].err
+    assert "1 of 4 files could not be separated, the first: archive/d.wav: not an audio file" in said["there"].err
+    found = {place: sorted(path.relative_to(place) for path in Path(place).rglob("*.flac")) for place in said}
+    assert len(found["here"]) == 6
+    assert found["here"] == found["there"]
+    for name in found["here"]:
+        assert Path("here", name).read_bytes() == Path("there", name).read_bytes()
+
+
+def test_what_is_wrong_with_a_cluster_is_said(folder, capsys, monkeypatch):
+    """A scheduler that is not there, and Dask that is not installed, are errors with the remedy."""
+    save_desk(folder)
+    monkeypatch.setattr(cluster_options, "_TIMEOUT_S", 0.3)
+    line = ("learn", "x=archive", "-o", "d.safetensors", *QUICK, "--scheduler")
+    assert_refused([*line, "tcp://127.0.0.1:1"], "tcp://127.0.0.1:1: no scheduler of Dask answers there", capsys)
+    assert_refused([*line, "nonsense://x"], "nonsense://x: no scheduler of Dask answers there", capsys)
+    message = "--scheduler: is for several recordings, or a folder, leave it out"
+    assert_refused(["separate", "archive/a.wav", "desk.safetensors", "--scheduler", "tcp://x"], message, capsys)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert_refused([*line, "tcp://x"], "--scheduler needs Dask: pip install 'rtnmf[cluster]'", capsys)
+
+
+def test_a_command_says_that_the_scheduler_went(folder):
+    """One line says that the scheduler is gone, and --resume goes on where it was."""
+    with contextlib.closing(Processes()) as lost:
+        lost.ensure(1)
+        code = KILLED.replace("os.getpid()", str(lost.scheduler.pid))
+        line = ["learn", "x=archive", "-o", "d.safetensors", *map(str, QUICK)]
+        command = [sys.executable, "-c", code.replace("main(sys.argv[1:])", "sys.exit(main(sys.argv[1:]))"), *line]
+        ended = subprocess.run([*command, "--scheduler", lost.address], capture_output=True, text=True, timeout=60)
+    message = f"rtnmf: the scheduler at {lost.address} is gone: start a cluster again, and go on with --resume\n"
+    assert (ended.returncode, ended.stderr) == (2, message)
+    assert run(*line, "--resume") == 0
+    resumed = Dictionary.load("d.safetensors")
+    assert run(*line, "--overwrite") == 0
+    assert Dictionary.load("d.safetensors") == resumed
