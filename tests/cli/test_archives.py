@@ -13,6 +13,7 @@ from dask_processes import Processes
 from rtnmf import Dictionary
 from rtnmf.cli import cluster as cluster_options
 from rtnmf.cli.arguments import size_bytes
+from rtnmf.learning import checkpoint
 
 QUICK = ("--components", 3, "--passes", 2, "--no-rest", "--window", 512)
 UNFINISHED = "d.unfinished.safetensors"
@@ -151,17 +152,23 @@ def test_what_is_wrong_with_a_cluster_is_said(folder, capsys, monkeypatch):
     assert_refused([*line, "tcp://x"], "--scheduler needs Dask: pip install 'rtnmf[cluster]'", capsys)
 
 
-def test_a_command_says_that_the_scheduler_went(folder):
-    """One line says that the scheduler is gone, and --resume goes on where it was."""
-    with contextlib.closing(Processes()) as lost:
-        lost.ensure(1)
-        code = "from rtnmf.cli import cluster; cluster._TIMEOUT_S = 2\n" + KILLED
-        code = code.replace("os.getpid()", str(lost.scheduler.pid)).replace("main(sys", "sys.exit(main(sys")
-        line = ["learn", "x=archive", "-o", "d.safetensors", *map(str, QUICK)]
-        command = [sys.executable, "-c", code.replace("[1:])", "[1:]))"), *line]
-        ended = subprocess.run([*command, "--scheduler", lost.address], capture_output=True, text=True, timeout=60)
-    message = f"rtnmf: the scheduler at {lost.address} is gone: start a cluster again, and go on with --resume\n"
-    assert (ended.returncode, ended.stderr) == (2, message)
+def test_a_command_says_that_the_scheduler_went(cluster, folder, capsys, monkeypatch):
+    """One line says that the scheduler is gone, and --resume goes on where it was; the last test of this cluster."""
+    cluster.ensure(1)
+    monkeypatch.setattr(cluster_options, "_TIMEOUT_S", 1)
+    keep = checkpoint.Checkpoint.keep
+
+    def keep_and_kill(*arguments):
+        keep(*arguments)
+        cluster.scheduler.kill()
+        cluster.scheduler.wait()
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "keep", keep_and_kill)
+    line = ("learn", "x=archive", "-o", "d.safetensors", *QUICK)
+    message = f"rtnmf: the scheduler at {cluster.address} is gone: start a cluster again, and go on with --resume\n"
+    assert run(*line, "--scheduler", cluster.address) == 2
+    assert capsys.readouterr().err == message
+    monkeypatch.setattr(checkpoint.Checkpoint, "keep", keep)
     assert run(*line, "--resume") == 0
     resumed = Dictionary.load("d.safetensors")
     assert run(*line, "--overwrite") == 0
