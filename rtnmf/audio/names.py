@@ -10,10 +10,12 @@ from pathlib import Path
 from rtnmf.checks import few
 from rtnmf.words import plain
 
-__all__ = ["audio_files", "is_file", "is_folder", "is_there", "printable", "shortened", "split"]
+__all__ = ["audio_files", "is_file", "is_folder", "is_there", "is_url", "name", "printable", "shortened", "split"]
 
 _LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE | re.ASCII)
+_SECRETS = re.compile(r"(?<=://)[^/@]*@|[?#].*", re.DOTALL)  # of a URL: who asks, and with which key
 _AUDIO = re.compile(
     r"\.(3gp|aac|ac3|aif|aifc|aiff|amr|ape|au|avi|caf|dsf|dts|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp2|mp3|"
     r"mp4|mpc|mpg|oga|ogg|ogv|opus|ra|rf64|snd|spx|tta|voc|w64|wav|wave|webm|wma|wmv|wv)",
@@ -22,8 +24,22 @@ _AUDIO = re.compile(
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """Return a path fit to be printed: bytes that are not UTF-8 are replaced, and what `checks.plain` replaces."""
-    return plain(os.fsencode(path).decode("utf-8", "replace"))
+    """Return a path fit to be printed: bytes that are not UTF-8 are replaced, and what `checks.plain` replaces.
+
+    Names, passwords and keys in a URL are left out.
+    """
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return plain(_SECRETS.sub("", text) if is_url(path) else text)
+
+
+def name(path: str | os.PathLike[str]) -> str:
+    """Return the last part of a path or URL, fit to be printed."""
+    return printable(Path(_SECRETS.sub("", path) if isinstance(path, str) and is_url(path) else path).name)
+
+
+def is_url(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a URL such as https://host/x.flac or s3://bucket/x.flac, and not that of a file."""
+    return isinstance(path, str) and bool(_URL.match(path)) and not is_there(path)
 
 
 def shortened(name: str) -> str:

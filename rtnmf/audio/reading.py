@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import headers, media, sndfile, tags
-from rtnmf.audio.names import printable
+from rtnmf.audio.names import is_url, name, printable
 from rtnmf.audio.replacing import why
 from rtnmf.audio.sound import Notes, Sound, clock
 from rtnmf.audio.tags import Tags
 from rtnmf.bounds import counted
+from rtnmf.words import plain
 
 __all__ = ["AudioReader", "is_pipe", "opened"]
 
@@ -229,6 +230,8 @@ def _named(path: str | os.PathLike[str]) -> tuple[Path, str]:
     """Return a path to name outputs after, and a name to print."""
     if os.fspath(path) == _STANDARD_INPUT:
         return Path("stdin"), "standard input"
+    if is_url(path):
+        return Path(name(path)), printable(path)
     is_device = Path(path).parts[:2] == ("/", "dev")
     return Path(Path(path).name) if is_device else Path(path), printable(path)
 
@@ -237,6 +240,8 @@ def _source(path: str | os.PathLike[str], name: str) -> BinaryIO:
     """Open a file, or copy a pipe, so that it can be searched."""
     if os.fspath(path) == _STANDARD_INPUT:
         return _searchable(os.fdopen(os.dup(sys.stdin.fileno()), "rb", 0), name)
+    if is_url(path):
+        return _remote(os.fspath(path), name)
     try:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError) as error:
@@ -248,6 +253,26 @@ def _source(path: str | os.PathLike[str], name: str) -> BinaryIO:
         return _searchable(Path(path).open("rb", buffering=0), name)
     except OSError as error:
         raise ValueError(f"{name}: cannot be opened ({why(error)})") from error
+
+
+def _remote(url: str, name: str) -> BinaryIO:
+    """Open a file on a server, of which only what is read is fetched, a few MB at a time, and nothing is kept."""
+    try:
+        import fsspec
+    except ImportError as error:
+        raise ValueError(f"{name}: is on a server, which needs fsspec: pip install 'rtnmf[remote]'") from error
+    try:
+        file: BinaryIO = fsspec.open(url, "rb").open()
+    except FileNotFoundError as error:
+        raise ValueError(f"{name}: no such file, or its server cannot be reached") from error
+    except Exception as error:  # each kind of server has its own; their texts hold keys
+        reason = plain(str(error)) if isinstance(error, ImportError) else type(error).__name__
+        raise ValueError(f"{name}: cannot be opened ({reason:.200})") from error
+    with contextlib.suppress(ValueError, OSError):
+        file.seek(0, os.SEEK_END)
+        return file
+    file.close()
+    raise ValueError(f"{name}: its server gives no parts of files: download it first")
 
 
 def _searchable(file: BinaryIO, name: str) -> BinaryIO:

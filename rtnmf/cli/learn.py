@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     whole, option = arguments.whole, arguments.option
     text = (
-        "a source and its recordings, each a FILE, stretches of one (FILE@START-STOP, in seconds or as 1:02.5), several"
-        " that sound together ('FILE&FILE'), a FOLDER of them, or mic:SECONDS; or the preset or"
+        "a source and its recordings, each a FILE or URL, stretches of one (FILE@START-STOP, in seconds or as 1:02.5),"
+        " several that sound together ('FILE&FILE'), a FOLDER of them, or mic:SECONDS; or the preset or"
         " dictionary that it was learned in before; a single FILE is learned blind"
     )
     parser.add_argument("recordings", nargs="+", metavar="NAME=FILE[,FILE]", help=text)

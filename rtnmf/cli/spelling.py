@@ -6,7 +6,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING, Any
 
-from rtnmf.audio.names import is_file, is_folder, is_there
+from rtnmf.audio.names import is_file, is_folder, is_there, is_url
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -36,7 +36,7 @@ def recordings(words: list[str]) -> Any:
     """
     from rtnmf.audio.names import split
 
-    if len(words) == 1 and ("=" not in words[0] or is_there(words[0])):
+    if len(words) == 1 and ("=" not in words[0] or is_there(words[0]) or is_url(words[0])):
         if is_folder(words[0]):
             raise ValueError(f"{words[0]}: is a folder, and recordings are learned blind one by one: write NAME=FOLDER")
         return recording(words[0])
@@ -71,7 +71,7 @@ def _known(word: str) -> Dictionary | None:
 
 
 def recording(word: str) -> Any:
-    """Return what a word stands for: the path in it, a `Clip` of FILE@START-STOP, a `Together` of FILE&FILE.
+    """Return what a word stands for: the path or URL in it, a `Clip` of FILE@START-STOP, a `Together` of FILE&FILE.
 
     A file of that very name comes first. The microphone, `mic:SECONDS`, stays as it is.
 
@@ -82,6 +82,8 @@ def recording(word: str) -> Any:
     """
     from rtnmf.audio.names import split
 
+    if is_url(word):
+        return word
     parts = [_clip(part) for part in split(word, "&")]
     if len(parts) == 1:
         return parts[0]

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
+from rtnmf.audio.names import is_url
 from rtnmf.checks import few
 from rtnmf.dictionary.examples import spread
 from rtnmf.frames.stft import STFT
@@ -276,9 +277,7 @@ def first_reading(
     ValueError
         If nothing is left.
     """
-    recordings = [
-        one if isinstance(one, np.ndarray) else Path(one).absolute() for one in recordings
-    ]  # wherever it is read
+    recordings = [_anywhere(one) for one in recordings]
     shares = np.diff(np.arange(len(recordings) + 1) * MOST_FRAMES // len(recordings)).tolist()
     readings = [
         _Reading(recording, title(name, i), n)
@@ -300,6 +299,11 @@ def first_reading(
     kept = [one for _, one in pairs if len(one.frames.spectra[0])]
     continued(name, [one.frames for one in kept], [one.known.end for one in kept], sample_rate)
     return [one.frames for one in kept], Archive(known, sample_rate, stft, audible_hz)
+
+
+def _anywhere(recording: Repeatable) -> Repeatable:
+    """Return a recording as processes in other folders find it."""
+    return recording if isinstance(recording, np.ndarray) or is_url(recording) else Path(recording).absolute()
 
 
 def _read(

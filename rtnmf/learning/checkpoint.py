@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.audio.names import printable
+from rtnmf.audio import files
+from rtnmf.audio.names import is_url, printable
 from rtnmf.audio.replacing import replacing
 
 __all__ = ["Checkpoint", "Reached", "identities"]
@@ -75,6 +76,9 @@ def identities(recordings: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
 def _identity(recording: Any) -> list[Any]:
     if isinstance(recording, np.ndarray):
         return [recording.shape, hashlib.sha256(recording.tobytes()).hexdigest()]
+    if is_url(recording):
+        with files.opened(recording) as reader:
+            return [recording, reader.n_bytes]
     found = Path(recording).stat()
     return [os.fspath(Path(recording).absolute()), found.st_size, found.st_mtime_ns]
 

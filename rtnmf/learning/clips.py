@@ -11,14 +11,13 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.audio.names import printable
+from rtnmf.audio.names import name as name_of
 from rtnmf.bounds import counted
 from rtnmf.checks import check_channels
 from rtnmf.kernels.hop import LOUDEST
@@ -311,4 +310,4 @@ def description(title: str, recording: Recording) -> str:
 
 
 def _name(path: str | os.PathLike[str] | files.AudioReader) -> str:
-    return printable(path.path.name if isinstance(path, files.AudioReader) else Path(path).name)
+    return name_of(path.path if isinstance(path, files.AudioReader) else path)
