@@ -7,7 +7,6 @@ import re
 import warnings
 from pathlib import Path
 
-from rtnmf.checks import few
 from rtnmf.words import plain
 
 __all__ = ["audio_files", "is_file", "is_folder", "is_there", "is_url", "name", "printable", "shortened", "split"]
@@ -74,6 +73,8 @@ def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> 
     ValueError
         If there are none.
     """
+    from rtnmf.checks import few  # only where it is needed: it loads numpy
+
     top = Path(folder)
     found = [path for path in sorted(top.rglob("*") if subfolders else top.iterdir()) if path.is_file()]
     files = [path for path in found if not any(part.startswith(".") for part in path.relative_to(top).parts)]

@@ -76,6 +76,8 @@ class AudioReader:
         Samples read so far.
     n_bytes : int
         Size of the file.
+    can_seek : bool
+        Whether `blocks` from a sample on need not decode what is before it.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class AudioReader:
             raise
         self.sample_rate, self.n_channels = self._sound.sample_rate, self._sound.n_channels
         self.n_samples = self._sound.n_samples
+        self.can_seek = self._sound.can_seek
         self.container, self.subtype = self._sound.container, self._sound.subtype
         usual = _SUFFIXES[self.container]
         self.suffix = self.path.suffix if self.path.suffix.lower() in usual else usual[0]

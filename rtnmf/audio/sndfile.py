@@ -60,13 +60,14 @@ def opened(file: BinaryIO, path: str | os.PathLike[str], notes: Notes) -> Sound:
     container = container_for(container, subtype, (n_samples or 0) * sound.channels)
     missing_s = _missing_s(sound, found) if n_samples else 0.0
 
+    can_seek = bool(n_samples) and sound.subtype in SAMPLE_BYTES and sound.format != "FLAC"
+
     def blocks(start: int) -> Iterator[Array]:
-        can_seek = n_samples and sound.subtype in SAMPLE_BYTES and sound.format != "FLAC"
         first = min(start, n_samples) if can_seek and n_samples else 0
         first = _sought(sound, first)
         return without_start(_blocks(sound, file, first, n_samples, missing_s, notes), start - first)
 
-    return Sound(sound.samplerate, sound.channels, n_samples, container, subtype, blocks, sound.close)
+    return Sound(sound.samplerate, sound.channels, n_samples, container, subtype, blocks, sound.close, can_seek)
 
 
 def _sought(sound: Any, start: int) -> int:

@@ -76,6 +76,8 @@ class Sound(NamedTuple):
     blocks: Callable[[int], Iterator[Array]]
     """Give the blocks from a sample on, of any length, shape (n_samples, n_channels), until the decoder ends."""
     close: Callable[[], object]
+    can_seek: bool = False
+    """Whether blocks from a sample on cost nothing for what is before it."""
 
 
 def container_for(container: str, subtype: str, n_values: int) -> str:

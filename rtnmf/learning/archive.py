@@ -55,6 +55,8 @@ class Known(NamedTuple):
     silence: float
     end: int | None
     """The bin from which on it is continued; see `bandwidth`."""
+    can_seek: bool = True
+    """Whether a part of it can be read without what is before it."""
 
 
 class Piece(NamedTuple):
@@ -85,17 +87,18 @@ class Archive:
         self._known, self._sample_rate, self._stft = tuple(known), sample_rate, stft
         self._hop_length = hop_length(stft)
         self._trend = stft.trend(sample_rate, audible_hz)
+        n_frames = [self._n_frames(one.n_samples) for one in known]
         self._partitions = _partitions(
-            [self._n_frames(one.n_samples) for one in known], max(1, _PARTITION_VALUES // stft.n_bins)
+            n_frames, [one.can_seek for one in known], max(1, _PARTITION_VALUES // stft.n_bins)
         )
 
     def __len__(self) -> int:
         return len(self._partitions)
 
-    @property
-    def hours(self) -> float:
-        """How long all recordings are together."""
-        return sum(known.n_samples for known in self._known) / self._sample_rate / 3600
+    def seconds(self, i: int) -> float:
+        """Return how much sound a partition is of."""
+        n_frames = sum(piece.stop - piece.first for piece in self._partitions[i])
+        return n_frames * self._hop_length / self._sample_rate
 
     def blocks(self, i: int, lost: dict[int, str]) -> Iterator[Array]:
         """Yield the frames of a partition, shape (n_frames, n_bins), some at a time.
@@ -217,14 +220,14 @@ def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str], strict
     lost = [reason for reason in reasons if reason]
     kept = [item for item, reason in zip(items, reasons, strict=True) if not reason]
     if lost and (strict or not kept):
-        raise ValueError(f"{_counted(name, lost, items)} cannot be learned from: {few(lost)}")
+        raise ValueError(f"{_counted(name, 'cannot be learned from', lost, items)}: {few(lost)}")
     if lost:
-        warnings.warn(f"{_counted(name, lost, items)} are left out: {few(lost)}", stacklevel=6)
+        warnings.warn(f"{_counted(name, 'are left out', lost, items)}: {few(lost)}", stacklevel=6)
     return kept
 
 
-def _counted(name: str, some: Sequence[object], items: Sequence[object]) -> str:
-    return f"{len(some)} of {len(items)} recordings{f' of {name}' if name else ''}"
+def _counted(name: str, what: str, some: Sequence[object], items: Sequence[object]) -> str:
+    return f"recordings{f' of {name}' if name else ''} that {what}, {len(some)} of {len(items)}"
 
 
 class _Found(NamedTuple):
@@ -294,7 +297,7 @@ def first_reading(
     damaged = [note for _, one in pairs for note in one.notes]
     if damaged:
         n_damaged = [one for _, one in pairs if one.notes]
-        warnings.warn(f"{_counted(name, n_damaged, recordings)} are odd: {few(damaged)}", stacklevel=5)
+        warnings.warn(f"{_counted(name, 'are odd', n_damaged, recordings)}: {few(damaged)}", stacklevel=5)
     known = [one.known._replace(recording=recording) for recording, one in pairs]
     kept = [one for _, one in pairs if len(one.frames.spectra[0])]
     continued(name, [one.frames for one in kept], [one.known.end for one in kept], sample_rate)
@@ -318,8 +321,15 @@ def _read(
         return str(error)
     V, (spectra,) = found.frames
     end = bandwidth.end_of(V.mean(axis=1), sample_rate) if is_continued else None
-    known = Known("", found.n_samples, found.level, found.silence, end)
+    known = Known("", found.n_samples, found.level, found.silence, end, _can_seek(reading.recording))
     return _Found(known, Frames(_some(V.T, reading.n_kept).T, [_some(spectra, reading.n_kept)]), notes)
+
+
+def _can_seek(recording: Repeatable) -> bool:
+    if isinstance(recording, np.ndarray):
+        return True
+    with files.opened(recording) as reader:
+        return reader.can_seek
 
 
 def _some(rows: NDArray[Any], most: int) -> NDArray[Any]:
@@ -353,16 +363,18 @@ def _resampled(reader: files.AudioReader, start: int, sample_rate: int) -> Itera
         left = max(0, left - len(block))
 
 
-def _partitions(n_frames: Sequence[int], most: int) -> list[list[Piece]]:
+def _partitions(n_frames: Sequence[int], can_seek: Sequence[bool], most: int) -> list[list[Piece]]:
     """Cut the frames of all recordings, one after the other, into partitions of at most so many.
 
-    A recording of fewer frames is in one partition; so what is read of a file is seldom read twice.
+    A recording of fewer frames is in one partition, and so is one that is decoded from its beginning whatever part of
+    it is asked for: so the time for all is linear in their length.
     """
     partitions: list[list[Piece]] = []
     n_last = most
-    for number, n in enumerate(n_frames):
-        for first in range(0, n, most):
-            stop = min(first + most, n)
+    for number, (n, is_cut) in enumerate(zip(n_frames, can_seek, strict=True)):
+        step = most if is_cut else max(1, n)
+        for first in range(0, n, step):
+            stop = min(first + step, n)
             if n_last + stop - first > most:
                 partitions.append([])
                 n_last = 0

@@ -141,8 +141,8 @@ def columns_of_all(
             if checkpoint:
                 checkpoint.keep(name, reached)
     if reached.lost:
-        message = f"{name or 'the recording'}: {len(reached.lost)} recordings could not be read in every pass, and were"
-        warnings.warn(f"{message} left out there: {few(list(reached.lost.values()))}", stacklevel=5)
+        what = f"recordings{f' of {name}' if name else ''} that could not be read in every pass, {len(reached.lost)}"
+        warnings.warn(f"{what}: {few(list(reached.lost.values()))}", stacklevel=5)
     W = reached.W.T[:, reached.W.any(axis=1)]
     return Columns(_broadened(W, V) if name else W, reached.curve)
 

@@ -163,15 +163,10 @@ def from_archive(
         That share the room for frames in the file.
     passes : Passes
     progress : Progress, optional
-        Its stages are a first reading, whose steps are recordings, and the passes, whose steps are partitions.
+        Its stages are a first reading, whose steps are recordings, and the passes, whose steps are seconds of sound.
     **settings
         Those of `columns_of_all`.
     """
-
-    def told(stage: str, n_done: int, n: int) -> None:
-        if progress is not None and progress(stage, n_done, n) is False:
-            raise Stopped
-
     some, archive = first_reading(
         name,
         recordings,
@@ -185,11 +180,20 @@ def from_archive(
     read = joined(some)
     del some  # which may be as large
 
+    lengths_s = [archive.seconds(i) for i in range(len(archive))]
+
     def total(W: NDArray[np.float32], stage: str) -> Sums:
-        n, hours = len(archive), archive.hours
-        return passes.workers.total(
-            archive, W, lambda done: told(f"{stage}, {hours * done / n:.1f} of {hours:.1f} h", done, n)
-        )
+        left_s = sum(lengths_s)
+        all_s = left_s
+
+        def done(i: int) -> None:
+            nonlocal left_s
+            left_s -= lengths_s[i]
+            hours = f"{(all_s - left_s) / 3600:.1f} of {all_s / 3600:.1f} h"
+            if progress is not None and progress(f"{stage}, {hours}", round(all_s - left_s), round(all_s)) is False:
+                raise Stopped
+
+        return passes.workers.total(archive, W, done)
 
     settings |= {"n_passes": passes.n, "checkpoint": passes.checkpoint}
     return _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)

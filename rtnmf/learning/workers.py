@@ -45,8 +45,8 @@ class Here:
         return in_order(lambda i: function(items[i]), len(items), self._n_threads)
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
-        """Return the sums over all partitions; `done` is called with the number of those that are."""
-        return added(_counted(in_order(partial(archive.sums, W=W), len(archive), self._n_threads), done))
+        """Return the sums over all partitions; `done` is called with the number of each that is."""
+        return added(_told(in_order(partial(archive.sums, W=W), len(archive), self._n_threads), done))
 
 
 class Cluster:
@@ -87,7 +87,7 @@ class Cluster:
                 yield from fetched
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
-        """Return the sums over all partitions; `done` is called with the number of those that are."""
+        """Return the sums over all partitions; `done` is called with the number of each that is."""
         from dask import delayed
         from distributed import as_completed
 
@@ -95,10 +95,11 @@ class Cluster:
         leaves = [sums(shared, i, columns) for i in range(len(archive))]
         with self._connection():
             *futures, root = self._client.compute([*leaves, added(leaves)])
+            numbers = {future.key: i for i, future in enumerate(futures)}
             completed = as_completed(futures, loop=self._client.loop)
             del futures  # so that each is forgotten as soon as it was added to its neighbour
-            for n_done, _ in enumerate(completed, 1):
-                done(n_done)
+            for future in completed:
+                done(numbers[future.key])
             return root.result()
 
     @contextlib.contextmanager
@@ -153,7 +154,7 @@ def _check_versions(address: str, found: dict[str, object]) -> None:
             raise ValueError(f"the worker at {worker} {problem}: install version {version()} there, as it is here")
 
 
-def _counted(results: Iterator[_T], done: Done) -> Iterator[_T]:
-    for n_done, result in enumerate(results, 1):
-        done(n_done)
+def _told(results: Iterator[_T], done: Done) -> Iterator[_T]:
+    for i, result in enumerate(results):
+        done(i)
         yield result

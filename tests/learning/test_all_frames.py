@@ -160,15 +160,15 @@ def test_what_cannot_be_learned_from_is_named_and_counted(tmp_path):
     with pytest.warns(UserWarning, match="are left out") as told:
         found = learned({"x": paths})
     assert len(told) == 2
-    assert "2 of 9 recordings of x are left out: " in str(told[0].message)
+    assert "recordings of x that are left out, 2 of 9: " in str(told[0].message)
     assert "1.wav: not an audio file" in str(told[0].message)
     assert "3.wav: no such file" in str(told[0].message)
-    assert "2 of 7 recordings of x are left out: 5.wav is silent" in str(told[1].message)
+    assert "recordings of x that are left out, 2 of 7: 5.wav is silent" in str(told[1].message)
     assert "7.wav has 100 samples" in str(told[1].message)
     assert_same(found, learned({"x": paths[::2]}))
-    with pytest.raises(ValueError, match="2 of 9 recordings of x cannot be learned from"):
+    with pytest.raises(ValueError, match="recordings of x that cannot be learned from, 2 of 9"):
         learned({"x": paths}, strict=True)
-    with pytest.raises(ValueError, match=r"1 of 1 recordings of x cannot be learned from: 5\.wav is silent"):
+    with pytest.raises(ValueError, match=r"recordings of x that cannot be learned from, 1 of 1: 5\.wav is silent"):
         learned({"x": paths[5]})
 
 
@@ -190,7 +190,9 @@ def test_files_that_go_in_a_pass_are_named(tmp_path):
             lose()
         restore(stage)
 
-    with pytest.warns(UserWarning, match=r"^x: 2 recordings could not be read in every pass, .*5\.wav: no such file"):
+    with pytest.warns(
+        UserWarning, match=r"^recordings of x that could not be read in every pass, 2: .*5\.wav: no such file"
+    ):
         found = learned({"x": paths}, progress=progress)
     assert found.components.shape == (257, 4)
 
@@ -209,7 +211,7 @@ def test_an_archive_that_goes_is_an_error(tmp_path):
 
 
 def test_progress_can_end_it():
-    """Where progress returns False, the passes before are what was learned; it counts partitions and hours."""
+    """Where progress returns False, the passes before are what was learned; it counts seconds and hours."""
     stages = []
 
     def progress(stage, done, total):
@@ -218,7 +220,7 @@ def test_progress_can_end_it():
 
     found = learned({"x": sound()}, sample_rate=16000, progress=progress)
     assert len(found.divergences["x"]) == 1
-    assert ("x, pass 1 of 2, 0.0 of 0.0 h", 6, 6) in stages
+    assert ("x, pass 1 of 2, 0.0 of 0.0 h", 8, 8) in stages
     assert sum("pass 2" in stage for stage, *_ in stages) == 1
 
 

@@ -119,7 +119,7 @@ def test_progress_names_the_source_and_can_stop_it():
 def test_long_recordings_are_sampled_more_sparsely(monkeypatch):
     """Long recordings are sampled more sparsely, so that memory does not grow with them."""
     monkeypatch.setattr(reading, "MOST_FRAMES", 100)
-    with pytest.warns(UserWarning, match=r"^tone: 0\.7 % of the frames .* n_passes=2 learns from all"):
+    with pytest.warns(UserWarning, match=r"^tone: 1 % of the frames .* n_passes=2 learns from all"):
         learned = learn({"tone": [tone(440, 60), tone(3000, 60)]}, 16000, n_components=2, rest=False)
     assert set(peaks_hz(learned, "tone")) == {437.5, 3000}
     assert reading.heard("x", tone(440, 60), 16000, STFT_16K, NO_TREND, 50).frames.magnitudes.shape[1] <= 51
