@@ -222,7 +222,7 @@ def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str], strict
     if lost and (strict or not kept):
         raise ValueError(f"{_counted(name, 'cannot be learned from', lost, items)}: {few(lost)}")
     if lost:
-        warnings.warn(f"{_counted(name, 'are left out', lost, items)}: {few(lost)}", stacklevel=6)
+        warnings.warn(f"{_counted(name, 'are left out', lost, items)}: {few(lost)}", stacklevel=4)
     return kept
 
 

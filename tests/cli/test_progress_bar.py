@@ -34,3 +34,17 @@ def test_a_terminal_shows_the_stage_as_it_is_called(monkeypatch):
     shown = _all_of(master)
     assert "learning: [red]voice[/red]" in shown
     assert "50%" in shown
+
+
+def test_the_time_left_is_that_of_the_stage(monkeypatch):
+    """A stage that begins after a whole one has a time left of its own, which is not known at once."""
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as stderr:
+        monkeypatch.setattr("sys.stderr", stderr)
+        monkeypatch.setenv("TERM", "xterm")
+        with progress_bar("learning") as progress:
+            progress("birds, pass 1 of 2", 10, 10)
+            progress("birds, pass 2 of 2", 1, 10)
+    shown = _all_of(master)
+    assert "10%" in shown
+    assert "-:--:--" in shown[shown.index("10%") :]
