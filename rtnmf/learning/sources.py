@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.checks import check_source_name
+from rtnmf.checks import check_source_name, few
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
 from rtnmf.dictionary.parts import check_known, says_voice
@@ -193,7 +193,10 @@ def from_archive(
             if progress is not None and progress(f"{stage}, {hours}", round(all_s - left_s), round(all_s)) is False:
                 raise Stopped
 
-        return passes.workers.total(archive, W, done)
+        sums = passes.workers.total(archive, W, done)
+        if passes.strict and sums.lost:
+            raise ValueError(f"{stage}: recordings could not be read: {few([reason for _, reason in sums.lost])}")
+        return sums
 
     settings |= {"n_passes": passes.n, "checkpoint": passes.checkpoint}
     return _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)

@@ -45,7 +45,7 @@ class Here:
         return in_order(lambda i: function(items[i]), len(items), self._n_threads)
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
-        """Return the sums over all partitions; `done` is called with the number of each that is."""
+        """Return the sums over all partitions; `done` is called with the number of each that was read."""
         return added(_told(in_order(partial(archive.sums, W=W), len(archive), self._n_threads), done))
 
 
@@ -53,8 +53,8 @@ class Cluster:
     """Work on a cluster of Dask.
 
     Workers read the recordings themselves, so their paths have to be the same everywhere. What was lost with a worker
-    is computed again by others. Each worker gets W and the archive once in a pass; sums are added up on the workers, in
-    pairs, so that at most all but one of them travel once.
+    is computed again by others. In a pass, each worker gets W and the archive once, and each sum, which is as large as
+    W, travels at most once: they are added up on the workers, in pairs.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Cluster:
                 yield from fetched
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
-        """Return the sums over all partitions; `done` is called with the number of each that is."""
+        """Return the sums over all partitions; `done` is called with the number of each that was read."""
         from dask import delayed
         from distributed import as_completed
 
