@@ -1,15 +1,19 @@
 """Learning on a cluster of Dask, with workers as real processes: the same bits, whatever becomes of the workers."""
 
 import contextlib
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 from dask_processes import Processes
+from distributed import KilledWorker
 
 from rtnmf import STFT, learn
 from rtnmf.audio import files
-from rtnmf.learning import archive
+from rtnmf.learning import archive, workers
+from rtnmf.version import version
 
 STFT_16K = STFT(512, 128)
 N_PARTITIONS = 13
@@ -112,6 +116,26 @@ def test_notes_of_damaged_files_come_from_workers(cluster, paths):
         UserWarning, match=r"^recordings of x that are odd, 1 of 13: .*00\.wav: 1 sample is not a number"
     ):
         learned(paths, cluster.client, n_passes=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "problem"), [("0.0", "has rtnmf 0.0"), (ImportError("none"), r"cannot load rtnmf \(none\)")]
+)
+def test_workers_need_the_same_version(found, problem):
+    """A worker with another version, or without any, would not give the same bits."""
+    with pytest.raises(
+        ValueError, match=f"^the worker at tcp://x {problem}: install version {re.escape(version())} there"
+    ):
+        workers._check_versions("tcp://s", {"tcp://x": found})
+
+
+def test_recordings_that_end_workers_are_an_error(cluster):
+    """When Dask gives a partition up, the error says what helps."""
+    cluster.ensure(1)
+    ended = KilledWorker("sums", SimpleNamespace(address="tcp://x"), 3)
+    message = r"^several workers ended while they read the same recordings.* \(tcp://x was the last one\)$"
+    with pytest.raises(ValueError, match=message), workers.Cluster(cluster.client)._connection():
+        raise ended
 
 
 def test_a_lost_scheduler_is_said_and_gone_on_from(cluster, paths, tmp_path):
