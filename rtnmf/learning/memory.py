@@ -12,7 +12,7 @@ from rtnmf.learning.recordings import MOST_FRAMES
 
 __all__ = ["n_threads_within", "needed"]
 
-_PROCESS = 256 * 2**20  # Python, libraries and compiled kernels, and what the allocator keeps
+_PROCESS = 384 * 2**20  # Python, libraries and compiled kernels, and what the allocator keeps
 _THREAD = 2**22
 _COPIES = 6  # of a block of sound in a thread: as it was decoded, resampled, joined to the one before
 _BLOCK_BYTES = 4 * 2**16
