@@ -24,9 +24,9 @@ from rtnmf.checks import few
 from rtnmf.dictionary.examples import spread
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import bandwidth, clips
-from rtnmf.learning.clips import Recording
+from rtnmf.learning.clips import Recording, title
 from rtnmf.learning.hearing import hop_length
-from rtnmf.learning.recordings import MOST_FRAMES, Frames, continued, heard, title
+from rtnmf.learning.recordings import MOST_FRAMES, Frames, continued, heard
 from rtnmf.nmf import passes
 
 __all__ = ["Archive", "Known", "first_reading", "readable"]

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,10 +19,23 @@ from numpy.typing import NDArray
 from rtnmf.audio import files
 from rtnmf.audio.names import name as name_of
 from rtnmf.bounds import counted
-from rtnmf.checks import check_channels
+from rtnmf.checks import check_channels, check_source_name
 from rtnmf.kernels.hop import LOUDEST
 
-__all__ = ["Clip", "Recording", "Sound", "Together", "check", "check_files", "description", "opened", "parts", "usable"]
+__all__ = [
+    "Clip",
+    "Recording",
+    "Sound",
+    "Together",
+    "check",
+    "check_files",
+    "description",
+    "listed",
+    "opened",
+    "parts",
+    "title",
+    "usable",
+]
 
 Array = NDArray[np.float32]
 Stretch = tuple[float, float | None]
@@ -140,6 +153,37 @@ def _check_array(title: str, recording: NDArray[Any]) -> None:
         except ValueError as error:
             raise ValueError(f"{title} has shape {recording.shape}: {error}") from error
     list(usable(title, [recording]))
+
+
+def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording) -> dict[str, list[Recording]]:
+    """Return the recordings of each source; those of a blind one stand under the empty name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, a source name is not usable, or something is no recording.
+    """
+    if not isinstance(recordings, Mapping):
+        return {"": _listed("", recordings)}
+    if not recordings:
+        raise ValueError("recordings are empty, expected {source name: recording}")
+    for name in recordings:
+        check_source_name(name)
+    return {name: _listed(name, given) for name, given in recordings.items()}
+
+
+def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording]:
+    recordings: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
+    if not recordings:
+        raise ValueError(f"source {name!r} has no recording, expected at least one")
+    for i, recording in enumerate(recordings, 1):
+        check(title(name, i), recording)
+    return recordings
+
+
+def title(name: str, i: int) -> str:
+    """Return what to call a recording that has no name."""
+    return f"{name}, recording {i}" if name else "the recording"
 
 
 def usable(title: str, blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:

@@ -16,9 +16,9 @@ from rtnmf.learning import sources
 from rtnmf.learning.archive import readable
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.checkpoint import Checkpoint, identities
-from rtnmf.learning.clips import Recording
+from rtnmf.learning.clips import Recording, listed
 from rtnmf.learning.clips import description as title_of
-from rtnmf.learning.recordings import checked_rate, frames, listed, pipes_read
+from rtnmf.learning.recordings import checked_rate, frames, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
 from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
 from rtnmf.learning.workers import chosen
@@ -137,10 +137,8 @@ def learn(
     _check_passes(n_passes, recordings, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
     unknown, known = sources.split(recordings)
     given = {} if known and not unknown else listed(unknown)
-    n_channels = 1
-    if n_passes and given:
-        given, files_rate, n_channels = readable(given, strict=strict)
-        sample_rate = files_rate if sample_rate is None else sample_rate
+    given, files_rate, n_channels = readable(given, strict=strict) if n_passes else (given, None, 1)
+    sample_rate = files_rate if sample_rate is None else sample_rate
     backgrounds = checked_rest(rest, {**given, **known}, sources.rest_among(known))
     names = list(recordings) if isinstance(recordings, Mapping) else [""]
     names += [REST] if backgrounds and REST not in names else []
@@ -149,8 +147,7 @@ def learn(
     settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)
-        known_rates = [dictionary.sample_rate for dictionary in known.values()]
-        rate = checked_rate(given, sample_rate, known_rates, are_checked=bool(n_passes))
+        rate = checked_rate(given, sample_rate, [one.sample_rate for one in known.values()], are_checked=n_passes > 0)
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
         archived = {name: heard[name] for name in given} if n_passes else {}

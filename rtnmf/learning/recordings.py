@@ -7,13 +7,13 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.checks import check_source_name, whole_hz
+from rtnmf.checks import whole_hz
 from rtnmf.engine.separator import usable
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import bandwidth, clips
@@ -29,10 +29,8 @@ __all__ = [
     "frames",
     "heard",
     "joined",
-    "listed",
     "mixture_frames",
     "pipes_read",
-    "title",
 ]
 
 Array = NDArray[np.float32]
@@ -65,32 +63,6 @@ class Heard(NamedTuple):
     """The mean level of the frames that sound, by which all were divided."""
     silence: float
     """The level below which frames do not sound."""
-
-
-def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording) -> dict[str, list[Recording]]:
-    """Return the recordings of each source; those of a blind one stand under the empty name.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is none, a source name is not usable, or something is no recording.
-    """
-    if not isinstance(recordings, Mapping):
-        return {"": _listed("", recordings)}
-    if not recordings:
-        raise ValueError("recordings are empty, expected {source name: recording}")
-    for name in recordings:
-        check_source_name(name)
-    return {name: _listed(name, given) for name, given in recordings.items()}
-
-
-def _listed(name: str, given: Recording | Sequence[Recording]) -> list[Recording]:
-    recordings: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given]
-    if not recordings:
-        raise ValueError(f"source {name!r} has no recording, expected at least one")
-    for i, recording in enumerate(recordings, 1):
-        clips.check(title(name, i), recording)
-    return recordings
 
 
 def pipes_read(
@@ -174,7 +146,7 @@ def frames(
     n_most = max(1, MOST_FRAMES // len(recordings))
     trend = stft.trend(sample_rate, audible_hz)
     read = partial(heard, sample_rate=sample_rate, stft=stft, trend=trend, n_most=n_most, strict=strict)
-    found = [read(title(name, i), one) for i, one in enumerate(recordings, 1)]
+    found = [read(clips.title(name, i), one) for i, one in enumerate(recordings, 1)]
     parts = [one.frames for one in found]
     if is_told:
         _warn_of_share(name, recordings, [one.n_samples / hop_length(stft) for one in found], n_most)
@@ -400,8 +372,3 @@ class _Store:
                 stop = min(start + _CHUNK, n)
                 rows[c * n + start : c * n + stop] = self._spectra[c, start:stop]
         return rows[: len(self._spectra) * n].reshape(len(self._spectra), n, self._stft.n_bins)
-
-
-def title(name: str, i: int) -> str:
-    """Return what to call a recording that has no name."""
-    return f"{name}, recording {i}" if name else "the recording"
