@@ -60,7 +60,7 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
     file.seek(0)
     with contextlib.ExitStack() as stack:
         try:
-            container = av.open(file, options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore")
+            container = _container(file)
         except (av.error.FFmpegError, ValueError) as error:
             raise NotDecodedError(_reason(error, file)) from error
         stack.callback(container.close)
@@ -74,6 +74,16 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
     return Sound(track.sample_rate, track.n_channels, track.n_samples, "WAV", "PCM_24", track.blocks, container.close)
 
 
+def _container(file: BinaryIO) -> Any:
+    import av
+
+    options = {"format_whitelist": _CONTAINERS}
+    try:
+        return av.open(file, options=options, metadata_errors="ignore")
+    except TypeError:  # version 19 has no such parameter
+        return av.open(file, options=options)
+
+
 def metadata(file: BinaryIO) -> dict[str, str]:
     """Return the tags of a file and of its first audio track; none where it cannot be read."""
     import av
@@ -81,7 +91,7 @@ def metadata(file: BinaryIO) -> dict[str, str]:
     file.seek(0)
     with (
         contextlib.suppress(av.error.FFmpegError, ValueError, IndexError),
-        av.open(file, options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore") as container,
+        _container(file) as container,
     ):
         return {**container.streams.audio[0].metadata, **container.metadata}
     return {}

@@ -117,6 +117,8 @@ def _place(path: str | os.PathLike[str]) -> Path:
     """Return where to write: a link stays, and what it points to is replaced."""
     try:
         place = Path(path).resolve()
+        if place.is_symlink():  # which newer versions of Python leave as it is
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         is_free = place.is_file() or not place.exists()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name that is too long or holds a NUL
         raise not_written(path, why(error)) from error
