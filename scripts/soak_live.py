@@ -196,8 +196,11 @@ def paced(folder, dictionary, n_blocks):
 
 
 def unexplained(losses, gaps):
-    """Return how many lost blocks no gap of the feeder explains; both are pairs of a time in s and a number."""
-    left, n_unexplained = [list(gap) for gap in gaps], 0
+    """Return how many lost blocks no gap of the feeder explains; both are pairs of a time in s and a number.
+
+    A gap costs one block more than the cycles that it lasts: the one that the feeder had begun came too late.
+    """
+    left, n_unexplained = [[when, n + 1] for when, n in gaps], 0
     for when, n in losses:
         for gap in left:
             if 0 <= when - gap[0] <= EXPLAINS_S:

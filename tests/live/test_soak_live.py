@@ -57,7 +57,7 @@ def test_files_that_differ_in_length_or_are_half_written_are_wrong(tmp_path):
 
 
 def test_blocks_are_lost_by_us_unless_the_feeder_left_out_as_many_just_before():
-    """A gap of the feeder explains so many blocks once, of those that are counted as lost in the seconds after it."""
-    assert unexplained([(10.0, 3), (20.0, 1)], [(8.0, 2.0), (21.0, 1.0)]) == 2
-    assert unexplained([(10.0, 3), (11.0, 2)], [(8.0, 4.0), (9.5, 1.0)]) == 0
+    """A gap of the feeder explains as many and one, once, of those that are counted as lost in the seconds after it."""
+    assert unexplained([(10.0, 4), (20.0, 1)], [(8.0, 2.0), (21.0, 1.0)]) == 2
+    assert unexplained([(10.0, 3), (11.0, 2)], [(8.0, 3.0), (9.5, 0.0)]) == 0
     assert unexplained([], [(8.0, 4.0)]) == 0
