@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rtnmf.audio.lengths import make_equal
 from rtnmf.audio.replacing import remove_remains
-from rtnmf.live.link.child import environment, python
+from rtnmf.live.link.child import end_with_parent, environment, python
 
 __all__ = ["Salvage", "main"]
 
@@ -63,13 +65,22 @@ class Salvage:
 
 
 def main() -> None:
-    """Wait until standard input ends, and then salvage the files that its last whole line names."""
+    """Wait until the parent has ended, and then salvage the files that the last whole line on standard input names."""
     names: list[str] = []
-    for line in sys.stdin.buffer:
-        if line.endswith(b"\n"):
-            names = json.loads(line)
+    is_over = threading.Event()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, names, is_over), daemon=True).start()
+    end_with_parent(is_over.set)
+    is_over.wait()
     paths = [Path(name) for name in names]
     for folder in {path.parent for path in paths}:
         remove_remains(folder)
     with contextlib.suppress(OSError):  # they are gone, and nobody is left to be told
         make_equal(paths)
+    os._exit(0)  # standard input may still be open
+
+
+def _listen(pipe: BinaryIO, names: list[str], is_over: threading.Event) -> None:
+    for line in pipe:
+        if line.endswith(b"\n"):
+            names[:] = json.loads(line)
+    is_over.set()

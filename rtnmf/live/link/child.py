@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
+from collections.abc import Callable
 from typing import IO, BinaryIO
 
-__all__ = ["environment", "in_background", "last_line", "obituary", "python"]
+__all__ = ["end_with_parent", "environment", "in_background", "last_line", "obituary", "python"]
 
 _LOWEST_PRIORITY = 19
+_LOOK_S = 0.5
 
 
 def python(code: str) -> list[str]:
@@ -43,3 +47,17 @@ def in_background() -> BinaryIO:
     said = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is not for the parent
     return said
+
+
+def end_with_parent(end: Callable[[], object] = lambda: os._exit(0)) -> None:
+    """Call a function in a thread once the process that started this one has ended.
+
+    The end of its pipe does not tell where it has forked: then that stays open in the fork.
+    """
+    threading.Thread(target=_await_end, args=(os.getppid(), end), name="rtnmf-parent", daemon=True).start()
+
+
+def _await_end(parent: int, end: Callable[[], object]) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    end()
