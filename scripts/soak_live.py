@@ -9,7 +9,7 @@ that holds the separation is kept busy with JSON and regular expressions. There 
 1. Paced: N blocks without a kill (default: 30000, 320 s). A block that never came, by the clock of the sounding
    process, was lost by the feeder where the server or the feeder left out a cycle in the seconds before, else by us.
    Losses mean something on an idle machine only.
-2. Kills: K recordings (default: 20), of some seconds each, broken at a random moment by the death of the child (the
+2. Kills: K recordings (default: 20), broken at a random moment of their first seconds by the death of the child (the
    sounding process), the parent, the server, or parent and child at once.
 
 The files of each recording have to pass `scripts/check_recording.py`: whole, equally long, as a replay gives them. No
@@ -40,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from check_recording import faults_of
 from jack_server import ENVIRONMENT, PERIOD, Peer, Server
-from sounding import salvaging_processes, sounding_processes, speech_at
+from sounding import recorded_samples, salvaging_processes, sounding_processes, speech_at
 
 import rtnmf
 
@@ -218,7 +218,7 @@ def killed(server, folder, dictionary, victim, after_s):
     before, is_cut = in_shm(), "parent" in victim
     with contextlib.ExitStack() as feeders, separating(folder, dictionary) as parent:
         feeder = feeders.enter_context(feeding(folder, 120))
-        parent.until(lambda said: said["state"] == "sounding" and said["n_blocks"] > 20, "20 blocks")
+        parent.until(lambda _: recorded_samples(folder / "take") > RATE // 4, "a quarter of a second of recording")
         time.sleep(after_s)
         children = sounding_processes() if "child" in victim else []
         if is_cut:
