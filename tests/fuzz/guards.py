@@ -25,7 +25,7 @@ _CORPUS = Path(__file__).parent / "corpus"
 LONGEST_S, MOST_BYTES = 2.0, 10**9
 _BACKSTOP = 3 * 10**9  # of memory: before the system ends us without a word
 _MOST_FOUND = 20
-_N_REPLAYS = 4  # of each file of the corpus, as what is done with it is drawn by lot
+_N_REPLAYS = 2  # of each file of the corpus, as what is done with it is drawn by lot
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -116,6 +116,7 @@ def fuzz(attempt, folder, n=None):
                 if place not in found:
                     shutil.copytree(here, folder / f"found-{seed}", symlinks=True)
                     found[place] = f"seed {seed}, {place}: {error!r:.500}"
+                    (folder / f"found-{seed}.txt").write_text(found[place])
     print(f"{n_attempts} attempts")
     assert not found, "\n".join([f"in {folder}, of {n_attempts} attempts:", *found.values()])
 
