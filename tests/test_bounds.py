@@ -154,6 +154,7 @@ def test_the_sounds_of_a_page_are_shorter_and_then_fewer_the_more_they_take():
         _, n_sounds, n_played = sounds_of(stft, sample_rate, MANY[:60])
         assert n_sounds >= 1
         assert n_played < 3e7
+    assert sounds_of(STFT(16_382, 4096), 48_000, MANY[:60])[1] < sounds_of(STFT(16_384, 4096), 48_000, MANY[:60])[1]
     with pytest.raises(ValueError, match=r"the work for a component's sound would be .*: convert the dictionary"):
         sounds_of(STFT(2**19, 2**17), 1, MANY[:1])
 
