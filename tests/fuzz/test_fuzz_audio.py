@@ -85,6 +85,7 @@ def use(rng, path):
     """Read a file as a whole, a part of it, at another rate, and in blocks."""
     tried("the duration", files.duration_s, path)
     tried("reading", whole, path)
+    tried("reading the end", sounds_right, path, start_s=0.05)
     if rng.random() < 0.5:
         part = {"start_s": odd(rng, (0.0, 0.01, 1e9)), "seconds": odd(rng, (None, 0.05, 1e9))}
         tried("reading a part", sounds_right, path, integer(rng, 8000, 48000, 44100, most=10**7), **part)
@@ -105,7 +106,7 @@ def sounds_right(path, *arguments, **options):
     """Read, and hold that it is sound."""
     x, rate = files.read(path, *arguments, **options)
     check_finite("what was read", x)
-    if x.ndim != 2 or not len(x) or not 1 <= rate <= 10**7 or x.dtype != np.float32:
+    if x.ndim != 2 or not len(x) or rate < 1 or x.dtype != np.float32:
         raise FindingError(f"reading: {x.dtype} {x.shape} at {rate} Hz")
     return x
 
