@@ -48,88 +48,69 @@ using Floats = Array<float>;
 constexpr float FLOOR = 1e-30f;
 constexpr float FAINTEST = 1e-37f;
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpsabi"  // all that takes or returns vectors is inlined
-#endif
-
-// Lanes of floats that GCC and clang keep in one register.
+// Lanes of floats that GCC and clang keep in one register. Functions take and return them by reference: how they would be
+// passed by value depends on the processor.
 template <int N_LANES>
 struct Vector {
-    typedef float type __attribute__((vector_size(4 * N_LANES)));
+    typedef float type __attribute__((vector_size(4 * N_LANES), may_alias));
 };
 
-template <class V>
-RTNMF_INLINE V load(const float* from) {
-    V value;
-    std::memcpy(&value, from, sizeof value);
-    return value;
+// The numbers from an aligned one on.
+template <int N_LANES>
+RTNMF_INLINE typename Vector<N_LANES>::type& at(float* x) {
+    return *reinterpret_cast<typename Vector<N_LANES>::type*>(x);
 }
-
-template <class V>
-RTNMF_INLINE void store(float* to, V value) {
-    std::memcpy(to, &value, sizeof value);
+template <int N_LANES>
+RTNMF_INLINE const typename Vector<N_LANES>::type& at(const float* x) {
+    return *reinterpret_cast<const typename Vector<N_LANES>::type*>(x);
 }
 
 template <int N_LANES>
 RTNMF_INLINE float sum_of_lanes(const typename Vector<N_LANES>::type& value) {
-    float lanes[N_LANES], total = 0;
-    std::memcpy(lanes, &value, sizeof lanes);
-    for (int i = 0; i < N_LANES; i++) total += lanes[i];
+    float total = 0;
+    for (int i = 0; i < N_LANES; i++) total += value[i];
     return total;
 }
 
 // The sum of products of two arrays, in an order that depends on nothing but their length.
 template <int N_LANES>
 RTNMF_INLINE float dot(const float* x, const float* y, std::size_t n) {
-    using V = typename Vector<N_LANES>::type;
-    V a = {}, b = {};
+    typename Vector<N_LANES>::type total = {}, a, b;
     std::size_t i = 0;
-    for (; i + 2 * N_LANES <= n; i += 2 * N_LANES) {
-        a += load<V>(x + i) * load<V>(y + i);
-        b += load<V>(x + i + N_LANES) * load<V>(y + i + N_LANES);
+    for (; i + N_LANES <= n; i += N_LANES) {
+        std::memcpy(&a, x + i, sizeof a);
+        std::memcpy(&b, y + i, sizeof b);
+        total += a * b;
     }
-    float total = sum_of_lanes<N_LANES>(a + b);
-    for (; i < n; i++) total += x[i] * y[i];
-    return total;
+    float result = sum_of_lanes<N_LANES>(total);
+    for (; i < n; i++) result += x[i] * y[i];
+    return result;
 }
 
 template <int N_LANES>
 RTNMF_INLINE float sum(const float* x, std::size_t n) {
-    using V = typename Vector<N_LANES>::type;
-    V a = {}, b = {};
+    typename Vector<N_LANES>::type total = {}, a;
     std::size_t i = 0;
-    for (; i + 2 * N_LANES <= n; i += 2 * N_LANES) {
-        a += load<V>(x + i);
-        b += load<V>(x + i + N_LANES);
+    for (; i + N_LANES <= n; i += N_LANES) {
+        std::memcpy(&a, x + i, sizeof a);
+        total += a;
     }
-    float total = sum_of_lanes<N_LANES>(a + b);
-    for (; i < n; i++) total += x[i];
-    return total;
+    float result = sum_of_lanes<N_LANES>(total);
+    for (; i < n; i++) result += x[i];
+    return result;
 }
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
-RTNMF_INLINE std::int32_t bits_of(float x) {
-    std::int32_t bits;
+// Replaces normal numbers by their natural logarithms: those of their exponents plus a polynomial for their mantissas.
+template <class V>
+RTNMF_INLINE void take_log(V& x) {
+    decltype(x < x) bits;  // whole numbers in as many lanes
     std::memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-RTNMF_INLINE float float_of(std::int32_t bits) {
-    float x;
-    std::memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-// The natural logarithm of a normal number: that of its exponent plus a polynomial for its mantissa.
-RTNMF_INLINE float log_of(float x) {
-    const std::int32_t bits = bits_of(x), exponent = (bits - 0x3f3504f3) >> 23;
-    const float m = float_of(bits - (exponent << 23)) - 1.0f;
-    float p = -0.07451186f;
-    p = p * m + 0.12806611f;
+    const auto exponent = (bits - 0x3f3504f3) >> 23;
+    bits -= exponent * (1 << 23);
+    V m;
+    std::memcpy(&m, &bits, sizeof m);
+    m -= 1.0f;
+    V p = -0.07451186f * m + 0.12806611f;
     p = p * m - 0.13266031f;
     p = p * m + 0.1419965f;
     p = p * m - 0.1660837f;
@@ -138,28 +119,36 @@ RTNMF_INLINE float log_of(float x) {
     p = p * m + 0.33333346f;
     p = p * m - 0.49999988f;
     p = p * m + 1.0f;
-    return p * m + static_cast<float>(exponent) * 0.69314718f;
+    x = p * m + __builtin_convertvector(exponent, V) * 0.69314718f;
 }
 
-// 2 to a power from -123 to 123, to about 1e-6 of it.
-RTNMF_INLINE float exp2_of(float y) {
-    const std::int32_t n = static_cast<std::int32_t>(y + 123.5f) - 123;
-    const float f = y - static_cast<float>(n);
-    float p = 1.5461445e-04f;
-    p = p * f + 0.0013400428f;
+// Replaces numbers from -123 to 123 by 2 to these powers, to about 1e-6 of it.
+template <class V>
+RTNMF_INLINE void take_exp2(V& y) {
+    decltype(y < y) n = __builtin_convertvector(y + 123.5f, decltype(y < y)) - 123;
+    const V f = y - __builtin_convertvector(n, V);
+    V p = 1.5461445e-04f * f + 0.0013400428f;
     p = p * f + 0.009618057f;
     p = p * f + 0.05550327f;
     p = p * f + 0.2402265f;
     p = p * f + 0.6931472f;
     p = p * f + 1.0f;
-    return p * float_of((n + 127) << 23);
+    n = (n + 127) << 23;
+    V scale;
+    std::memcpy(&scale, &n, sizeof scale);
+    y = p * scale;
 }
 
-// x to a power, to about 1e-6 of it; x is not negative, the result is held between 1e-37 and 1e37.
-RTNMF_INLINE float power(float x, float exponent) {
-    float y = exponent * 1.44269504f * log_of(x > FAINTEST ? x : FAINTEST);
-    y = y > -123.0f ? y : -123.0f;
-    return exp2_of(y < 123.0f ? y : 123.0f);
+// Raises numbers to a power, to about 1e-6 of it; none is negative, the results are held between 1e-37 and 1e37.
+template <class V>
+RTNMF_INLINE void raise(V& x, float exponent) {
+    const V faintest = V{} + FAINTEST, most = V{} + 123.0f;
+    x = x > faintest ? x : faintest;
+    take_log(x);
+    x *= exponent * 1.44269504f;
+    x = x > -most ? x : -most;
+    x = x < most ? x : most;
+    take_exp2(x);
 }
 
 // The square roots of sums of two squares, added to v.

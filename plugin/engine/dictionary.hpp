@@ -202,10 +202,11 @@ inline Floats columns(const Container& container, const char* name, std::size_t 
     for (std::size_t b = 0; b < n_bins; b++)
         for (std::size_t k = 0; k < n_components; k++) {
             const unsigned char* at = tensor.bytes + 4 * (b * n_components + k);
-            const std::uint32_t bits = at[0] | at[1] << 8 | at[2] << 16 | std::uint32_t(at[3]) << 24;
+            std::uint32_t bits = 0;
+            for (int i = 3; i >= 0; i--) bits = bits << 8 | at[i];
             if (bits != 0x80000000 && bits >= 0x7f800000)  // the bits of numbers that are negative, infinite or none
                 throw Refusal(std::string(name) + " hold negative or non-finite values, expected magnitudes");
-            array[k * n_bins + b] = bits == 0x80000000 ? 0.0f : float_of(static_cast<std::int32_t>(bits));
+            if (bits != 0x80000000) std::memcpy(&array[k * n_bins + b], &bits, sizeof bits);
         }
     for (std::size_t k = 0; k < n_components; k++) normalise_column(array.data() + k * n_bins, n_bins, name);
     return array;

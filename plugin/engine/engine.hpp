@@ -59,7 +59,7 @@ class Separator {
             pass_on(inputs, stems, done, n);
             done += n;
             if (stream.position == plan.hop_length) {
-                hop(plan, stream, n_updates, exponent);
+                hop.load()(plan, stream, n_updates, exponent);
                 stream.position = 0;
             }
         }

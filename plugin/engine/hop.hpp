@@ -118,36 +118,42 @@ RTNMF_INLINE void explain(const Plan& plan, Stream& stream, int n_iter) {
 }
 
 // Multiplies the shares of a source by a power of its model.
-RTNMF_INLINE void multiply(float* __restrict x, const float* __restrict y, float exponent) {
-    if (exponent == 1)
-        for (std::size_t i = 0; i < TILE; i++) x[i] *= y[i];
-    else
-        for (std::size_t i = 0; i < TILE; i++) x[i] *= power(y[i], exponent);
+template <int N_LANES>
+RTNMF_INLINE void multiply(float* x, const float* y, float exponent) {
+    using V = typename Vector<N_LANES>::type;
+    for (std::size_t i = 0; i < TILE; i += N_LANES) {
+        V model = at<N_LANES>(y + i);
+        if (exponent != 1) raise(model, exponent);
+        at<N_LANES>(x + i) *= model;
+    }
 }
 
 // Raises the shares of each bin, as fractions of the largest, to a power.
-RTNMF_INLINE void sharpen(float* shares, std::size_t n_sources, float* __restrict largest, float exponent) {
-    std::fill(largest, largest + TILE, 0.0f);
-    for (std::size_t s = 0; s < n_sources; s++) {
-        const float* __restrict x = shares + s * TILE;
-        for (std::size_t i = 0; i < TILE; i++) largest[i] = largest[i] > x[i] ? largest[i] : x[i];
-    }
-    for (std::size_t s = 0; s < n_sources; s++) {
-        float* __restrict x = shares + s * TILE;
-        for (std::size_t i = 0; i < TILE; i++) x[i] = power(x[i] / largest[i], exponent);
+template <int N_LANES>
+RTNMF_INLINE void sharpen(float* shares, std::size_t n_sources, float exponent) {
+    using V = typename Vector<N_LANES>::type;
+    for (std::size_t i = 0; i < TILE; i += N_LANES) {
+        V largest = {};
+        for (std::size_t s = 0; s < n_sources; s++) {
+            const V x = at<N_LANES>(shares + s * TILE + i);
+            largest = largest > x ? largest : x;
+        }
+        for (std::size_t s = 0; s < n_sources; s++) {
+            V& x = at<N_LANES>(shares + s * TILE + i);
+            x /= largest;
+            raise(x, exponent);
+        }
     }
 }
 
 // Divides the shares of each bin by their sum.
-RTNMF_INLINE void normalise_shares(float* shares, std::size_t n_sources, float* __restrict total) {
-    std::fill(total, total + TILE, 0.0f);
-    for (std::size_t s = 0; s < n_sources; s++) {
-        const float* __restrict x = shares + s * TILE;
-        for (std::size_t i = 0; i < TILE; i++) total[i] += x[i];
-    }
-    for (std::size_t s = 0; s < n_sources; s++) {
-        float* __restrict x = shares + s * TILE;
-        for (std::size_t i = 0; i < TILE; i++) x[i] /= total[i];
+template <int N_LANES>
+RTNMF_INLINE void normalise_shares(float* shares, std::size_t n_sources) {
+    using V = typename Vector<N_LANES>::type;
+    for (std::size_t i = 0; i < TILE; i += N_LANES) {
+        V total = {};
+        for (std::size_t s = 0; s < n_sources; s++) total += at<N_LANES>(shares + s * TILE + i);
+        for (std::size_t s = 0; s < n_sources; s++) at<N_LANES>(shares + s * TILE + i) /= total;
     }
 }
 
@@ -167,13 +173,13 @@ RTNMF_INLINE void share(const Plan& plan, Stream& stream, std::size_t tile, floa
             const float* w = plan.masks() + e * plan.values_of_explanation() + (tile * n + begin) * TILE;
             std::fill(r, r + TILE, plan.reach / static_cast<float>(plan.n_bins()) * sum<N_LANES>(h + begin, n_own));
             add_model<N_LANES>(w, h + begin, n_own, r);
-            multiply(shares, r, plan.weights[e]);
+            multiply<N_LANES>(shares, r, plan.weights[e]);
         }
         // or explanations that contradict each other leave no share of a bin
         for (std::size_t i = 0; i < TILE; i++) shares[i] += FAINTEST;
     }
-    if (mask_power != 1) sharpen(stream.shares.data(), plan.n_sources, r, mask_power);
-    normalise_shares(stream.shares.data(), plan.n_sources, r);
+    if (mask_power != 1) sharpen<N_LANES>(stream.shares.data(), plan.n_sources, mask_power);
+    normalise_shares<N_LANES>(stream.shares.data(), plan.n_sources);
 }
 
 // Sets the spectra of the stems, tile by tile.

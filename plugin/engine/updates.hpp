@@ -6,11 +6,6 @@
 
 #include "arithmetic.hpp"
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpsabi"  // all that takes or returns vectors is inlined
-#endif
-
 namespace rtnmf {
 
 // Bins of a tile: 64 components of it fill most of an L1 cache, and 513, 1025 and 2049 bins leave little over.
@@ -27,13 +22,13 @@ RTNMF_INLINE void add_model(const float* w, const float* h, std::size_t n, float
     for (; k + 4 <= n; k += 4, w += 4 * TILE) {
         const float a = h[k], b = h[k + 1], c = h[k + 2], d = h[k + 3];
         for (std::size_t i = 0; i < TILE; i += N_LANES) {
-            const V x = a * load<V>(w + i) + b * load<V>(w + TILE + i);
-            const V y = c * load<V>(w + 2 * TILE + i) + d * load<V>(w + 3 * TILE + i);
-            store(r + i, load<V>(r + i) + (x + y));
+            const V x = a * at<N_LANES>(w + i) + b * at<N_LANES>(w + TILE + i);
+            const V y = c * at<N_LANES>(w + 2 * TILE + i) + d * at<N_LANES>(w + 3 * TILE + i);
+            at<N_LANES>(r + i) += x + y;
         }
     }
     for (; k < n; k++, w += TILE)
-        for (std::size_t i = 0; i < TILE; i += N_LANES) store(r + i, load<V>(r + i) + h[k] * load<V>(w + i));
+        for (std::size_t i = 0; i < TILE; i += N_LANES) at<N_LANES>(r + i) += h[k] * at<N_LANES>(w + i);
 }
 
 // Adds to g, which keeps a sum in each lane, the products of a tile with r.
@@ -42,24 +37,24 @@ RTNMF_INLINE void add_gradient(const float* w, const float* r, std::size_t n, fl
     using V = typename Vector<N_LANES>::type;
     std::size_t k = 0;
     for (; k + 4 <= n; k += 4, w += 4 * TILE) {
-        V a = load<V>(g + k * N_LANES), b = load<V>(g + (k + 1) * N_LANES);
-        V c = load<V>(g + (k + 2) * N_LANES), d = load<V>(g + (k + 3) * N_LANES);
+        V a = at<N_LANES>(g + k * N_LANES), b = at<N_LANES>(g + (k + 1) * N_LANES);
+        V c = at<N_LANES>(g + (k + 2) * N_LANES), d = at<N_LANES>(g + (k + 3) * N_LANES);
         for (std::size_t i = 0; i < TILE; i += N_LANES) {
-            const V q = load<V>(r + i);
-            a += load<V>(w + i) * q;
-            b += load<V>(w + TILE + i) * q;
-            c += load<V>(w + 2 * TILE + i) * q;
-            d += load<V>(w + 3 * TILE + i) * q;
+            const V q = at<N_LANES>(r + i);
+            a += at<N_LANES>(w + i) * q;
+            b += at<N_LANES>(w + TILE + i) * q;
+            c += at<N_LANES>(w + 2 * TILE + i) * q;
+            d += at<N_LANES>(w + 3 * TILE + i) * q;
         }
-        store(g + k * N_LANES, a);
-        store(g + (k + 1) * N_LANES, b);
-        store(g + (k + 2) * N_LANES, c);
-        store(g + (k + 3) * N_LANES, d);
+        at<N_LANES>(g + k * N_LANES) = a;
+        at<N_LANES>(g + (k + 1) * N_LANES) = b;
+        at<N_LANES>(g + (k + 2) * N_LANES) = c;
+        at<N_LANES>(g + (k + 3) * N_LANES) = d;
     }
     for (; k < n; k++, w += TILE) {
-        V a = load<V>(g + k * N_LANES);
-        for (std::size_t i = 0; i < TILE; i += N_LANES) a += load<V>(w + i) * load<V>(r + i);
-        store(g + k * N_LANES, a);
+        V a = at<N_LANES>(g + k * N_LANES);
+        for (std::size_t i = 0; i < TILE; i += N_LANES) a += at<N_LANES>(w + i) * at<N_LANES>(r + i);
+        at<N_LANES>(g + k * N_LANES) = a;
     }
 }
 
@@ -67,15 +62,14 @@ RTNMF_INLINE void add_gradient(const float* w, const float* r, std::size_t n, fl
 template <int N_LANES>
 RTNMF_INLINE void gradient(const float* v, const float* w, std::size_t n_tiles, const float* h, std::size_t n, float* g,
                            float* r) {
-    using V = typename Vector<N_LANES>::type;
     for (std::size_t i = 0; i < n * N_LANES; i++) g[i] = 0;
     for (std::size_t t = 0; t < n_tiles; t++, w += n * TILE, v += TILE) {
         for (std::size_t i = 0; i < TILE; i++) r[i] = FLOOR;
         add_model<N_LANES>(w, h, n, r);
-        for (std::size_t i = 0; i < TILE; i += N_LANES) store(r + i, load<V>(v + i) / load<V>(r + i));
+        for (std::size_t i = 0; i < TILE; i += N_LANES) at<N_LANES>(r + i) = at<N_LANES>(v + i) / at<N_LANES>(r + i);
         add_gradient<N_LANES>(w, r, n, g);
     }
-    for (std::size_t k = 0; k < n; k++) g[k] = sum_of_lanes<N_LANES>(load<V>(g + k * N_LANES));
+    for (std::size_t k = 0; k < n; k++) g[k] = sum_of_lanes<N_LANES>(at<N_LANES>(g + k * N_LANES));
 }
 
 // Updates h for a frame v that sums to 1, from where the last frame left it.
@@ -87,7 +81,7 @@ RTNMF_INLINE void follow(const float* v, const float* w, std::size_t n_tiles, fl
     for (int i = 0; i < n_iter; i++) {
         gradient<N_LANES>(v, w, n_tiles, h, n, g, r);
         if (i > 0)
-            for (std::size_t k = 0; k < n; k++) g[k] = power(g[k], relaxation);
+            for (std::size_t k = 0; k < n; k += N_LANES) raise(at<N_LANES>(g + k), relaxation);
         for (std::size_t k = 0; k < n; k++) {
             const float a = h[k] * g[k];
             h[k] = a > LEAST_ACTIVATION ? a : 0.0f;
@@ -106,7 +100,3 @@ RTNMF_INLINE float normalise(float* v, std::size_t n) {
 }
 
 }  // namespace rtnmf
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
