@@ -292,7 +292,12 @@ inline void keep(Dictionary& dictionary, const std::vector<std::size_t>& order) 
 // Returns the dictionary that the bytes of a .safetensors file hold, or throws Refusal if they hold none that is valid.
 inline Dictionary read_dictionary(const unsigned char* bytes, std::size_t n_bytes) {
     try {
-        return reading::dictionary_of(read_container(bytes, n_bytes));
+        const Container container = read_container(bytes, n_bytes);
+        try {
+            return reading::dictionary_of(container);
+        } catch (const Refusal& refusal) {
+            throw Refusal(std::string("not a dictionary of this version of rtnmf (") + refusal.what() + ")");
+        }
     } catch (const std::bad_alloc&) {
         throw Refusal("the dictionary does not fit into memory");
     }

@@ -251,17 +251,17 @@ RTNMF_INLINE void hop_of(const Plan& plan, Stream& stream, int n_iter, float mas
 
 using Hop = void (*)(const Plan&, Stream&, int, float);
 
-__attribute__((flatten)) inline void hop_of_any_processor(const Plan& plan, Stream& stream, int n_iter, float mask_power) {
+inline void hop_of_any_processor(const Plan& plan, Stream& stream, int n_iter, float mask_power) {
     hop_of<4>(plan, stream, n_iter, mask_power);
 }
 
 #if RTNMF_SEVERAL_PROCESSORS
-__attribute__((flatten, target("avx2,fma"))) inline void hop_of_avx2(const Plan& plan, Stream& stream, int n_iter,
+__attribute__((target("avx2,fma"))) inline void hop_of_avx2(const Plan& plan, Stream& stream, int n_iter,
                                                                      float mask_power) {
     hop_of<8>(plan, stream, n_iter, mask_power);
 }
 
-__attribute__((flatten, target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) inline void hop_of_avx512(
+__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) inline void hop_of_avx512(
     const Plan& plan, Stream& stream, int n_iter, float mask_power) {
     hop_of<16>(plan, stream, n_iter, mask_power);
 }

@@ -58,7 +58,7 @@ inline Tensor tensor_of(const json::Value& value, const unsigned char* data) {
 // Returns the bytes that an array of such a shape has, or throws Refusal.
 inline std::uint64_t bytes_of(const Tensor& tensor) {
     if (tensor.dtype != "F32" && tensor.dtype != "U8")
-        throw Refusal("an array is of type " + quoted(tensor.dtype) + ", expected F32 for columns and U8 for frames");
+        refuse_damaged("an array is of type " + quoted(tensor.dtype) + ", expected F32 for columns and U8 for frames");
     double size = tensor.dtype == "F32" ? 4 : 1;
     for (std::uint64_t length : tensor.shape) size *= static_cast<double>(length);
     if (!(size <= static_cast<double>(LARGEST_FILE))) refuse_damaged("an array is larger than a file can be");
@@ -96,9 +96,11 @@ inline std::map<std::string, std::string> metadata_of(const json::Value& value) 
 
 inline json::Value header_of(const char* first, std::size_t n) {
     std::vector<char32_t> characters;
-    if (!n || *first != '{' || !decode_utf8(std::string(first, n), characters)) refuse_damaged("its header is no text");
+    if (!decode_utf8(std::string(first, n), characters)) refuse_damaged("its header is no text");
     try {
-        return json::Reader(first, n, json::Numbers::FINITE).read();
+        json::Value header = json::Reader(first, n, json::Numbers::FINITE).read();
+        if (!header.as<json::Object>()) throw Refusal("its header describes nothing");
+        return header;
     } catch (const Refusal& refusal) {
         refuse_damaged(refusal.what());
     }

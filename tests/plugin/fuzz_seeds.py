@@ -1,6 +1,6 @@
 """Write small dictionary files for the fuzzer to begin with: every format, trained and not, and some that are refused.
 
-python plugin/fuzz/seeds.py FOLDER
+python tests/plugin/fuzz_seeds.py FOLDER
 """
 
 from __future__ import annotations
