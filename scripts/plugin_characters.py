@@ -44,11 +44,11 @@ def text() -> str:
     tables = []
     for name, belongs in _TABLES.items():
         numbers = ", ".join(f"0x{i:x}" for i in edges(belongs))
-        lines = textwrap.fill(numbers, 126, initial_indent="    ", subsequent_indent="    ")
+        lines = textwrap.fill(numbers, 118, initial_indent="    ", subsequent_indent="    ")
         tables.append(f"constexpr char32_t {name}[] = {{\n{lines}}};\n")
     return (
         f"// Kinds of characters of Unicode {unicodedata.unidata_version}, written by scripts/plugin_characters.py.\n"
-        "#pragma once\n\nnamespace rtnmf {\n\n" + "\n".join(tables) + "\n}  // namespace rtnmf\n"
+        "// clang-format off\n#pragma once\n\nnamespace rtnmf {\n\n" + "\n".join(tables) + "\n}  // namespace rtnmf\n"
     )
 
 

@@ -35,9 +35,13 @@ struct LineAllocator {
     }
     void deallocate(T* room, std::size_t) noexcept { ::operator delete(room, std::align_val_t(CACHE_LINE)); }
     template <class U>
-    bool operator==(const LineAllocator<U>&) const noexcept { return true; }
+    bool operator==(const LineAllocator<U>&) const noexcept {
+        return true;
+    }
     template <class U>
-    bool operator!=(const LineAllocator<U>&) const noexcept { return false; }
+    bool operator!=(const LineAllocator<U>&) const noexcept {
+        return false;
+    }
 };
 
 template <class T>
@@ -48,8 +52,8 @@ using Floats = Array<float>;
 constexpr float FLOOR = 1e-30f;
 constexpr float FAINTEST = 1e-37f;
 
-// Lanes of floats that GCC and clang keep in one register. Functions take and return them by reference: how they would be
-// passed by value depends on the processor.
+// Lanes of floats that GCC and clang keep in one register. Functions take and return them by reference: how they would
+// be passed by value depends on the processor.
 template <int N_LANES>
 struct Vector {
     typedef float type __attribute__((vector_size(4 * N_LANES), may_alias));

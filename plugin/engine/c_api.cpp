@@ -15,7 +15,8 @@ struct Instance {
     rtnmf::Mix mix;
 
     Instance(const rtnmf::Dictionary& dictionary, std::uint32_t sample_rate, std::uint32_t n_channels)
-        : separator(dictionary, sample_rate, n_channels), mixer(separator.n_sources()),
+        : separator(dictionary, sample_rate, n_channels),
+          mixer(separator.n_sources()),
           mix(mixer, separator.latency(), n_channels, separator.hop_length()) {}
 };
 
@@ -42,10 +43,12 @@ bool rtnmf_check(const unsigned char* bytes, std::size_t n_bytes) {
 }
 
 // Returns an instance, or null. A sample rate of 0 is the dictionary's.
-Instance* rtnmf_open(const unsigned char* bytes, std::size_t n_bytes, std::uint32_t sample_rate, std::uint32_t n_channels) {
+Instance* rtnmf_open(const unsigned char* bytes, std::size_t n_bytes, std::uint32_t sample_rate,
+                     std::uint32_t n_channels) {
     return refused([&]() -> Instance* {
         const rtnmf::Dictionary dictionary = rtnmf::read_dictionary(bytes, n_bytes);
-        return std::make_unique<Instance>(dictionary, sample_rate ? sample_rate : dictionary.sample_rate, n_channels).release();
+        return std::make_unique<Instance>(dictionary, sample_rate ? sample_rate : dictionary.sample_rate, n_channels)
+            .release();
     });
 }
 
@@ -89,7 +92,8 @@ void rtnmf_set_master(Instance* instance, float wet, bool bypass) {
     instance->mixer.set_bypass(bypass);
 }
 
-// Mixes the stems of the same block; outputs are [channel][n_samples]. Settings made since the last block are ramped to.
+// Mixes the stems of the same block; outputs are [channel][n_samples]. Settings made since the last block are ramped
+// to.
 void rtnmf_mix(Instance* instance, const float* inputs, const float* stems, float* outputs, std::uint32_t n_samples) {
     const std::uint32_t n_channels = instance->separator.n_channels();
     const float* in[rtnmf::MOST_CHANNELS];

@@ -16,10 +16,12 @@ constexpr float HIGHEST_MASK_POWER = 1e6f;
 
 // Separates a stream into the sources of a dictionary.
 //
-// It gives what rtnmf.separate(x, dictionary, experts=()) gives: experts on voices are not asked. Every sample is the same
-// to the bit in blocks of any length. Sample rates other than the dictionary's are met by re-binning, as at_rate does.
+// It gives what rtnmf.separate(x, dictionary, experts=()) gives: experts on voices are not asked. Every sample is the
+// same to the bit in blocks of any length. Sample rates other than the dictionary's are met by re-binning, as at_rate
+// does.
 //
-// Latency: latency() samples, exactly. Thread safety: the setters may be called by any thread, all else by one at a time.
+// Latency: latency() samples, exactly. Thread safety: the setters may be called by any thread, all else by one at a
+// time.
 class Separator {
   public:
     // Throws Refusal if the dictionary cannot be used at this rate, or would take too much memory or work.
@@ -67,8 +69,12 @@ class Separator {
 
   private:
     Separator(const Dictionary& fitted, std::size_t channels)
-        : names(fitted.sources()), plan(planned(fitted)), stream(plan, channels), hop(hop_for(processor())),
-          n_updates(fitted.model.n_iter), exponent(1.0f) {}
+        : names(fitted.sources()),
+          plan(planned(fitted)),
+          stream(plan, channels),
+          hop(hop_for(processor())),
+          n_updates(fitted.model.n_iter),
+          exponent(1.0f) {}
 
     static Dictionary prepared(const Dictionary& dictionary, std::uint32_t sample_rate, std::uint32_t n_channels) {
         check_channels(n_channels);
@@ -80,9 +86,11 @@ class Separator {
     void pass_on(const float* const* inputs, float* const* stems, std::size_t done, std::size_t n) noexcept {
         const std::size_t start = plan.n_fft - plan.hop_length + stream.position, channels = stream.n_channels;
         for (std::size_t c = 0; c < channels; c++)
-            for (std::size_t i = 0; i < n; i++) stream.history[c * plan.n_fft + start + i] = usable(inputs[c][done + i]);
+            for (std::size_t i = 0; i < n; i++)
+                stream.history[c * plan.n_fft + start + i] = usable(inputs[c][done + i]);
         for (std::size_t row = 0; row < plan.n_sources * channels; row++)
-            std::memcpy(stems[row] + done, stream.overlap.data() + row * plan.latency + stream.position, n * sizeof(float));
+            std::memcpy(stems[row] + done, stream.overlap.data() + row * plan.latency + stream.position,
+                        n * sizeof(float));
         stream.position += n;
     }
 

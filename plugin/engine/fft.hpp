@@ -53,8 +53,8 @@ class Fft {
   private:
     struct Pass {
         std::size_t radix, n_groups;
-        Array<T> cosines, sines;              // of the twiddle factors 1 to radix - 1, each for all groups
-        Array<T> root_cosines, root_sines;    // of the radix-th roots of unity, where there is no loop of its own
+        Array<T> cosines, sines;            // of the twiddle factors 1 to radix - 1, each for all groups
+        Array<T> root_cosines, root_sines;  // of the radix-th roots of unity, where there is no loop of its own
     };
 
     std::size_t length;
@@ -77,29 +77,40 @@ class Fft {
         passes.push_back(std::move(pass));
     }
 
-    RTNMF_INLINE static void one_pass(const Pass& pass, std::size_t stride, const T* __restrict a, const T* __restrict b,
-                                      T* __restrict c, T* __restrict d) {
+    RTNMF_INLINE static void one_pass(const Pass& pass, std::size_t stride, const T* __restrict a,
+                                      const T* __restrict b, T* __restrict c, T* __restrict d) {
         const std::size_t n = pass.n_groups;
         const T *cosines = pass.cosines.data(), *sines = pass.sines.data();
         if (pass.radix == 4 && stride == 1)
             first_pass_of_4(n, cosines, sines, a, b, c, d);
         else if (pass.radix == 4)
             for (std::size_t p = 0; p < n; p++)
-                pass_of_4(n, stride, p, cosines, sines, a + stride * p, b + stride * p, c + 4 * stride * p, d + 4 * stride * p);
+                pass_of_4(n, stride, p, cosines, sines, a + stride * p, b + stride * p, c + 4 * stride * p,
+                          d + 4 * stride * p);
         else if (pass.radix == 2)
             for (std::size_t p = 0; p < n; p++)
-                pass_of_2(n, stride, p, cosines, sines, a + stride * p, b + stride * p, c + 2 * stride * p, d + 2 * stride * p);
+                pass_of_2(n, stride, p, cosines, sines, a + stride * p, b + stride * p, c + 2 * stride * p,
+                          d + 2 * stride * p);
+        else if (pass.radix == 3)
+            for (std::size_t p = 0; p < n; p++) pass_of<3>(pass, stride, p, a, b, c, d);
+        else if (pass.radix == 5)
+            for (std::size_t p = 0; p < n; p++) pass_of<5>(pass, stride, p, a, b, c, d);
+        else if (pass.radix == 7)
+            for (std::size_t p = 0; p < n; p++) pass_of<7>(pass, stride, p, a, b, c, d);
         else
             for (std::size_t p = 0; p < n; p++) pass_of_any(pass, stride, p, a, b, c, d);
     }
 
     // The values of a butterfly, and where its parts go; everything else of a pass of radix 4 is which indices.
-    RTNMF_INLINE static void butterfly_of_4(const T* __restrict a, const T* __restrict b, std::size_t step, const T (&u)[3],
-                                            const T (&v)[3], T* __restrict c, T* __restrict d, std::size_t apart) {
-        const T even = a[0] + a[2 * step], even_i = b[0] + b[2 * step], gap = a[0] - a[2 * step], gap_i = b[0] - b[2 * step];
+    RTNMF_INLINE static void butterfly_of_4(const T* __restrict a, const T* __restrict b, std::size_t step,
+                                            const T (&u)[3], const T (&v)[3], T* __restrict c, T* __restrict d,
+                                            std::size_t apart) {
+        const T even = a[0] + a[2 * step], even_i = b[0] + b[2 * step], gap = a[0] - a[2 * step],
+                gap_i = b[0] - b[2 * step];
         const T odd = a[step] + a[3 * step], odd_i = b[step] + b[3 * step];
         const T turned = b[step] - b[3 * step], turned_i = a[3 * step] - a[step];
-        const T x[3] = {gap + turned, even - odd, gap - turned}, y[3] = {gap_i + turned_i, even_i - odd_i, gap_i - turned_i};
+        const T x[3] = {gap + turned, even - odd, gap - turned},
+                y[3] = {gap_i + turned_i, even_i - odd_i, gap_i - turned_i};
         c[0] = even + odd;
         d[0] = even_i + odd_i;
         for (std::size_t k = 0; k < 3; k++) {
@@ -109,7 +120,8 @@ class Fft {
     }
 
     RTNMF_INLINE static void first_pass_of_4(std::size_t n, const T* __restrict cosines, const T* __restrict sines,
-                                             const T* __restrict a, const T* __restrict b, T* __restrict c, T* __restrict d) {
+                                             const T* __restrict a, const T* __restrict b, T* __restrict c,
+                                             T* __restrict d) {
         for (std::size_t p = 0; p < n; p++) {
             const T u[3] = {cosines[p], cosines[n + p], cosines[2 * n + p]};
             const T v[3] = {sines[p], sines[n + p], sines[2 * n + p]};
@@ -117,9 +129,11 @@ class Fft {
         }
     }
 
-    RTNMF_INLINE static void pass_of_4(std::size_t n, std::size_t stride, std::size_t p, const T* cosines, const T* sines,
-                                       const T* __restrict a, const T* __restrict b, T* __restrict c, T* __restrict d) {
-        const T u[3] = {cosines[p], cosines[n + p], cosines[2 * n + p]}, v[3] = {sines[p], sines[n + p], sines[2 * n + p]};
+    RTNMF_INLINE static void pass_of_4(std::size_t n, std::size_t stride, std::size_t p, const T* cosines,
+                                       const T* sines, const T* __restrict a, const T* __restrict b, T* __restrict c,
+                                       T* __restrict d) {
+        const T u[3] = {cosines[p], cosines[n + p], cosines[2 * n + p]},
+                v[3] = {sines[p], sines[n + p], sines[2 * n + p]};
         if (stride == 4) {
             for (std::size_t q = 0; q < 4; q++) butterfly_of_4(a + q, b + q, 4 * n, u, v, c + q, d + q, 4);
             return;
@@ -127,8 +141,9 @@ class Fft {
         for (std::size_t q = 0; q < stride; q++) butterfly_of_4(a + q, b + q, stride * n, u, v, c + q, d + q, stride);
     }
 
-    RTNMF_INLINE static void pass_of_2(std::size_t n, std::size_t stride, std::size_t p, const T* cosines, const T* sines,
-                                       const T* __restrict a, const T* __restrict b, T* __restrict c, T* __restrict d) {
+    RTNMF_INLINE static void pass_of_2(std::size_t n, std::size_t stride, std::size_t p, const T* cosines,
+                                       const T* sines, const T* __restrict a, const T* __restrict b, T* __restrict c,
+                                       T* __restrict d) {
         const T u = cosines[p], v = sines[p], *other = a + stride * n, *other_i = b + stride * n;
         for (std::size_t q = 0; q < stride; q++) {
             const T x = a[q] - other[q], y = b[q] - other_i[q];
@@ -136,6 +151,57 @@ class Fft {
             d[q] = b[q] + other_i[q];
             c[stride + q] = x * u - y * v;
             d[stride + q] = x * v + y * u;
+        }
+    }
+
+    template <std::size_t RADIX>
+    RTNMF_INLINE static void pass_of(const Pass& pass, std::size_t stride, std::size_t p, const T* __restrict a,
+                                     const T* __restrict b, T* __restrict c, T* __restrict d) {
+        const std::size_t n = pass.n_groups, from = stride * p, to = stride * RADIX * p;
+        T cosines[RADIX], sines[RADIX], u[RADIX], v[RADIX];
+        for (std::size_t k = 0; k < RADIX; k++) {
+            cosines[k] = pass.root_cosines[k];
+            sines[k] = pass.root_sines[k];
+            u[k] = k ? pass.cosines[(k - 1) * n + p] : T(1);
+            v[k] = k ? pass.sines[(k - 1) * n + p] : T(0);
+        }
+        for (std::size_t q = 0; q < stride; q++)
+            butterfly<RADIX>(a + from + q, b + from + q, stride * n, cosines, sines, u, v, c + to + q, d + to + q,
+                             stride);
+    }
+
+    // A butterfly of odd radix, by sums and differences of the values that lie opposite each other.
+    template <std::size_t RADIX>
+    RTNMF_INLINE static void butterfly(const T* __restrict a, const T* __restrict b, std::size_t step,
+                                       const T (&cosines)[RADIX], const T (&sines)[RADIX], const T (&u)[RADIX],
+                                       const T (&v)[RADIX], T* __restrict c, T* __restrict d, std::size_t apart) {
+        constexpr std::size_t HALF = RADIX / 2;
+        T even[HALF + 1], even_i[HALF + 1], odd[HALF + 1], odd_i[HALF + 1], total = a[0], total_i = b[0];
+#pragma GCC unroll 8
+        for (std::size_t j = 1; j <= HALF; j++) {
+            even[j] = a[j * step] + a[(RADIX - j) * step];
+            even_i[j] = b[j * step] + b[(RADIX - j) * step];
+            odd[j] = a[j * step] - a[(RADIX - j) * step];
+            odd_i[j] = b[j * step] - b[(RADIX - j) * step];
+            total += even[j];
+            total_i += even_i[j];
+        }
+        c[0] = total;
+        d[0] = total_i;
+#pragma GCC unroll 8
+        for (std::size_t k = 1; k <= HALF; k++) {
+            T x = a[0], y = b[0], z = 0, w = 0;
+#pragma GCC unroll 8
+            for (std::size_t j = 1; j <= HALF; j++) {
+                x += even[j] * cosines[j * k % RADIX];
+                y += even_i[j] * cosines[j * k % RADIX];
+                z += odd_i[j] * sines[j * k % RADIX];
+                w += odd[j] * sines[j * k % RADIX];
+            }
+            c[k * apart] = (x - z) * u[k] - (y + w) * v[k];
+            d[k * apart] = (x - z) * v[k] + (y + w) * u[k];
+            c[(RADIX - k) * apart] = (x + z) * u[RADIX - k] - (y - w) * v[RADIX - k];
+            d[(RADIX - k) * apart] = (x + z) * v[RADIX - k] + (y - w) * u[RADIX - k];
         }
     }
 
@@ -164,8 +230,15 @@ class Fft {
 class ChirpFft {
   public:
     explicit ChirpFft(std::size_t n_values)
-        : length(n_values), padded(padded_length(n_values)), fft(padded), chirp(n_values), chirp_i(n_values),
-          kernel(padded), kernel_i(padded), x(padded), y(padded) {
+        : length(n_values),
+          padded(padded_length(n_values)),
+          fft(padded),
+          chirp(n_values),
+          chirp_i(n_values),
+          kernel(padded),
+          kernel_i(padded),
+          x(padded),
+          y(padded) {
         for (std::size_t j = 0; j < length; j++) {
             const double angle = -PI * static_cast<double>(j * j % (2 * length)) / static_cast<double>(length);
             chirp[j] = std::cos(angle);
@@ -176,7 +249,8 @@ class ChirpFft {
         fft.run(kernel.data(), kernel_i.data());
     }
 
-    RTNMF_INLINE void run(float* real, float* imag) {
+    // Not inlined: such lengths are rare, and it would be compiled for each kind of processor.
+    __attribute__((noinline)) void run(float* real, float* imag) {
         for (std::size_t j = 0; j < length; j++) {
             x[j] = real[j] * chirp[j] - imag[j] * chirp_i[j];
             y[j] = real[j] * chirp_i[j] + imag[j] * chirp[j];
@@ -211,8 +285,14 @@ class ChirpFft {
 class RealFft {
   public:
     explicit RealFft(std::size_t n_fft)
-        : half(n_fft / 2), is_smooth(Fft<float>::suits(half)), fft(is_smooth ? half : 1), chirp_fft(is_smooth ? 1 : half),
-          real(half + 1), imag(half + 1), cosines(half + 1), sines(half + 1) {
+        : half(n_fft / 2),
+          is_smooth(Fft<float>::suits(half)),
+          fft(is_smooth ? half : 1),
+          chirp_fft(is_smooth ? 1 : half),
+          real(half + 1),
+          imag(half + 1),
+          cosines(half + 1),
+          sines(half + 1) {
         for (std::size_t k = 0; k <= half; k++) {
             const double angle = PI * static_cast<double>(k) / static_cast<double>(half);
             cosines[k] = static_cast<float>(std::cos(angle));
@@ -240,7 +320,8 @@ class RealFft {
     }
 
     // Sets n_fft samples from a spectrum, divided by n_fft, so that they are those that were transformed.
-    RTNMF_INLINE void inverse(const float* __restrict from_real, const float* __restrict from_imag, float* __restrict x) {
+    RTNMF_INLINE void inverse(const float* __restrict from_real, const float* __restrict from_imag,
+                              float* __restrict x) {
         float *a = real.data(), *b = imag.data();
         const float *u = cosines.data(), *v = sines.data(), scale = 0.5f / static_cast<float>(half);
         for (std::size_t k = 0; k < half; k++) {

@@ -1,8 +1,8 @@
 // One hop of a stream: window, FFT, magnitudes, updates, masks, inverse FFTs, overlap-add.
 //
 // A port of rtnmf/kernels/hop.py. A frame is explained by the components, and once more by trained columns where there
-// are some; the masks are those that both explanations agree on. Nothing here allocates, waits or throws once a Stream is
-// made. The hop is compiled for several kinds of processors, of which a Stream chooses the best that is there.
+// are some; the masks are those that both explanations agree on. Nothing here allocates, waits or throws once a Stream
+// is made. The hop is compiled for several kinds of processors; `processor` tells the best that is there.
 #pragma once
 
 #include <algorithm>
@@ -33,8 +33,8 @@ struct Plan {
     Floats W, M;                               // [explanation][tile][component][TILE]; M is empty where it is W
     float memory[2], weights[2];               // of each explanation
     float relaxation, reach;
-    Floats low_shares;                         // of each source in what is inaudibly low
-    std::vector<std::size_t> bounds;           // source s has the components bounds[s] to bounds[s + 1]
+    Floats low_shares;                // of each source in what is inaudibly low
+    std::vector<std::size_t> bounds;  // source s has the components bounds[s] to bounds[s + 1]
 
     std::size_t n_bins() const { return n_fft / 2 + 1; }
     std::size_t n_tiles() const { return (n_bins() + TILE - 1) / TILE; }
@@ -44,16 +44,16 @@ struct Plan {
 
 // What a stream remembers (down to level), and room to work in.
 struct Stream {
-    std::size_t position = 0;  // samples of the current hop so far
-    Floats history;            // the samples of the current frame so far, [channel][n_fft]
-    Floats overlap;            // what is to go out, [source][channel][latency]
-    Floats h;                  // the activations of the last frame as parts of 1, [explanation][component]
-    float level = 0;           // the sum of the magnitudes of the last frame
-    Floats frame, trends;      // n_fft, [channel][n_fft]
-    Floats real, imag;         // the spectrum, [channel][n_bins]
-    Floats v, g, r, shares;    // [tile][TILE], [component][16], TILE, [source][TILE]
+    std::size_t position = 0;       // samples of the current hop so far
+    Floats history;                 // the samples of the current frame so far, [channel][n_fft]
+    Floats overlap;                 // what is to go out, [source][channel][latency]
+    Floats h;                       // the activations of the last frame as parts of 1, [explanation][component]
+    float level = 0;                // the sum of the magnitudes of the last frame
+    Floats frame, trends;           // n_fft, [channel][n_fft]
+    Floats real, imag;              // the spectrum, [channel][n_bins]
+    Floats v, g, r, shares;         // [tile][TILE], [component][16], TILE, [source][TILE]
     Floats separated, separated_i;  // the masked spectra, [source][channel][n_bins]
-    Floats tail;               // n_fft
+    Floats tail;                    // n_fft
     RealFft fft;
     std::size_t n_channels;
 
@@ -105,7 +105,8 @@ RTNMF_INLINE void analyse(const Plan& plan, Stream& stream) {
     std::fill(stream.v.begin(), stream.v.end(), 0.0f);
     for (std::size_t c = 0; c < stream.n_channels; c++) {
         float* __restrict frame = stream.frame.data();
-        const float *__restrict history = stream.history.data() + c * n, *__restrict window = plan.analysis_window.data();
+        const float* __restrict history = stream.history.data() + c * n, * __restrict window =
+                                                                             plan.analysis_window.data();
         for (std::size_t i = 0; i < n; i++) frame[i] = history[i] * window[i];
         detrend<N_LANES>(frame, plan, stream.trends.data() + c * n);
         float *real = stream.real.data() + c * n_bins, *imag = stream.imag.data() + c * n_bins;
@@ -120,8 +121,8 @@ template <int N_LANES>
 RTNMF_INLINE void explain(const Plan& plan, Stream& stream, int n_iter) {
     for (std::size_t e = 0; e < plan.n_explanations; e++)
         follow<N_LANES>(stream.v.data(), plan.W.data() + e * plan.values_of_explanation(), plan.n_tiles(),
-                        stream.h.data() + e * plan.n_components, plan.n_components, stream.g.data(), stream.r.data(), n_iter,
-                        plan.relaxation, plan.memory[e]);
+                        stream.h.data() + e * plan.n_components, plan.n_components, stream.g.data(), stream.r.data(),
+                        n_iter, plan.relaxation, plan.memory[e]);
 }
 
 // Multiplies the shares of a source by a power of its model.
@@ -200,8 +201,8 @@ RTNMF_INLINE void mask(const Plan& plan, Stream& stream, float mask_power) {
             for (std::size_t c = 0; c < stream.n_channels; c++) {
                 const float* __restrict shares = stream.shares.data() + s * TILE;
                 const std::size_t from = c * n_bins + begin, to = (s * stream.n_channels + c) * n_bins + begin;
-                const float *__restrict x = stream.real.data() + from, *__restrict y = stream.imag.data() + from;
-                float *__restrict a = stream.separated.data() + to, *__restrict b = stream.separated_i.data() + to;
+                const float* __restrict x = stream.real.data() + from, * __restrict y = stream.imag.data() + from;
+                float* __restrict a = stream.separated.data() + to, * __restrict b = stream.separated_i.data() + to;
                 for (std::size_t i = 0; i < n; i++) a[i] = x[i] * shares[i];
                 for (std::size_t i = 0; i < n; i++) b[i] = y[i] * shares[i];
             }
@@ -210,8 +211,8 @@ RTNMF_INLINE void mask(const Plan& plan, Stream& stream, float mask_power) {
 
 // Adds a stem of a channel to what is to go out. What is inaudibly low has constant shares: any that changed from frame
 // to frame would be heard.
-RTNMF_INLINE void add_tail(const Plan& plan, const float* __restrict tail, const float* __restrict trend, float low_share,
-                           float* __restrict overlap) {
+RTNMF_INLINE void add_tail(const Plan& plan, const float* __restrict tail, const float* __restrict trend,
+                           float low_share, float* __restrict overlap) {
     const float* __restrict window = plan.synthesis_window.data();
     for (std::size_t i = 0; i < plan.latency; i++) overlap[i] += (tail[i] + low_share * trend[i]) * window[i];
 }
@@ -257,12 +258,14 @@ inline void hop_of_any_processor(const Plan& plan, Stream& stream, int n_iter, f
 
 #if RTNMF_SEVERAL_PROCESSORS
 __attribute__((target("avx2,fma"))) inline void hop_of_avx2(const Plan& plan, Stream& stream, int n_iter,
-                                                                     float mask_power) {
+                                                            float mask_power) {
     hop_of<8>(plan, stream, n_iter, mask_power);
 }
 
-__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) inline void hop_of_avx512(
-    const Plan& plan, Stream& stream, int n_iter, float mask_power) {
+__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) inline void hop_of_avx512(const Plan& plan,
+                                                                                                 Stream& stream,
+                                                                                                 int n_iter,
+                                                                                                 float mask_power) {
     hop_of<16>(plan, stream, n_iter, mask_power);
 }
 #endif

@@ -23,8 +23,8 @@ struct Value;
 struct Entry;
 
 struct Number {
-    double value;    // infinite where it is too large
-    bool is_whole;   // written without a fraction or an exponent
+    double value;   // infinite where it is too large
+    bool is_whole;  // written without a fraction or an exponent
 };
 
 using List = std::vector<Value>;
@@ -34,7 +34,9 @@ struct Value {
     std::variant<std::monostate, bool, Number, std::string, List, Object> held;  // nothing is null
 
     template <class T>
-    const T* as() const { return std::get_if<T>(&held); }
+    const T* as() const {
+        return std::get_if<T>(&held);
+    }
 };
 
 struct Entry {

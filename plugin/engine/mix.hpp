@@ -9,7 +9,8 @@ namespace rtnmf {
 
 constexpr float HIGHEST_GAIN = 1000.0f;
 
-// Gains, solo, mute, bypass and dry/wet of a separation. Setters hold values in their ranges; what is no number is not set.
+// Gains, solo, mute, bypass and dry/wet of a separation. Setters hold values in their ranges; what is no number is not
+// set.
 //
 // None of its functions but the constructor and the copy constructor allocates. Thread safety: none.
 class Mixer {
@@ -33,7 +34,8 @@ class Mixer {
 
     // Whether neither solo nor mute keeps a source out, whatever its gain.
     bool is_heard(std::uint32_t source) const noexcept {
-        const bool is_any_soloed = std::any_of(strips.begin(), strips.end(), [](const Strip& s) { return s.is_soloed; });
+        const bool is_any_soloed =
+            std::any_of(strips.begin(), strips.end(), [](const Strip& s) { return s.is_soloed; });
         return !strips[source].is_muted && (strips[source].is_soloed || !is_any_soloed);
     }
 
@@ -62,8 +64,14 @@ class Mix {
   public:
     // ramp_length: the samples in which weights get to new ones, in a straight line; Separator.hop_length() as a rule.
     Mix(const Mixer& mixer, std::uint32_t latency, std::uint32_t n_channels, std::uint32_t ramp_length)
-        : past(std::size_t(n_channels) * latency), dry(std::size_t(n_channels) * PIECE), target(mixer.n_sources() + 1u),
-          wanted(target.size()), slopes(target.size()), delay(latency), channels(n_channels), ramp(ramp_length) {
+        : past(std::size_t(n_channels) * latency),
+          dry(std::size_t(n_channels) * PIECE),
+          target(mixer.n_sources() + 1u),
+          wanted(target.size()),
+          slopes(target.size()),
+          delay(latency),
+          channels(n_channels),
+          ramp(ramp_length) {
         turn_to(mixer);
         reset();
     }
@@ -84,9 +92,11 @@ class Mix {
         place = 0;
     }
 
-    // Takes n_samples of input, inputs[n_channels], and the stems of the same block, stems[source * n_channels + channel],
-    // and sets as many samples of outputs[n_channels], which may be the inputs, or null for a channel that is not wanted.
-    void process(const float* const* inputs, const float* const* stems, float* const* outputs, std::uint32_t n_samples) noexcept {
+    // Takes n_samples of input, inputs[n_channels], and the stems of the same block, stems[source * n_channels +
+    // channel], and sets as many samples of outputs[n_channels], which may be the inputs, or null for a channel that is
+    // not wanted.
+    void process(const float* const* inputs, const float* const* stems, float* const* outputs,
+                 std::uint32_t n_samples) noexcept {
         if (n_samples) turn();
         for (std::size_t done = 0; done < n_samples; done += PIECE) {
             const std::size_t n = std::min<std::size_t>(PIECE, n_samples - done);
@@ -129,7 +139,8 @@ class Mix {
         place = next;
     }
 
-    void add_up(const float* const* stems, std::size_t c, float* output, std::size_t done, std::size_t n) const noexcept {
+    void add_up(const float* const* stems, std::size_t c, float* output, std::size_t done,
+                std::size_t n) const noexcept {
         std::fill(output, output + n, 0.0f);
         for (std::size_t s = 0; s + 1 < target.size(); s++) add(stems[s * channels + c] + done, s, output, n);
         add(dry.data() + c * PIECE, target.size() - 1, output, n);

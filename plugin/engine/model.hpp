@@ -47,7 +47,8 @@ inline Model model_of(const std::string& text) {
     model.memory = number("memory").value;
     model.reach = number("reach").value;
     model.audible_hz = number("audible_hz").value;
-    if (given->size() != 6 || !weights || weights->size() != 2) refuse_model(text, "six entries, of which weights are two");
+    if (given->size() != 6 || !weights || weights->size() != 2)
+        refuse_model(text, "six entries, of which weights are two");
     for (int e = 0; e < 2; e++) model.weights[e] = number_of(&(*weights)[static_cast<std::size_t>(e)], text).value;
     if (!n_iter.is_whole || !is_within(n_iter.value, 1, MOST_UPDATES)) refuse_model(text, "n_iter from 1 to 1000");
     model.n_iter = static_cast<int>(n_iter.value);

@@ -27,7 +27,8 @@ inline void check_affordable(const Dictionary& dictionary, std::uint32_t n_chann
     const double work = n_components * n_sets * (n_iter + 1) + 20 * (n_sources + 1) * channels;
     const double frames = static_cast<double>(dictionary.sample_rate) / dictionary.stft.hop_length;
     check_product("the number of multiplications for a second of sound", MOST_WORK,
-                  "use fewer components or updates, a larger hop_length, or a lower sample rate", {frames, n_fft, work});
+                  "use fewer components or updates, a larger hop_length, or a lower sample rate",
+                  {frames, n_fft, work});
 }
 
 namespace planning {
@@ -63,7 +64,8 @@ inline Floats low_shares(const Dictionary& dictionary, const std::vector<std::si
     double total = 0;
     for (std::size_t s = 0; s < n_sources; s++) {
         for (std::size_t k = bounds[s]; k < bounds[s + 1]; k++)
-            for (std::size_t b = static_cast<std::size_t>(std::min(first, double(n_bins))); b < n_bins && double(b) <= last; b++)
+            for (std::size_t b = static_cast<std::size_t>(std::min(first, double(n_bins)));
+                 b < n_bins && double(b) <= last; b++)
                 levels[s] += static_cast<double>(dictionary.components[k * n_bins + b]);
         levels[s] = levels[s] / static_cast<double>(bounds[s + 1] - bounds[s]) + 1e-9;
         total += levels[s];

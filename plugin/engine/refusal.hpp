@@ -33,7 +33,8 @@ inline std::string quoted(const std::string& text) {
 
 inline void check_whole(const char* name, std::uint64_t value, std::uint64_t least) {
     if (value < least)
-        throw Refusal(std::string(name) + " is " + std::to_string(value) + ", expected at least " + std::to_string(least));
+        throw Refusal(std::string(name) + " is " + std::to_string(value) + ", expected at least " +
+                      std::to_string(least));
 }
 
 // Throws Refusal if the product of several sizes is above a bound.
@@ -41,8 +42,8 @@ inline void check_product(const char* what, double most, const char* remedy, std
     double product = 1;
     for (double size : sizes) product *= size;
     if (!(product <= most))
-        throw Refusal(std::string(what) + " would be " + words_of(product) + ", expected at most " + words_of(most) + ": " +
-                      remedy);
+        throw Refusal(std::string(what) + " would be " + words_of(product) + ", expected at most " + words_of(most) +
+                      ": " + remedy);
 }
 
 }  // namespace rtnmf

@@ -24,7 +24,8 @@ inline Stft checked_stft(std::uint32_t n_fft, std::uint32_t hop_length, std::uin
     check_whole("n_fft", n_fft, 4);
     check_whole("hop_length", hop_length, 1);
     check_whole("latency", latency, 2);
-    check_product("the number of samples of a window", LONGEST_WINDOW, "use a shorter one", {static_cast<double>(n_fft)});
+    check_product("the number of samples of a window", LONGEST_WINDOW, "use a shorter one",
+                  {static_cast<double>(n_fft)});
     if (n_fft % 2) throw Refusal("n_fft is " + std::to_string(n_fft) + ", expected an even number");
     if (latency % 2 || latency / 2 < hop_length || latency > n_fft)
         throw Refusal("latency is " + std::to_string(latency) + ", expected an even number from 2 * hop_length = " +
@@ -77,7 +78,8 @@ inline Floats synthesis_window(const Stft& stft) {
     }
     Floats window(stft.latency);
     for (std::size_t i = 0; i < window.size(); i++) {
-        const double part = product[i] > 0 ? product[i] / static_cast<double>(analysis[stft.n_fft - stft.latency + i]) : 0;
+        const double part =
+            product[i] > 0 ? product[i] / static_cast<double>(analysis[stft.n_fft - stft.latency + i]) : 0;
         window[i] = static_cast<float>(part / sums[i % stft.hop_length]);
     }
     return window;
@@ -113,7 +115,8 @@ inline void reflect(std::vector<double>& row, const std::vector<double>& normal,
 // By Householder reflections, which also give a basis where the rows of a short frame depend on each other.
 inline std::vector<std::vector<double>> trend_basis(const Stft& stft, std::uint32_t sample_rate, double audible_hz) {
     const double wished = rounded(2 * audible_hz * stft.n_fft / sample_rate);
-    std::vector<std::vector<double>> normals = windowed_polynomials(stft, static_cast<std::size_t>(std::min(16.0, wished)));
+    std::vector<std::vector<double>> normals =
+        windowed_polynomials(stft, static_cast<std::size_t>(std::min(16.0, wished)));
     if (normals.size() > stft.n_fft) normals.resize(stft.n_fft);
     for (std::size_t k = 0; k < normals.size(); k++) {
         std::vector<double>& normal = normals[k];

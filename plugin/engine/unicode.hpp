@@ -26,8 +26,11 @@ inline bool decode_utf8(const std::string& text, std::vector<char32_t>& characte
     characters.clear();
     for (std::size_t i = 0; i < text.size();) {
         const unsigned char first = static_cast<unsigned char>(text[i++]);
-        const int n_more = first < 0x80 ? 0 : first >= 0xc0 && first < 0xe0 ? 1 : first >= 0xe0 && first < 0xf0 ? 2
-                         : first >= 0xf0 && first < 0xf8 ? 3 : -1;
+        const int n_more = first < 0x80                    ? 0
+                           : first >= 0xc0 && first < 0xe0 ? 1
+                           : first >= 0xe0 && first < 0xf0 ? 2
+                           : first >= 0xf0 && first < 0xf8 ? 3
+                                                           : -1;
         if (n_more < 0) return false;
         char32_t c = n_more ? first & (0x3f >> n_more) : first;
         for (int k = 0; k < n_more; k++) {

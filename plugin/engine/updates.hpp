@@ -1,7 +1,7 @@
 // The activations of a frame with W fixed: multiplicative updates, and the tiles that W lies in for them.
 //
-// A port of rtnmf/kernels/updates.py. W lies in tiles of TILE bins, [tile][component][TILE], so that a tile is in the L1
-// cache when its second product comes.
+// A port of rtnmf/kernels/updates.py. W lies in tiles of TILE bins, [tile][component][TILE], so that a tile is in the
+// L1 cache when its second product comes.
 #pragma once
 
 #include "arithmetic.hpp"
@@ -10,6 +10,7 @@ namespace rtnmf {
 
 // Bins of a tile: 64 components of it fill most of an L1 cache, and 513, 1025 and 2049 bins leave little over.
 constexpr std::size_t TILE = 96;
+static_assert(TILE % 16 == 0, "the widest vectors have 16 lanes");
 
 // Fraction of a frame below which an activation would only cost denormal arithmetic.
 constexpr float LEAST_ACTIVATION = 1e-12f;
@@ -74,8 +75,8 @@ RTNMF_INLINE void gradient(const float* v, const float* w, std::size_t n_tiles, 
 
 // Updates h for a frame v that sums to 1, from where the last frame left it.
 template <int N_LANES>
-RTNMF_INLINE void follow(const float* v, const float* w, std::size_t n_tiles, float* h, std::size_t n, float* g, float* r,
-                         int n_iter, float relaxation, float memory) {
+RTNMF_INLINE void follow(const float* v, const float* w, std::size_t n_tiles, float* h, std::size_t n, float* g,
+                         float* r, int n_iter, float relaxation, float memory) {
     const float uniform = 1.0f / static_cast<float>(n), total = sum<N_LANES>(h, n);
     for (std::size_t k = 0; k < n; k++) h[k] = total > 0 ? memory * h[k] / total + (1.0f - memory) * uniform : uniform;
     for (int i = 0; i < n_iter; i++) {

@@ -1,7 +1,8 @@
 // Runs the engine outside of Python, under sanitizers, and counts what is allocated while it sounds.
 //
 //     drive_engine check FILE...                          prints why each is refused, or an empty line
-//     drive_engine DICTIONARY INPUT OUTPUT RATE CHANNELS  separates and mixes planes of float32 samples; prints the count
+//     drive_engine DICTIONARY INPUT OUTPUT RATE CHANNELS  separates and mixes planes of float32 samples; prints the
+//     count
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -41,13 +42,15 @@ void check(const char* path) {
     }
 }
 
-int separate(const char* dictionary, const char* input, const char* output, std::uint32_t rate, std::uint32_t n_channels) {
+int separate(const char* dictionary, const char* input, const char* output, std::uint32_t rate,
+             std::uint32_t n_channels) {
     rtnmf::Separator separator(dictionary_of(dictionary), rate, n_channels);
     rtnmf::Mixer mixer(separator.n_sources());
     rtnmf::Mix mix(mixer, separator.latency(), n_channels, separator.hop_length());
     const std::vector<char> bytes = read(input);
     const std::size_t n_samples = bytes.size() / sizeof(float) / n_channels;
-    std::vector<float> samples(n_samples * n_channels), stems(samples.size() * separator.n_sources()), mixed(samples.size());
+    std::vector<float> samples(n_samples * n_channels), stems(samples.size() * separator.n_sources()),
+        mixed(samples.size());
     std::memcpy(samples.data(), bytes.data(), samples.size() * sizeof(float));
     std::vector<const float*> inputs(n_channels), parts(separator.n_sources() * n_channels);
     std::vector<float*> outputs(parts.size()), mixes(n_channels);
@@ -59,7 +62,8 @@ int separate(const char* dictionary, const char* input, const char* output, std:
             inputs[c] = samples.data() + c * n_samples + done;
             mixes[c] = mixed.data() + c * n_samples + done;
         }
-        for (std::size_t row = 0; row < outputs.size(); row++) parts[row] = outputs[row] = stems.data() + row * n_samples + done;
+        for (std::size_t row = 0; row < outputs.size(); row++)
+            parts[row] = outputs[row] = stems.data() + row * n_samples + done;
         separator.process(inputs.data(), outputs.data(), static_cast<std::uint32_t>(n));
         mixer.set_gain(0, static_cast<float>(random() % 100) / 100);
         mixer.set_mute(separator.n_sources() - 1, random() % 2);
@@ -68,8 +72,8 @@ int separate(const char* dictionary, const char* input, const char* output, std:
         done += n;
     }
     std::printf("%zu\n", n_allocated);
-    std::ofstream(output, std::ios::binary).write(reinterpret_cast<const char*>(stems.data()),
-                                                  static_cast<std::streamsize>(stems.size() * sizeof(float)));
+    std::ofstream(output, std::ios::binary)
+        .write(reinterpret_cast<const char*>(stems.data()), static_cast<std::streamsize>(stems.size() * sizeof(float)));
     return 0;
 }
 

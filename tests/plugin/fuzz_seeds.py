@@ -22,9 +22,7 @@ _LATER = {"1": ("model", "rest", "frames", "voices"), "2": ("rest", "frames", "v
 def made(stft: STFT, *, trained: bool) -> Dictionary:
     """Return a small dictionary of two sources in which hardly any part has its default value."""
     components, *others = np.random.default_rng(0).random((3, stft.n_bins, 4)).astype(np.float32) + np.float32(0.1)
-    more: dict[str, Any] = (
-        dict(zip(("update_components", "mask_components"), others, strict=True)) if trained else {}
-    )
+    more: dict[str, Any] = dict(zip(("update_components", "mask_components"), others, strict=True)) if trained else {}
     return Dictionary(
         components,
         ("a", "é", "a", "é"),
@@ -33,7 +31,9 @@ def made(stft: STFT, *, trained: bool) -> Dictionary:
         **more,
         rest="é",
         voices=("a",),
-        frames={"a": np.ones((stft.n_bins, 2), np.uint8), "é": np.full((stft.n_bins, 1), 9, np.uint8)} if trained else {},
+        frames={"a": np.ones((stft.n_bins, 2), np.uint8), "é": np.full((stft.n_bins, 1), 9, np.uint8)}
+        if trained
+        else {},
         model=Model(8, 1.5, 0.5, 1e-3, (0.5, 0.75)),
         description="d",
         learned_from=("é.wav",),

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import noise, random_dictionary
-from engine_library import PROCESSORS, Engine, hostile, library, needs_compiler
+from engine_library import hostile, needs_compiler
 from fuzz_seeds import as_format
+from plugin_engine import PROCESSORS, Engine, library
 
 from rtnmf import STFT, Dictionary, Separator, load_preset, presets
 from rtnmf.dictionary import preset_folder
@@ -31,7 +32,9 @@ DICTIONARIES = {
     "odd half": random_dictionary(STFT(74, 8, latency=16), trained=True),
     "one source": random_dictionary(STFT(256, 64), ("only",), n_each=2),
     "interleaved": replace(random_dictionary(STFT(256, 64)), labels=tuple("babaabba")),
-    "other model": replace(random_dictionary(STFT(256, 64), trained=True), model=Model(3, 1.0, 0.0, 1e-2, (1, 2), 100.0)),
+    "other model": replace(
+        random_dictionary(STFT(256, 64), trained=True), model=Model(3, 1.0, 0.0, 1e-2, (1, 2), 100.0)
+    ),
     "low frequencies": replace(random_dictionary(STFT(2048, 1024)), model=Model(audible_hz=80.0)),
 }
 

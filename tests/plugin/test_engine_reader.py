@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import random_dictionary
-from engine_library import DRIVER, compiled, hostile, library, needs_compiler, refusal
+from engine_library import hostile, needs_compiler, sanitized_driver
 from fuzz_seeds import write
+from plugin_engine import library, refusal
 
 from rtnmf import STFT, Dictionary, Separator
 from rtnmf.checks import check_source_name, check_text
@@ -62,7 +63,9 @@ def test_frames_that_do_not_fit_are_refused_as_in_python(tmp_path, case):
 
 
 @pytest.mark.parametrize(
-    "data", cases_of(test_file.test_other_files_are_refused_in_one_printable_line), ids=lambda data: f"{len(data)}-bytes"
+    "data",
+    cases_of(test_file.test_other_files_are_refused_in_one_printable_line),
+    ids=lambda data: f"{len(data)}-bytes",
 )
 def test_other_files_are_refused(data):
     """A file of another kind is refused in one printable line that says that it is no dictionary."""
@@ -168,7 +171,7 @@ def test_headers_are_read_where_the_library_reads_them(tmp_path, monkeypatch):
 
 
 def damaged(data, rng):
-    """Return the bytes of a file with a few of them changed: of any kind, or texts by other texts of the same length."""
+    """Return the bytes of a file with a few of them changed, mostly into what texts are made of, or cut."""
     content = bytearray(data)
     for _ in range(rng.integers(1, 4)):
         place = rng.integers(len(content))
@@ -206,7 +209,9 @@ def test_names_and_texts_may_hold_what_python_lets_them_hold():
     for c in known:
         for text in (c, f"a{c}b"):
             assert library().rtnmf_is_name(text.encode()) == is_accepted(check_source_name, text), ascii(text)
-            assert library().rtnmf_is_text(text.encode()) == is_accepted(lambda t: check_text("text", t), text), ascii(text)
+            assert library().rtnmf_is_text(text.encode()) == is_accepted(lambda t: check_text("text", t), text), ascii(
+                text
+            )
 
 
 def is_accepted(check, text):
@@ -219,14 +224,14 @@ def is_accepted(check, text):
 
 
 def test_nothing_is_read_beyond_the_bytes_of_a_file(tmp_path):
-    """Under the sanitizers of the compiler, files that are cut or damaged anywhere are refused or read without an error."""
+    """Under the compiler's sanitizers, files that are cut or damaged anywhere are refused or read without error."""
     rng = np.random.default_rng(0)
     write(tmp_path)
     for path in sorted(tmp_path.iterdir()):
         for i in range(6):
             path.with_name(f"{path.name}-{i}").write_bytes(damaged(path.read_bytes(), rng))
     paths = sorted(tmp_path.iterdir())
-    line = [compiled("sanitized", DRIVER), "check", *paths]
+    line = [sanitized_driver(), "check", *paths]
     run = subprocess.run(line, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     refusals = run.stdout.splitlines()
@@ -238,7 +243,7 @@ def sanitized_stems(tmp_path, dictionary, x, sample_rate):
     dictionary.save(tmp_path / "x")
     x.T.tofile(tmp_path / "in")
     numbers = map(str, (sample_rate, x.shape[1]))
-    line = [compiled("sanitized", DRIVER), tmp_path / "x", tmp_path / "in", tmp_path / "out", *numbers]
+    line = [sanitized_driver(), tmp_path / "x", tmp_path / "in", tmp_path / "out", *numbers]
     run = subprocess.run(line, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     stems = np.fromfile(tmp_path / "out", np.float32)
