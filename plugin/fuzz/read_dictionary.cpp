@@ -7,11 +7,12 @@
 
 namespace {
 
-constexpr double MOST_VALUES = 1e6;  // larger ones are valid, too, but slow
+constexpr double MOST_WORK_TRIED = 1e7;  // what takes longer is valid, too
 
-// Whether a dictionary is small enough to be tried thousands of times a second, also at another rate.
-bool is_small(const rtnmf::Dictionary& dictionary) {
-    return double(dictionary.stft.n_fft) * double(dictionary.n_components() + 64) < MOST_VALUES;
+// Whether a dictionary takes so little work that it can be tried hundreds of times a second.
+bool is_quick(const rtnmf::Dictionary& dictionary) {
+    const double n_hops = 2.0 * dictionary.stft.latency / dictionary.stft.hop_length + 1;
+    return n_hops * dictionary.stft.n_fft * static_cast<double>(dictionary.n_components() + 64) < MOST_WORK_TRIED;
 }
 
 void run(const rtnmf::Dictionary& dictionary, std::uint32_t sample_rate) {
@@ -39,9 +40,9 @@ std::vector<std::uint8_t> framed(const std::uint8_t* bytes, std::size_t n_bytes)
 void check(const std::uint8_t* bytes, std::size_t n_bytes) {
     for (int change = -1; change <= 1; change++) try {
             const rtnmf::Dictionary dictionary = rtnmf::read_dictionary(bytes, n_bytes);
-            if (!is_small(dictionary)) return;
-            const std::uint32_t sample_rate = dictionary.sample_rate;
-            run(dictionary, change < 0 ? sample_rate : change ? 48000 : sample_rate / 2 + 1);
+            const std::uint32_t old_rate = dictionary.sample_rate;
+            const std::uint32_t sample_rate = change < 0 ? old_rate : change ? 48000 : old_rate / 2 + 1;
+            if (is_quick(rtnmf::at_rate(dictionary, sample_rate))) run(dictionary, sample_rate);
         } catch (const rtnmf::Refusal& refusal) {
             for (const char* c = refusal.what(); *c; c++)
                 if (*c < ' ' || *c > '~') std::abort();
