@@ -100,6 +100,21 @@ class Plugin(Engine):
         super().__init__(path)
         self.dictionary, self.sample_rate, self.n_channels = dictionary, dictionary.sample_rate, 1
         self.latency = self.call("latency")
+        self.seconds, self.n_samples = 0.0, 0
+
+    def process(self, block):
+        """Return the stems of a block, and add up the processor time that it took."""
+        began = time.thread_time()
+        stems = super().process(block)
+        self.seconds += time.thread_time() - began
+        self.n_samples += len(block)
+        return stems
+
+    def us_per_hop(self):
+        """Return the processor time of a hop since the last call."""
+        us = 1e6 * self.seconds / self.n_samples * self.dictionary.stft.hop_length
+        self.seconds, self.n_samples = 0.0, 0
+        return us
 
 
 def send(n_hours):
@@ -108,10 +123,11 @@ def send(n_hours):
     dictionary = load_preset("speech").merge(load_preset("keyboard"))
     with tempfile.TemporaryDirectory() as folder, Plugin(dictionary, Path(folder) / "x") as engine:
         for row in soak(engine, n_hours, 60, np.random.default_rng(0)):
-            rows.append(row)
+            rows.append(row | {"us_per_hop": engine.us_per_hop()})
             print(
                 ", ".join(
-                    f"{key} {value:.4g}" if type(value) is float else f"{key} {value}" for key, value in row.items()
+                    f"{key} {value:.4g}" if type(value) is float else f"{key} {value}"
+                    for key, value in rows[-1].items()
                 ),
                 flush=True,
             )
