@@ -74,7 +74,7 @@ void rtnmf_reset(Instance* instance) {
 // Buffers are [channel][n_samples] and [source][channel][n_samples], one behind the other.
 void rtnmf_process(Instance* instance, const float* inputs, float* stems, std::uint32_t n_samples) {
     const std::uint32_t n_channels = instance->separator.n_channels();
-    const float* in[rtnmf::MOST_CHANNELS];
+    const float* in[rtnmf::MOST_CHANNELS] = {};
     std::vector<float*> out(std::size_t(instance->separator.n_sources()) * n_channels);
     for (std::uint32_t c = 0; c < n_channels; c++) in[c] = inputs + std::size_t(c) * n_samples;
     for (std::size_t row = 0; row < out.size(); row++) out[row] = stems + row * n_samples;
@@ -96,8 +96,8 @@ void rtnmf_set_master(Instance* instance, float wet, bool bypass) {
 // to.
 void rtnmf_mix(Instance* instance, const float* inputs, const float* stems, float* outputs, std::uint32_t n_samples) {
     const std::uint32_t n_channels = instance->separator.n_channels();
-    const float* in[rtnmf::MOST_CHANNELS];
-    float* out[rtnmf::MOST_CHANNELS];
+    const float* in[rtnmf::MOST_CHANNELS] = {};
+    float* out[rtnmf::MOST_CHANNELS] = {};
     std::vector<const float*> parts(std::size_t(instance->separator.n_sources()) * n_channels);
     for (std::uint32_t c = 0; c < n_channels; c++) {
         in[c] = inputs + std::size_t(c) * n_samples;

@@ -7,9 +7,9 @@
 
 namespace {
 
-constexpr double MOST_WORK_TRIED = 1e7;  // what takes longer is valid, too
+constexpr double MOST_WORK_TRIED = 5e5;  // what takes longer is valid, too
 
-// Whether a dictionary takes so little work that it can be tried hundreds of times a second.
+// Whether a dictionary takes so little work that it can be tried thousands of times a second.
 bool is_quick(const rtnmf::Dictionary& dictionary) {
     const double n_hops = 2.0 * dictionary.stft.latency / dictionary.stft.hop_length + 1;
     return n_hops * dictionary.stft.n_fft * static_cast<double>(dictionary.n_components() + 64) < MOST_WORK_TRIED;
