@@ -25,8 +25,11 @@ constexpr float HIGHEST_MASK_POWER = 1e6f;
 class Separator {
   public:
     // Throws Refusal if the dictionary cannot be used at this rate, or would take too much memory or work.
-    Separator(const Dictionary& dictionary, std::uint32_t sample_rate, std::uint32_t n_channels)
-        : Separator(prepared(dictionary, sample_rate, n_channels), n_channels) {}
+    Separator(const Dictionary& dictionary, std::uint32_t sample_rate, std::uint32_t n_channels) try
+        : Separator(prepared(dictionary, sample_rate, n_channels), n_channels) {
+    } catch (const std::bad_alloc&) {
+        throw Refusal("the stream does not fit into memory: use fewer components or a shorter window");
+    }
 
     std::uint32_t latency() const noexcept { return static_cast<std::uint32_t>(plan.latency); }
     std::uint32_t hop_length() const noexcept { return static_cast<std::uint32_t>(plan.hop_length); }
