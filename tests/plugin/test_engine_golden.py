@@ -189,6 +189,15 @@ def test_a_reset_stream_begins_anew(tmp_path):
         np.testing.assert_array_equal(engine.process(noise(3000, 1)), first)
 
 
+def test_denormal_numbers_count_again_outside_of_the_engine(tmp_path):
+    """The engine flushes denormal numbers to 0 only while it works: others in the process may need them."""
+    DICTIONARIES["plain"].save(tmp_path / "x")
+    tiny = np.full(8, 1e-40, np.float32)
+    with Engine(tmp_path / "x") as engine:
+        engine.process(noise(600, 1))
+        assert (tiny * tiny.dtype.type(0.5) > 0).all()
+
+
 def test_two_instances_do_not_know_of_each_other(tmp_path):
     """Instances of different dictionaries that take turns give what each gives alone."""
     names = ("trained", "any hop")
