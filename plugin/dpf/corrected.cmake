@@ -1,0 +1,58 @@
+# Copies DPF into the build folder and corrects there what DPF 1.6 does not do; sets DISTRHO_DIR.
+
+set(DISTRHO_DIR ${CMAKE_BINARY_DIR}/dpf/distrho)
+file(COPY ${DPF_DIR}/distrho DESTINATION ${CMAKE_BINARY_DIR}/dpf)
+
+# Replaces a piece of a file of DPF, and stops where another version of DPF does not have it.
+function(correct FILE OLD NEW)
+  file(READ ${DISTRHO_DIR}/src/${FILE} text)
+  string(FIND "${text}" "${OLD}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "${FILE} of this DPF is not that of 1.6: pass the folder of DPF 1.6 as -DDPF_DIR=...")
+  endif()
+  string(REPLACE "${OLD}" "${NEW}" text "${text}")
+  file(WRITE ${DISTRHO_DIR}/src/${FILE} "${text}")
+endfunction()
+
+# It hands over only the first output bus of a VST3 plugin; what is not connected gets no buffer.
+correct(DistrhoPluginVST3.cpp
+  "if (data->outputs != nullptr)
+            {
+                for (int32_t j = 0; j < data->outputs->num_channels; ++j)
+                {
+                    while (!fEnabledOutputs[i] && i < DISTRHO_PLUGIN_NUM_OUTPUTS)
+                        outputs[i++] = fDummyAudioBuffer;
+
+                    DISTRHO_SAFE_ASSERT_INT_BREAK(i < DISTRHO_PLUGIN_NUM_OUTPUTS, i);
+                    outputs[i++] = data->outputs->channel_buffers_32[j];
+                }
+            }"
+  "const int32_t buses = data->outputs != nullptr ? data->num_output_buses : 0;
+            for (int32_t bus = -1, channel = 0; i < DISTRHO_PLUGIN_NUM_OUTPUTS; ++i, ++channel)
+            {
+                const int32_t own = static_cast<int32_t>(fPlugin.getAudioPort(false, i).busId);
+                if (own != bus) { bus = own; channel = 0; }
+                const bool there = fEnabledOutputs[i] && bus < buses && channel < data->outputs[bus].num_channels;
+                outputs[i] = there ? data->outputs[bus].channel_buffers_32[channel] : nullptr;
+            }")
+# A state may bring another latency.
+correct(DistrhoPluginVST3.cpp
+  "restart_component(fComponentHandler, V3_RESTART_PARAM_VALUES_CHANGED);
+
+       #if DISTRHO_PLUGIN_HAS_UI"
+  "restart_component(fComponentHandler, V3_RESTART_PARAM_VALUES_CHANGED | V3_RESTART_LATENCY_CHANGED);
+
+       #if DISTRHO_PLUGIN_HAS_UI")
+# Where a host takes a state in pieces, each begins behind the one before.
+correct(DistrhoPluginVST3.cpp "const_cast<char*>(buffer), size - wrtntotal" "const_cast<char*>(buffer) + wrtntotal, size - wrtntotal")
+correct(DistrhoPluginCLAP.cpp "write(stream, buffer, size - wrtntotal)" "write(stream, buffer + wrtntotal, size - wrtntotal)")
+# The latency of another sample rate is known when the plugin is activated, and may not be told later.
+correct(DistrhoPluginCLAP.cpp
+  "fPlugin.setBufferSize(maxFramesCount, true);
+        fPlugin.activate();"
+  "fPlugin.setBufferSize(maxFramesCount, true);
+        checkForLatencyChanges(false, true);
+        fPlugin.activate();")
+correct(DistrhoPluginCLAP.cpp
+  "fHostExtensions.latency->changed(fHost);"
+  "if (fHostExtensions.latency != nullptr) fHostExtensions.latency->changed(fHost);")
