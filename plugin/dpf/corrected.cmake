@@ -3,12 +3,13 @@
 set(DISTRHO_DIR ${CMAKE_BINARY_DIR}/dpf/distrho)
 file(COPY ${DPF_DIR}/distrho DESTINATION ${CMAKE_BINARY_DIR}/dpf)
 
-# Replaces a piece of a file of DPF, and stops where another version of DPF does not have it.
+# Replaces a piece of a file of DPF; says so where another version of DPF does not have it.
 function(correct FILE OLD NEW)
   file(READ ${DISTRHO_DIR}/src/${FILE} text)
   string(FIND "${text}" "${OLD}" place)
   if(place EQUAL -1)
-    message(FATAL_ERROR "${FILE} of this DPF is not that of 1.6: pass the folder of DPF 1.6 as -DDPF_DIR=...")
+    message(WARNING "${FILE} is not that of DPF 1.6 and stays as it is, where that needed: ${NEW}")
+    return()
   endif()
   string(REPLACE "${OLD}" "${NEW}" text "${text}")
   file(WRITE ${DISTRHO_DIR}/src/${FILE} "${text}")
@@ -56,3 +57,5 @@ correct(DistrhoPluginCLAP.cpp
 correct(DistrhoPluginCLAP.cpp
   "fHostExtensions.latency->changed(fHost);"
   "if (fHostExtensions.latency != nullptr) fHostExtensions.latency->changed(fHost);")
+# The state `file` is for the host to set, and never saved: the dictionary itself is.
+correct(DistrhoPluginLV2.cpp "#if ! DISTRHO_PLUGIN_HAS_UI && ! DISTRHO_PLUGIN_WANT_DIRECT_ACCESS" "#if 1")

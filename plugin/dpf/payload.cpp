@@ -2,10 +2,9 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 
 #include "DistrhoPluginUtils.hpp"
+#include "file.hpp"
 
 namespace rtnmf {
 namespace {
@@ -21,23 +20,16 @@ uint64_t number(const unsigned char* bytes) {
 
 Payload read(const char* path) {
     Payload found;
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
-    const auto size = file ? static_cast<uint64_t>(file.tellg()) : 0;
-    if (size < kTrailer) return found;
-    unsigned char trailer[kTrailer];
-    file.seekg(static_cast<std::streamoff>(size - kTrailer));
-    file.read(reinterpret_cast<char*>(trailer), kTrailer);
-    if (!file || std::memcmp(trailer + 24, kMagic, 8) != 0) return found;
-    const uint64_t dictionary = number(trailer), name = number(trailer + 8);
-    if (dictionary > size || name > size || dictionary + name + kTrailer > size) return found;
-    file.seekg(static_cast<std::streamoff>(size - kTrailer - name - dictionary));
-    std::string bytes(dictionary, '\0'), text(name, '\0');
-    file.read(&bytes[0], static_cast<std::streamsize>(dictionary));
-    file.read(&text[0], static_cast<std::streamsize>(name));
-    if (!file) return found;
-    found.dictionary.swap(bytes);
-    found.name.swap(text);
-    found.identity = number(trailer + 16);
+    const std::string end = read_end(path, kTrailer);
+    if (end.size() < kTrailer || end.compare(24, 8, kMagic) != 0) return found;
+    const auto* numbers = reinterpret_cast<const unsigned char*>(end.data());
+    const uint64_t dictionary = number(numbers), name = number(numbers + 8);
+    if (dictionary > kLargestFile || name > kLargestFile) return found;
+    const std::string all = read_end(path, dictionary + name + kTrailer);
+    if (all.size() != dictionary + name + kTrailer) return found;
+    found.dictionary = all.substr(0, dictionary);
+    found.name = all.substr(dictionary, name);
+    found.identity = number(numbers + 16);
     char hexadecimal[17];
     std::snprintf(hexadecimal, sizeof hexadecimal, "%016" PRIx64, found.identity);
     found.clap_id += std::string(".") + hexadecimal;
@@ -47,7 +39,8 @@ Payload read(const char* path) {
 
 Payload read_own() noexcept {
     try {
-        return read(DISTRHO_NAMESPACE::getBinaryFilename());
+        const char* path = DISTRHO_NAMESPACE::getBinaryFilename();
+        return path != nullptr ? read(path) : Payload{};
     } catch (...) {  // there is no memory for it: the generic plugin
         return {};
     }

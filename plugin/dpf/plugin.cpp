@@ -4,11 +4,11 @@
 #include <cmath>
 #include <cstring>
 #include <exception>
-#include <fstream>
 #include <memory>
 #include <utility>
 
 #include "base64.hpp"
+#include "file.hpp"
 #include "payload.hpp"
 
 namespace rtnmf {
@@ -18,7 +18,6 @@ using DISTRHO_NAMESPACE::String;
 
 constexpr char kFile[] = "file";              // the path of a dictionary, which an LV2 host may set
 constexpr char kDictionary[] = "dictionary";  // the dictionary itself, which sessions keep
-constexpr size_t kLargestFile = size_t{512} << 20;
 
 Dictionary parsed(const std::string& bytes) {
     return read_dictionary(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
@@ -36,13 +35,9 @@ std::vector<std::string> strip_names() {
 }
 
 std::string read_file(const char* path) {
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
-    if (!file) throw Refusal("no such file, or it cannot be read");
-    const auto size = static_cast<size_t>(file.tellg());
-    if (size > kLargestFile) throw Refusal("larger than 512 MiB, too much for a dictionary");
-    std::string bytes(size, '\0');
-    file.seekg(0);
-    if (!file.read(&bytes[0], static_cast<std::streamsize>(size))) throw Refusal("it cannot be read");
+    std::string bytes = read_end(path, kLargestFile + 1);
+    if (bytes.empty()) throw Refusal("empty, or it cannot be read");
+    if (bytes.size() > kLargestFile) throw Refusal("larger than 512 MiB, too much for a dictionary");
     return bytes;
 }
 
@@ -158,7 +153,7 @@ void SeparatorPlugin::initState(uint32_t index, DISTRHO_NAMESPACE::State& state)
         state.key = kFile;
         state.label = "Dictionary";
         state.description = "A .safetensors file that rtnmf has learned";
-        state.hints = DISTRHO_NAMESPACE::kStateIsFilenamePath;
+        state.hints = DISTRHO_NAMESPACE::kStateIsFilenamePath | DISTRHO_NAMESPACE::kStateIsOnlyForUI;  // not saved in LV2
     } else {
         state.key = kDictionary;
         state.label = "Dictionary in the session";

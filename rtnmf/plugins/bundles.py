@@ -1,0 +1,190 @@
+"""Bundles of the plugin with a dictionary in them.
+
+A bundle has the code of the plugin, the same for all, in a file behind whose end there are the bytes of a dictionary,
+the name of the plugin and its identity, as `plugin/dpf/payload.hpp` reads them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rtnmf.audio.names import printable
+from rtnmf.audio.outputs import check_free, made_folder
+from rtnmf.audio.replacing import not_written, why
+from rtnmf.plugins.binaries import binaries, machine
+
+if TYPE_CHECKING:
+    from rtnmf.dictionary import Dictionary
+
+__all__ = ["FORMATS", "make"]
+
+FORMATS = ("clap", "vst3", "lv2", "jack")
+"""The first three are plugins, the last a program for the JACK audio server."""
+
+_INSTALLED = {"clap": "~/.clap", "vst3": "~/.vst3", "lv2": "~/.lv2"}  # where hosts look for the plugins of a user
+_STEMS = 8  # that have outputs of their own, as plugin/dpf/strips.hpp has it
+_MAGIC = b"rtnmfplg"
+_LONGEST_NAME = 60
+_URI = "urn:rtnmf:plugin"
+_WRITE_TTL = "import ctypes, sys; ctypes.CDLL(sys.argv[1]).lv2_generate_ttl(b'rtnmf')"
+
+
+def make(
+    dictionary: Dictionary | None,
+    name: str,
+    folder: str | Path | None = ".",
+    formats: Iterable[str] = FORMATS[:3],
+    *,
+    overwrite: bool = False,
+) -> dict[str, Path]:
+    """Make plugins of a dictionary: a fader per source, in a host that knows nothing of Python.
+
+    Plugins of the same name for the same sources are the same one to a host: a session that had one finds the other.
+
+    Parameters
+    ----------
+    dictionary : Dictionary or None
+        Goes into each plugin, without the frames that it was learned from. None makes the generic plugin, into which
+        an LV2 host loads any dictionary.
+    name : str
+        What hosts show, and the name of the files: up to 60 characters that a file name and a host can have.
+    folder : path or None
+        Where to put them, made where it is missing. None is where hosts look for the plugins of a user.
+    formats : sequence of str
+        Some of `FORMATS`.
+    overwrite : bool
+        Replace what is there.
+
+    Returns
+    -------
+    {format: path}
+        `NAME.clap` is a file, `NAME.vst3` and `NAME.lv2` are folders, and `NAME` is a program.
+
+    Raises
+    ------
+    ValueError
+        If a name or format is unusable, there is something of that name, the plugin is not built and cannot be, or a
+        file cannot be written.
+    """
+    formats = _checked_formats(formats)
+    _check_name(name)
+    if sys.platform != "linux":
+        raise ValueError("plugins are made on Linux only: docs/plugin.md says how to build one here")
+    paths = {format: _place(format, folder) / (name if format == "jack" else f"{name}.{format}") for format in formats}
+    for path in paths.values():
+        check_free(path, overwrite=overwrite)
+    code = {format: path.read_bytes() for format, path in binaries(formats).items()}
+    payload, identity = _payload(dictionary, name)
+    for format, path in paths.items():
+        with made_folder(path.parent, is_new=False) as place, _beside(place) as work:
+            made = work / path.name
+            _BUNDLES[format](made, code[format] + payload, identity)
+            _put(made, path, work)
+    return paths
+
+
+def _place(format: str, folder: str | Path | None) -> Path:
+    """Return the folder for the plugins of a format."""
+    if folder is not None:
+        return Path(folder)
+    if format not in _INSTALLED:
+        raise ValueError(f"folder is None, but {format} makes a program: pass the folder to put it into")
+    return Path(_INSTALLED[format]).expanduser()
+
+
+def _checked_formats(formats: Iterable[str]) -> list[str]:
+    formats = list(dict.fromkeys([formats] if isinstance(formats, str) else formats))
+    unknown = [format for format in formats if format not in FORMATS]
+    if unknown or not formats:
+        raise ValueError(f"formats are {', '.join(map(repr, unknown)) or 'none'}, expected some of {', '.join(FORMATS)}")
+    return formats
+
+
+def _check_name(name: str) -> None:
+    is_usable = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable()
+    if not is_usable or name != name.strip() or name.startswith((".", "-")) or re.search(r'[/\\"<>:|?*]', name):
+        raise ValueError(
+            f"name is {name!r:.80}, expected up to {_LONGEST_NAME} letters, digits, spaces and the like,"
+            " without a folder: pass that as folder"
+        )
+
+
+def _payload(dictionary: Dictionary | None, name: str) -> tuple[bytes, str]:
+    """Return what goes behind the code of a plugin, and its identity in hexadecimal digits."""
+    if dictionary is None:
+        return b"", ""
+    if len(dictionary.sources) > _STEMS:
+        rest = ", ".join(dictionary.sources[_STEMS:])
+        warnings.warn(f"{_STEMS} sources have outputs of their own: {rest} are in the mix only", stacklevel=3)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "dictionary.safetensors"
+        replace(dictionary, frames={}).save(path)
+        content = path.read_bytes()
+    who = json.dumps([name, *dictionary.sources]).encode()
+    identity = int.from_bytes(hashlib.sha256(who).digest()[:8], "little") or 1
+    words = name.encode()
+    return content + words + struct.pack("<3Q", len(content), len(words), identity) + _MAGIC, f"{identity:016x}"
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """Give a folder in a folder to work in, which is removed in the end."""
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".part") as work:
+            yield Path(work)
+    except OSError as error:
+        raise not_written(folder, why(error)) from error
+
+
+def _put(made: Path, path: Path, work: Path) -> None:
+    """Move what was made to its place; what was there goes away with the folder that this was made in."""
+    if path.is_dir() and not path.is_symlink():
+        path.replace(work / f"{path.name}.old")
+    made.replace(path)
+
+
+def _make_file(made: Path, content: bytes, identity: str) -> None:
+    del identity
+    made.write_bytes(content)
+    made.chmod(0o755)
+
+
+def _make_vst3(made: Path, content: bytes, identity: str) -> None:
+    binary = made / "Contents" / f"{machine()}-linux" / f"{made.stem}.so"
+    binary.parent.mkdir(parents=True)
+    _make_file(binary, content, identity)
+
+
+def _make_lv2(made: Path, content: bytes, identity: str) -> None:
+    made.mkdir()
+    _make_file(made / "rtnmf.so", content, identity)
+    command = [sys.executable, "-c", _WRITE_TTL, str((made / "rtnmf.so").resolve())]
+    done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    if done.returncode or not (made / "rtnmf.ttl").is_file():
+        raise ValueError(f"{printable(made.name)}: cannot be described ({printable(done.stderr[-200:])})")
+    for path in made.glob("*.ttl"):
+        text = path.read_text(encoding="utf-8")
+        if identity:  # the property of the file keeps its name, which the code has
+            text = re.sub(rf"<{_URI}(?!#file>)", f"<{_URI}:{identity}", text)
+        path.write_text(text, encoding="utf-8")
+
+
+_BUNDLES: dict[str, Callable[[Path, bytes, str], None]] = {
+    "clap": _make_file,
+    "vst3": _make_vst3,
+    "lv2": _make_lv2,
+    "jack": _make_file,
+}
