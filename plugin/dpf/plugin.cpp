@@ -223,6 +223,11 @@ void SeparatorPlugin::take_over() noexcept {
         }
     }
     current_ = next;
+    start();
+}
+
+void SeparatorPlugin::start() noexcept {
+    if (current_ != nullptr && current_->separation) current_->separation->start(settings());
 }
 
 void SeparatorPlugin::free_retired() noexcept {
@@ -231,7 +236,7 @@ void SeparatorPlugin::free_retired() noexcept {
 
 void SeparatorPlugin::activate() {
     take_over();
-    if (current_ != nullptr && current_->separation) current_->separation->reset();
+    start();
 }
 
 void SeparatorPlugin::sampleRateChanged(double) {
@@ -242,7 +247,7 @@ void SeparatorPlugin::sampleRateChanged(double) {
 void SeparatorPlugin::run(const float** inputs, float** outputs, uint32_t n_samples) {
     take_over();
     if (current_ != nullptr && current_->separation)
-        current_->separation->process(inputs, outputs, n_samples, {values_.data(), n_strips()});
+        current_->separation->process(inputs, outputs, n_samples, settings());
     else
         pass_through(inputs, outputs, n_samples);
 }

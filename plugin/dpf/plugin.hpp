@@ -59,6 +59,8 @@ private:
     void load(std::string dictionary, const char* origin);
     void prepare();
     void take_over() noexcept;
+    void start() noexcept;
+    Settings settings() const noexcept { return {values_.data(), n_strips()}; }
     void free_retired() noexcept;
 
     const std::vector<std::string> names_;      // of the strips, one per source

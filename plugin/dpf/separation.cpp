@@ -22,8 +22,9 @@ Separation::Separation(const Dictionary& dictionary, uint32_t sample_rate)
     for (size_t i = 0; i < stems_.size(); ++i) stems_[i] = &samples_[i * kPiece];
 }
 
-void Separation::reset() noexcept {
+void Separation::start(const Settings& settings) noexcept {
     separator_.reset();
+    turn_to(settings);
     mix_.reset();
 }
 
@@ -49,12 +50,11 @@ void Separation::process(const float* const* inputs, float* const* outputs, uint
     turn_to(settings);
     for (uint32_t begin = 0; begin < n_samples; begin += kPiece) {
         const uint32_t n = std::min(kPiece, n_samples - begin);
-        float nowhere[kPiece];
         const float* in[kChannels];
         float* mix[kChannels];
         for (uint32_t channel = 0; channel < kChannels; ++channel) {
             in[channel] = inputs[channel] + begin;
-            mix[channel] = outputs[channel] != nullptr ? outputs[channel] + begin : nowhere;
+            mix[channel] = outputs[channel] != nullptr ? outputs[channel] + begin : nullptr;
         }
         separator_.process(in, stems_.data(), n);
         mix_.process(in, stems_.data(), mix, n);  // before stems go out, which may lie where the input does

@@ -23,7 +23,8 @@ public:
     Separation(const Dictionary& dictionary, uint32_t sample_rate);
 
     uint32_t latency() const noexcept { return separator_.latency(); }
-    void reset() noexcept;
+    // Begins with silence, and with the gains that are set.
+    void start(const Settings&) noexcept;
     // Inputs and outputs may be the same memory; an output that is null is left out.
     void process(const float* const* inputs, float* const* outputs, uint32_t n_samples, const Settings&) noexcept;
 
