@@ -4,7 +4,6 @@
 
 #include "payload.hpp"
 
-#define DISTRHO_PLUGIN_BRAND "rtnmf"
 #define DISTRHO_PLUGIN_NAME "rtnmf"
 #define DISTRHO_PLUGIN_URI "urn:rtnmf:plugin"
 #define DISTRHO_PLUGIN_CLAP_ID rtnmf::payload().clap_id.c_str()

@@ -59,3 +59,10 @@ correct(DistrhoPluginCLAP.cpp
   "if (fHostExtensions.latency != nullptr) fHostExtensions.latency->changed(fHost);")
 # The state `file` is for the host to set, and never saved: the dictionary itself is.
 correct(DistrhoPluginLV2.cpp "#if ! DISTRHO_PLUGIN_HAS_UI && ! DISTRHO_PLUGIN_WANT_DIRECT_ACCESS" "#if 1")
+# The streams of the standard library would be half of the LV2 plugin.
+correct(DistrhoPluginLV2export.cpp "#include <fstream>
+#include <iostream>" "#include \"written.hpp\"")
+correct(DistrhoPluginLV2export.cpp "std::fstream" "rtnmf::Written")
+correct(DistrhoPluginLV2export.cpp "std::cout" "rtnmf::Unsaid()")
+correct(DistrhoPluginLV2export.cpp "std::endl" "\"\\n\"")
+correct(DistrhoPluginLV2export.cpp "std::ios::out" "\"w\"")
