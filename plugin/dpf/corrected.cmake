@@ -59,6 +59,14 @@ correct(DistrhoPluginCLAP.cpp
   "if (fHostExtensions.latency != nullptr) fHostExtensions.latency->changed(fHost);")
 # The state `file` is for the host to set, and never saved: the dictionary itself is.
 correct(DistrhoPluginLV2.cpp "#if ! DISTRHO_PLUGIN_HAS_UI && ! DISTRHO_PLUGIN_WANT_DIRECT_ACCESS" "#if 1")
+# Where two hosts in one process have the plugin, the first to leave takes nothing from the other.
+correct(DistrhoPluginVST3.cpp "DISTRHO_NAMESPACE::sPlugin = nullptr;" "")
+correct(DistrhoPluginCLAP.cpp
+  "static void clap_plugin_entry_deinit(void)
+{
+    sPlugin = nullptr;"
+  "static void clap_plugin_entry_deinit(void)
+{")
 # The streams of the standard library would be half of the LV2 plugin.
 correct(DistrhoPluginLV2export.cpp "#include <fstream>
 #include <iostream>" "#include \"written.hpp\"")
