@@ -23,10 +23,21 @@ Dictionary parsed(const std::string& bytes) {
     return read_dictionary(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
+// Returns a name without what the descriptions of LV2 cannot hold.
+std::string describable(std::string name) {
+    std::replace(name.begin(), name.end(), '"', '\'');
+    std::replace(name.begin(), name.end(), '\\', '/');
+    return name;
+}
+
 // Returns the names of the strips: those of the sources of the payload, or numbers.
 std::vector<std::string> strip_names() {
     try {
-        if (!payload().dictionary.empty()) return parsed(payload().dictionary).sources();
+        if (!payload().dictionary.empty()) {
+            std::vector<std::string> names = parsed(payload().dictionary).sources();
+            std::transform(names.begin(), names.end(), names.begin(), describable);
+            return names;
+        }
     } catch (const std::exception&) {  // what is wrong with it is said when it is loaded
     }
     std::vector<std::string> names;

@@ -30,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "put each where hosts look for it: ~/.clap, ~/.vst3 and ~/.lv2"
     place.add_argument("--install", action="store_true", help=text)
     arguments.add_overwrite(parser)
-    parser.set_defaults(flags={**parser.get_default("flags"), "name": "--output", "formats": "--formats", "folder": "--folder"})
 
 
 def run(options: argparse.Namespace) -> None:

@@ -47,14 +47,14 @@ def binaries(formats: Iterable[str]) -> dict[str, Path]:
     formats = list(formats)
     kept = _cache()
     for folder in (_PACKAGE / "binaries" / f"{sys.platform}-{machine()}", kept):
-        found = {format: folder / f"rtnmf.{format}" for format in formats}
+        found = {kind: folder / f"rtnmf.{kind}" for kind in formats}
         if all(path.is_file() for path in found.values()):
             return found
     warnings.warn(
         f"there is no plugin for {sys.platform} on {machine()} in this package: building it, once", stacklevel=3
     )
     _build(kept)
-    return {format: kept / f"rtnmf.{format}" for format in formats}
+    return {kind: kept / f"rtnmf.{kind}" for kind in formats}
 
 
 def _cache() -> Path:
@@ -80,7 +80,7 @@ def _build(folder: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    """Run a program; where it fails, raise ValueError with the last line that it said of an error."""
+    """Run a program; where it fails, raise ValueError with the first line that it said of an error."""
     try:
         done = subprocess.run(  # noqa: S603  # our own command
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_LONGEST_S
@@ -89,5 +89,6 @@ def _run(*command: str) -> None:
         raise ValueError(f"the plugin cannot be built: {error}") from error
     if done.returncode:
         said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        reason = next((line for line in said if "rror" in line or "no DPF" in line), said[-1] if said else "no output")
+        telling = [line for line in said if not line.startswith("CMake Error at")]  # its words are in the next line
+        reason = next((line for line in telling if "rror" in line or "There is no" in line), "without a reason")
         raise ValueError(f"the plugin cannot be built ({printable(reason[:200])}): {_NEEDS}")

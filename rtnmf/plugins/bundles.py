@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -70,7 +69,7 @@ def make(
 
     Returns
     -------
-    {format: path}
+    {kind: path}
         `NAME.clap` is a file, `NAME.vst3` and `NAME.lv2` are folders, and `NAME` is a program.
 
     Raises
@@ -83,33 +82,35 @@ def make(
     _check_name(name)
     if sys.platform != "linux":
         raise ValueError("plugins are made on Linux only: docs/plugin.md says how to build one here")
-    paths = {format: _place(format, folder) / (name if format == "jack" else f"{name}.{format}") for format in formats}
+    paths = {kind: _place(kind, folder) / (name if kind == "jack" else f"{name}.{kind}") for kind in formats}
     for path in paths.values():
         check_free(path, overwrite=overwrite)
-    code = {format: path.read_bytes() for format, path in binaries(formats).items()}
+    code = {kind: path.read_bytes() for kind, path in binaries(formats).items()}
     payload, identity = _payload(dictionary, name)
-    for format, path in paths.items():
+    for kind, path in paths.items():
         with made_folder(path.parent, is_new=False) as place, _beside(place) as work:
             made = work / path.name
-            _BUNDLES[format](made, code[format] + payload, identity)
+            _BUNDLES[kind](made, code[kind] + payload, identity)
             _put(made, path, work)
     return paths
 
 
-def _place(format: str, folder: str | Path | None) -> Path:
+def _place(kind: str, folder: str | Path | None) -> Path:
     """Return the folder for the plugins of a format."""
     if folder is not None:
         return Path(folder)
-    if format not in _INSTALLED:
-        raise ValueError(f"folder is None, but {format} makes a program: pass the folder to put it into")
-    return Path(_INSTALLED[format]).expanduser()
+    if kind not in _INSTALLED:
+        raise ValueError(f"{kind} makes a program, which no host looks for: say which folder to put it into")
+    return Path(_INSTALLED[kind]).expanduser()
 
 
 def _checked_formats(formats: Iterable[str]) -> list[str]:
     formats = list(dict.fromkeys([formats] if isinstance(formats, str) else formats))
-    unknown = [format for format in formats if format not in FORMATS]
+    unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown or not formats:
-        raise ValueError(f"formats are {', '.join(map(repr, unknown)) or 'none'}, expected some of {', '.join(FORMATS)}")
+        raise ValueError(
+            f"formats are {', '.join(map(repr, unknown)) or 'none'}, expected some of {', '.join(FORMATS)}"
+        )
     return formats
 
 
@@ -118,7 +119,7 @@ def _check_name(name: str) -> None:
     if not is_usable or name != name.strip() or name.startswith((".", "-")) or re.search(r'[/\\"<>:|?*]', name):
         raise ValueError(
             f"name is {name!r:.80}, expected up to {_LONGEST_NAME} letters, digits, spaces and the like,"
-            " without a folder: pass that as folder"
+            " without a folder: give that by itself"
         )
 
 

@@ -140,7 +140,9 @@ class ClapPlugin:
         assert factory.count(self.factory) == 1
         self.descriptor = Descriptor.from_address(factory.descriptor(self.factory, 0))
         self.asked = []  # what the plugin has requested of its host
-        requests = [called(None)(lambda _, name=name: self.asked.append(name)) for name in ("restart", "process", "call")]
+        requests = [
+            called(None)(lambda _, name=name: self.asked.append(name)) for name in ("restart", "process", "call")
+        ]
         words = [b"tests", b"", b"", b""]
         self.host = Host(VERSION(1, 1, 6), None, *words, called(c.c_void_p, c.c_char_p)(lambda *_: None), *requests)
         self.address = factory.create(self.factory, c.addressof(self.host), self.descriptor.id)

@@ -1,4 +1,4 @@
-"""An LV2 host of a few lines, for what hosts do seldom: to look at the latency before anything sounds, to set a file."""
+"""An LV2 host of a few lines: it looks at the latency before anything sounds, and sets the file of the dictionary."""
 
 import ctypes as c
 import struct
@@ -16,6 +16,8 @@ Schedule = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_uint32, c.c_void_p)
 
 
 class Feature(c.Structure):
+    """What a host offers."""
+
     _fields_ = [("uri", c.c_char_p), ("data", c.c_void_p)]
 
 
@@ -26,10 +28,14 @@ class Functions(c.Structure):
 
 
 class Option(c.Structure):
+    """A value that a host tells a plugin."""
+
     _fields_ = [(name, c.c_uint32) for name in ("context", "subject", "key", "size", "type")] + [("value", c.c_void_p)]
 
 
 class Descriptor(c.Structure):
+    """The functions of a plugin."""
+
     _fields_ = [
         ("uri", c.c_char_p),
         ("instantiate", c.CFUNCTYPE(c.c_void_p, c.c_void_p, c.c_double, c.c_char_p, c.c_void_p)),
@@ -43,6 +49,8 @@ class Descriptor(c.Structure):
 
 
 class Worker(c.Structure):
+    """The function that does what the plugin has scheduled."""
+
     _fields_ = [("work", c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_void_p, c.c_uint32, c.c_void_p))]
 
 

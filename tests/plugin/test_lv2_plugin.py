@@ -22,8 +22,8 @@ def bundle(*which):
 
 def uri(*which):
     """Return the URI of a plugin."""
-    (found,) = re.findall(r"^<(urn:rtnmf:plugin.*)>\n    a lv2:Plugin", (bundle(*which) / "manifest.ttl").read_text(), re.M)
-    return found
+    manifest = (bundle(*which) / "manifest.ttl").read_text()
+    return re.search(r"^<(urn:rtnmf:plugin.*)>\n    a lv2:Plugin", manifest, re.M)[1]
 
 
 def opened(n_sources, *which):
@@ -100,7 +100,7 @@ def test_jalv_reports_the_latency_to_jack(audio_server):
 
 
 def ports_of(client, environment, process):
-    """Return what the server says of the first output of a client, as soon as that is known, or the client has ended."""
+    """Return what the server says of the first output of a client, as soon as it knows, or the client has ended."""
     for _ in range(300):
         listed = ["jack_lsp", "-l", f"{client}:lv2_mix_1"]
         found = subprocess.run(listed, env=environment, capture_output=True, text=True, check=False).stdout

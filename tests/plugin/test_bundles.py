@@ -1,0 +1,88 @@
+"""How plugins are made of dictionaries."""
+
+import re
+
+import numpy as np
+import pytest
+from bundled import desk, plugins
+from conftest import random_dictionary
+
+import rtnmf
+from rtnmf import STFT
+from rtnmf.plugins import binaries, make
+
+
+def identity(path):
+    """Return the identity of a plugin in the URI of its LV2 form."""
+    return re.search(r"<urn:rtnmf:plugin:([0-9a-f]{16})>", (path / "manifest.ttl").read_text())[1]
+
+
+def test_a_plugin_is_known_by_its_name_and_its_sources(tmp_path):
+    """Relearned sources of the same names are the same plugin to a host; other names are another one."""
+    relearned = random_dictionary(STFT(1024, 256), n_each=2)
+    others = random_dictionary(STFT(1024, 256), ("a", "c"))
+    found = [
+        identity(make(dictionary, name, tmp_path / str(i), ["lv2"])["lv2"])
+        for i, (dictionary, name) in enumerate([(desk(), "Desk"), (relearned, "Desk"), (others, "Desk"), (desk(), "D")])
+    ]
+    assert found[0] == found[1] == identity(plugins("Desk")["lv2"])
+    assert len(set(found)) == 3
+
+
+def test_what_was_learned_from_stays_out_of_the_plugin(tmp_path):
+    """The frames of the recordings, which only training needs, are not in a plugin."""
+    dictionary = rtnmf.load_preset("keyboard")
+    assert dictionary.frames
+    content = make(dictionary, "Keys", tmp_path, ["clap"])["clap"].read_bytes()
+    path = tmp_path / "inside.safetensors"
+    name, size = len("Keys"), int.from_bytes(content[-32:-24], "little")
+    path.write_bytes(content[-32 - name - size : -32 - name])
+    inside = rtnmf.Dictionary.load(path)
+    assert not inside.frames
+    np.testing.assert_array_equal(inside.components, dictionary.components)
+
+
+def test_sources_without_an_output_are_said(tmp_path):
+    """Of more than eight sources, those that are in the mix only are named."""
+    many = random_dictionary(STFT(1024, 256), [f"s{i}" for i in range(10)], n_each=1)
+    with pytest.warns(UserWarning, match="8 sources have outputs of their own: s8, s9 are in the mix only"):
+        path = make(many, "Many", tmp_path, ["lv2"])["lv2"]
+    described = (path / "rtnmf.ttl").read_text()
+    assert "s9 mute" in described
+    assert "s8 left" not in described
+    assert "s7 left" in described
+
+
+def test_names_that_a_description_cannot_hold_are_written_otherwise(tmp_path):
+    """Quotes and backslashes in the name of a source leave the description of LV2 valid."""
+    odd = random_dictionary(STFT(1024, 256), ('"a"', "b\\n"))
+    described = (make(odd, "Odd", tmp_path, ["lv2"])["lv2"] / "rtnmf.ttl").read_text()
+    assert "\"'a' gain\"" in described
+    assert '"b/n gain"' in described
+
+
+def test_without_a_compiler_the_remedy_is_said(tmp_path, monkeypatch):
+    """Where there is neither a binary nor what builds one, the error says what it takes."""
+    monkeypatch.setattr("rtnmf.plugins.binaries._PACKAGE", tmp_path / "rtnmf" / "plugins")
+    monkeypatch.setattr("rtnmf.plugins.binaries.user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.warns(UserWarning, match="there is no plugin for linux"),
+        pytest.raises(ValueError, match=r"there is no cmake: it takes cmake, .* apt install cmake g\+\+ dpf-source"),
+    ):
+        make(desk(), "Desk", tmp_path, ["clap"])
+    assert callable(binaries.binaries)
+
+
+def test_a_build_that_fails_says_why(tmp_path, monkeypatch):
+    """Where DPF is missing, the error of the build is passed on, and nothing stays in the cache."""
+    cache = tmp_path / "cache"
+    monkeypatch.setattr("rtnmf.plugins.binaries.user_cache_path", lambda _: cache)
+    monkeypatch.setattr("rtnmf.plugins.binaries._PACKAGE", binaries._PACKAGE.parent / "no")
+    monkeypatch.setenv("DPF_DIR", str(tmp_path))
+    with (
+        pytest.warns(UserWarning, match="building it, once"),
+        pytest.raises(ValueError, match=r"cannot be built .*There is no DPF in"),
+    ):
+        make(desk(), "Desk", tmp_path, ["clap"])
+    assert not list((cache / "plugin").iterdir())
