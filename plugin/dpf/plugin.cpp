@@ -55,7 +55,7 @@ std::string read_file(const char* path) {
 void pass_through(const float* const* inputs, float* const* outputs, uint32_t n_samples) noexcept {
     for (uint32_t i = 0; i < DISTRHO_PLUGIN_NUM_OUTPUTS; ++i) {
         if (outputs[i] == nullptr) continue;
-        if (i < DISTRHO_PLUGIN_NUM_INPUTS)
+        if (i < DISTRHO_PLUGIN_NUM_INPUTS && inputs[i] != nullptr)
             std::memmove(outputs[i], inputs[i], n_samples * sizeof(float));
         else
             std::fill_n(outputs[i], n_samples, 0.0f);

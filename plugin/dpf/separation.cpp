@@ -18,6 +18,7 @@ Separation::Separation(const Dictionary& dictionary, uint32_t sample_rate)
       mix_(mixer_, separator_.latency(), kChannels, separator_.hop_length()),
       n_iter_(static_cast<int>(dictionary.model.n_iter)),
       samples_(separator_.n_sources() * kChannels * kPiece),
+      silence_(kPiece),
       stems_(separator_.n_sources() * kChannels) {
     for (size_t i = 0; i < stems_.size(); ++i) stems_[i] = &samples_[i * kPiece];
 }
@@ -53,7 +54,7 @@ void Separation::process(const float* const* inputs, float* const* outputs, uint
         const float* in[kChannels];
         float* mix[kChannels];
         for (uint32_t channel = 0; channel < kChannels; ++channel) {
-            in[channel] = inputs[channel] + begin;
+            in[channel] = inputs[channel] != nullptr ? inputs[channel] + begin : silence_.data();
             mix[channel] = outputs[channel] != nullptr ? outputs[channel] + begin : nullptr;
         }
         separator_.process(in, stems_.data(), n);

@@ -25,7 +25,7 @@ public:
     uint32_t latency() const noexcept { return separator_.latency(); }
     // Begins with silence, and with the gains that are set.
     void start(const Settings&) noexcept;
-    // Inputs and outputs may be the same memory; an output that is null is left out.
+    // Inputs and outputs may be the same memory; an input that is null is silent, an output that is null is left out.
     void process(const float* const* inputs, float* const* outputs, uint32_t n_samples, const Settings&) noexcept;
 
 private:
@@ -37,7 +37,7 @@ private:
     Mixer mixer_;
     Mix mix_;
     int n_iter_;  // of the dictionary
-    std::vector<float> samples_;
+    std::vector<float> samples_, silence_;
     std::vector<float*> stems_;
 };
 

@@ -69,7 +69,7 @@ def make(
 
     Returns
     -------
-    {kind: path}
+    {format: path}
         `NAME.clap` is a file, `NAME.vst3` and `NAME.lv2` are folders, and `NAME` is a program.
 
     Raises

@@ -57,7 +57,7 @@ class Worker(c.Structure):
 class Lv2Plugin:
     """An instance of the plugin in an .lv2 folder, whose controls are at their defaults."""
 
-    def __init__(self, bundle, sample_rate, defaults):
+    def __init__(self, bundle, sample_rate, defaults, *, has_events=True):
         library = c.CDLL(str(bundle / "rtnmf.so"))
         library.lv2_descriptor.restype = c.c_void_p
         self.functions = Descriptor.from_address(library.lv2_descriptor(0))
@@ -80,8 +80,9 @@ class Lv2Plugin:
         self._connect(LATENCY, self.latency)
         for i in range(len(defaults)):
             self._connect(CONTROLS + i, c.c_float.from_buffer(self.controls, 4 * i))
-        for port, events in zip((EVENTS_IN, EVENTS_OUT), self.events, strict=True):
-            self._connect(port, events)
+        if has_events:
+            self._connect(EVENTS_IN, self.events[0])
+            self._connect(EVENTS_OUT, self.events[1])
 
     def _connect(self, port, data):
         self.functions.connect_port(self.handle, port, c.addressof(data))
@@ -101,9 +102,9 @@ class Lv2Plugin:
         self.functions.activate(self.handle)
 
     def process(self, x, events=b""):
-        """Return all outputs, shape (18, n_samples), of a block, shape (2, n_samples)."""
+        """Return all outputs, shape (18, n_samples), of a block, shape (2, n_samples); one row leaves an input out."""
         x, y = np.ascontiguousarray(x, np.float32), np.full((18, x.shape[1]), np.nan, np.float32)
-        for port, channel in enumerate([*x, *y]):
+        for port, channel in enumerate([*x, *y], start=2 - len(x)):
             self.functions.connect_port(self.handle, port, channel.ctypes.data)
         head = struct.pack("<4I", 8 + len(events), self._urid("Sequence"), 0, 0)
         self.events[0][: len(head + events)] = head + events

@@ -26,9 +26,9 @@ def uri(*which):
     return re.search(r"^<(urn:rtnmf:plugin.*)>\n    a lv2:Plugin", manifest, re.M)[1]
 
 
-def opened(n_sources, *which):
+def opened(n_sources, *which, **options):
     """Return an instance that is closed in the end."""
-    return contextlib.closing(Lv2Plugin(bundle(*which), RATE, STRIP * n_sources + WHOLE))
+    return contextlib.closing(Lv2Plugin(bundle(*which), RATE, STRIP * n_sources + WHOLE, **options))
 
 
 @pytest.mark.parametrize("which", [("Desk",), ("rtnmf", None)])
@@ -51,6 +51,17 @@ def test_latency_is_there_before_the_first_block():
         assert plugin.latency.value == desk().stft.latency
         plugin.activate()
         assert plugin.latency.value == desk().stft.latency
+
+
+@pytest.mark.parametrize("which", [("Desk",), ("rtnmf", None)])
+def test_what_a_host_does_not_connect_is_silent(which):
+    """A host that connects neither events nor the left input, as PipeWire does, gets the right channel."""
+    with opened(2 if which[0] == "Desk" else 8, *which, has_events=False) as plugin:
+        plugin.activate()
+        y = plugin.process(noise()[1:])
+    want = late().sum(0) if which[0] == "Desk" else noise()
+    assert not y[0].any()
+    np.testing.assert_allclose(y[1], want[1], atol=1e-6)
 
 
 def test_a_host_sets_the_file_while_it_sounds(tmp_path):
