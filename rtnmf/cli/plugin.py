@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Make the plugins, and say where they are."""
     from rtnmf.learning.joining import load
-    from rtnmf.plugins.bundles import FORMATS, make
+    from rtnmf.plugins.bundles import FORMATS, lv2_uri, make
 
     dictionary = None
     if options.dictionary:
@@ -43,8 +43,11 @@ def run(options: argparse.Namespace) -> None:
             dictionary = load(options.dictionary, progress=progress)
     folder = None if options.install else options.folder
     formats = options.formats or FORMATS[:3]
-    for path in make(dictionary, options.output, folder, formats, overwrite=options.overwrite).values():
-        screen.say(f"wrote {path}")
+    paths = make(dictionary, options.output, folder, formats, overwrite=options.overwrite)
+    for kind, path in paths.items():
+        screen.say(f"wrote {path}" + (f", {lv2_uri(dictionary, options.output)}" if kind == "lv2" else ""))
     if dictionary is not None:
         latency_ms = 1000 * dictionary.stft.latency / dictionary.sample_rate
-        screen.say(f"sources: {', '.join(dictionary.sources)}; latency {latency_ms:.0f} ms")
+        screen.say(
+            f"sources: {', '.join(dictionary.sources)}; latency {latency_ms:.0f} ms at {dictionary.sample_rate} Hz"
+        )

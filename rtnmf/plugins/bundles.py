@@ -28,7 +28,7 @@ from rtnmf.plugins.binaries import binaries, machine
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
 
-__all__ = ["FORMATS", "make"]
+__all__ = ["FORMATS", "lv2_uri", "make"]
 
 FORMATS = ("clap", "vst3", "lv2", "jack")
 """The first three are plugins, the last a program for the JACK audio server."""
@@ -86,11 +86,11 @@ def make(
     for path in paths.values():
         check_free(path, overwrite=overwrite)
     code = {kind: path.read_bytes() for kind, path in binaries(formats).items()}
-    payload, identity = _payload(dictionary, name)
+    payload, uri = _payload(dictionary, name), lv2_uri(dictionary, name)
     for kind, path in paths.items():
         with made_folder(path.parent, is_new=False) as place, _beside(place) as work:
             made = work / path.name
-            _BUNDLES[kind](made, code[kind] + payload, identity)
+            _BUNDLES[kind](made, code[kind] + payload, uri)
             _put(made, path, work)
     return paths
 
@@ -123,10 +123,20 @@ def _check_name(name: str) -> None:
         )
 
 
-def _payload(dictionary: Dictionary | None, name: str) -> tuple[bytes, str]:
-    """Return what goes behind the code of a plugin, and its identity in hexadecimal digits."""
+def lv2_uri(dictionary: Dictionary | None, name: str) -> str:
+    """Return the URI by which LV2 hosts know the plugin of a dictionary."""
+    return _URI if dictionary is None else f"{_URI}:{_identity(dictionary, name):016x}"
+
+
+def _identity(dictionary: Dictionary, name: str) -> int:
+    who = json.dumps([name, *dictionary.sources]).encode()
+    return int.from_bytes(hashlib.sha256(who).digest()[:8], "little")
+
+
+def _payload(dictionary: Dictionary | None, name: str) -> bytes:
+    """Return what goes behind the code of a plugin."""
     if dictionary is None:
-        return b"", ""
+        return b""
     if len(dictionary.sources) > _STEMS:
         rest = ", ".join(dictionary.sources[_STEMS:])
         warnings.warn(f"{_STEMS} sources have outputs of their own: {rest} are in the mix only", stacklevel=3)
@@ -134,10 +144,8 @@ def _payload(dictionary: Dictionary | None, name: str) -> tuple[bytes, str]:
         path = Path(folder) / "dictionary.safetensors"
         replace(dictionary, frames={}).save(path)
         content = path.read_bytes()
-    who = json.dumps([name, *dictionary.sources]).encode()
-    identity = int.from_bytes(hashlib.sha256(who).digest()[:8], "little") or 1
     words = name.encode()
-    return content + words + struct.pack("<3Q", len(content), len(words), identity) + _MAGIC, f"{identity:016x}"
+    return content + words + struct.pack("<3Q", len(content), len(words), _identity(dictionary, name)) + _MAGIC
 
 
 @contextlib.contextmanager
@@ -157,29 +165,28 @@ def _put(made: Path, path: Path, work: Path) -> None:
     made.replace(path)
 
 
-def _make_file(made: Path, content: bytes, identity: str) -> None:
-    del identity
+def _make_file(made: Path, content: bytes, uri: str) -> None:
+    del uri
     made.write_bytes(content)
     made.chmod(0o755)
 
 
-def _make_vst3(made: Path, content: bytes, identity: str) -> None:
+def _make_vst3(made: Path, content: bytes, uri: str) -> None:
     binary = made / "Contents" / f"{machine()}-linux" / f"{made.stem}.so"
     binary.parent.mkdir(parents=True)
-    _make_file(binary, content, identity)
+    _make_file(binary, content, uri)
 
 
-def _make_lv2(made: Path, content: bytes, identity: str) -> None:
+def _make_lv2(made: Path, content: bytes, uri: str) -> None:
     made.mkdir()
-    _make_file(made / "rtnmf.so", content, identity)
+    _make_file(made / "rtnmf.so", content, uri)
     command = [sys.executable, "-c", _WRITE_TTL, str((made / "rtnmf.so").resolve())]
     done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)  # noqa: S603  # our own
     if done.returncode or not (made / "rtnmf.ttl").is_file():
         raise ValueError(f"{printable(made.name)}: cannot be described ({printable(done.stderr[-200:])})")
     for path in made.glob("*.ttl"):
-        text = path.read_text(encoding="utf-8")
-        if identity:  # the property of the file keeps its name, which the code has
-            text = re.sub(rf"<{_URI}(?!#file>)", f"<{_URI}:{identity}", text)
+        # The property of the file keeps its name, which the code has.
+        text = re.sub(rf"<{_URI}(?!#file>)", f"<{uri}", path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
 
 

@@ -3,18 +3,23 @@
 import pytest
 from command_line import assert_refused, run, save_desk
 
+from rtnmf import Dictionary
+from rtnmf.plugins.bundles import lv2_uri
+
 
 def test_a_plugin_of_each_format_is_made(tmp_path, capsys, monkeypatch):
     """The plugins are named, with the sources and the latency, and nothing else is left behind."""
     monkeypatch.chdir(tmp_path)
     save_desk(tmp_path)
     assert run("plugin", "desk.safetensors", "-o", "My desk", "--folder", "plugins") == 0
+    uri = lv2_uri(Dictionary.load("desk.safetensors"), "My desk")
     assert capsys.readouterr().out.splitlines() == [
         "wrote plugins/My desk.clap",
         "wrote plugins/My desk.vst3",
-        "wrote plugins/My desk.lv2",
-        "sources: voice, fan; latency 64 ms",
+        f"wrote plugins/My desk.lv2, {uri}",
+        "sources: voice, fan; latency 64 ms at 16000 Hz",
     ]
+    assert uri.encode() in (tmp_path / "plugins" / "My desk.lv2" / "manifest.ttl").read_bytes()
     assert sorted(path.name for path in (tmp_path / "plugins").iterdir()) == [
         "My desk.clap",
         "My desk.lv2",
