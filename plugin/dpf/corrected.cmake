@@ -44,6 +44,10 @@ correct(DistrhoPluginVST3.cpp
   "restart_component(fComponentHandler, V3_RESTART_PARAM_VALUES_CHANGED | V3_RESTART_LATENCY_CHANGED);
 
        #if DISTRHO_PLUGIN_HAS_UI")
+# The parameter by which it tells the host shows a hundred times as much.
+correct(DistrhoPluginVST3.cpp
+  "#define DPF_VST3_MAX_LATENCY     DPF_VST3_MAX_SAMPLE_RATE * 10"
+  "#define DPF_VST3_MAX_LATENCY (DPF_VST3_MAX_SAMPLE_RATE * 10)")
 # Where a host takes a state in pieces, each begins behind the one before.
 correct(DistrhoPluginVST3.cpp "const_cast<char*>(buffer), size - wrtntotal" "const_cast<char*>(buffer) + wrtntotal, size - wrtntotal")
 correct(DistrhoPluginCLAP.cpp "write(stream, buffer, size - wrtntotal)" "write(stream, buffer + wrtntotal, size - wrtntotal)")
