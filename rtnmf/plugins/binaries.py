@@ -44,17 +44,15 @@ def binaries(formats: Iterable[str]) -> dict[str, Path]:
     ValueError
         If there are none, and they cannot be built.
     """
-    formats = list(formats)
     kept = _cache()
-    for folder in (_PACKAGE / "binaries" / f"{sys.platform}-{machine()}", kept):
-        found = {kind: folder / f"rtnmf.{kind}" for kind in formats}
-        if all(path.is_file() for path in found.values()):
-            return found
-    warnings.warn(
-        f"there is no plugin for {sys.platform} on {machine()} in this package: building it, once", stacklevel=3
-    )
-    _build(kept)
-    return {kind: kept / f"rtnmf.{kind}" for kind in formats}
+    folders = (_PACKAGE / "binaries" / f"{sys.platform}-{machine()}", kept)
+    found = {kind: next((f for f in folders if (f / f"rtnmf.{kind}").is_file()), None) for kind in formats}
+    missing = [kind for kind, folder in found.items() if folder is None]
+    if missing:
+        what = f"{', '.join(missing)} on {sys.platform} {machine()}"
+        warnings.warn(f"the package has no plugin for {what}: building it, once", stacklevel=3)
+        _build(kept)
+    return {kind: (folder or kept) / f"rtnmf.{kind}" for kind, folder in found.items()}
 
 
 def _cache() -> Path:

@@ -137,6 +137,9 @@ def _payload(dictionary: Dictionary | None, name: str) -> bytes:
     """Return what goes behind the code of a plugin."""
     if dictionary is None:
         return b""
+    if len(dictionary.sources) == 1:
+        (alone,) = dictionary.sources
+        warnings.warn(f"{alone} is the only source, so all that comes in is {alone}: join others to it", stacklevel=3)
     if len(dictionary.sources) > _STEMS:
         rest = ", ".join(dictionary.sources[_STEMS:])
         warnings.warn(f"{_STEMS} sources have outputs of their own: {rest} are in the mix only", stacklevel=3)

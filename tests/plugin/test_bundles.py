@@ -33,7 +33,8 @@ def test_what_was_learned_from_stays_out_of_the_plugin(tmp_path):
     """The frames of the recordings, which only training needs, are not in a plugin."""
     dictionary = rtnmf.load_preset("keyboard")
     assert dictionary.frames
-    content = make(dictionary, "Keys", tmp_path, ["clap"])["clap"].read_bytes()
+    with pytest.warns(UserWarning, match="keyboard is the only source, so all that comes in is keyboard: join others"):
+        content = make(dictionary, "Keys", tmp_path, ["clap"])["clap"].read_bytes()
     path = tmp_path / "inside.safetensors"
     name, size = len("Keys"), int.from_bytes(content[-32:-24], "little")
     path.write_bytes(content[-32 - name - size : -32 - name])
@@ -67,7 +68,7 @@ def test_without_a_compiler_the_remedy_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("rtnmf.plugins.binaries.user_cache_path", lambda _: tmp_path / "cache")
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
-        pytest.warns(UserWarning, match="there is no plugin for linux"),
+        pytest.warns(UserWarning, match="the package has no plugin for clap on linux"),
         pytest.raises(ValueError, match=r"there is no cmake: it takes cmake, .* apt install cmake g\+\+ dpf-source"),
     ):
         make(desk(), "Desk", tmp_path, ["clap"])
