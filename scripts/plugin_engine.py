@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 PLUGIN = Path(__file__).parent.parent / "plugin"
 COMPILER = shutil.which(os.environ.get("CXX", "g++"))
-PROCESSORS = {"any": 0, "AVX2": 1, "AVX-512": 2}
+PROCESSORS = {"any": 0, "AVX2": 1}
 """The kinds of processors that the hop is compiled for."""
 
 Array = NDArray[np.float32]

@@ -58,7 +58,7 @@ std::uint32_t rtnmf_latency(const Instance* instance) { return instance->separat
 std::uint32_t rtnmf_n_sources(const Instance* instance) { return instance->separator.n_sources(); }
 const char* rtnmf_source(const Instance* instance, std::uint32_t s) { return instance->separator.sources()[s].c_str(); }
 
-// 0 for code that any processor runs, 1 for AVX2, 2 for AVX-512; no better one than this processor has is used.
+// 0 for code that any processor runs, 1 for AVX2, where this processor has it.
 void rtnmf_set_processor(Instance* instance, int kind) {
     instance->separator.set_processor(static_cast<rtnmf::Processor>(kind));
 }

@@ -10,7 +10,10 @@ namespace rtnmf {
 
 // Bins of a tile: 64 components of it fill most of an L1 cache, and 513, 1025 and 2049 bins leave little over.
 constexpr std::size_t TILE = 96;
-static_assert(TILE % 16 == 0, "the widest vectors have 16 lanes");
+
+// Lanes of the widest vectors.
+constexpr int WIDEST = 8;
+static_assert(TILE % WIDEST == 0, "vectors fill a tile");
 
 // Fraction of a frame below which an activation would only cost denormal arithmetic.
 constexpr float LEAST_ACTIVATION = 1e-12f;

@@ -196,6 +196,42 @@ def test_damaged_files_are_read_where_python_reads_them(tmp_path):
     assert read == {True, False}
 
 
+ODD_TEXTS = (
+    "",
+    "0",
+    "-1",
+    "0064",
+    "1e400",
+    "NaN",
+    "[]",
+    "{}",
+    '"b"',
+    '[1, "a"]',
+    '{"a": [[0, 1]]}',
+    '"\\ud800"',
+    "\ufeff",
+    "\t",
+    ",",
+)
+
+
+def test_texts_are_read_where_python_reads_them(tmp_path):
+    """Whatever is put in place of a text of a file, or in the middle of it, is taken as Python takes it."""
+    rng, read = np.random.default_rng(0), set()
+    small_dictionaries.complete().save(tmp_path / "good")
+    texts = test_file.header_of(tmp_path / "good")["__metadata__"]
+    tensors = {"components": np.ones((33, 4), np.float32)}
+    for name, text in texts.items():
+        for odd in ODD_TEXTS:
+            begin, n_gone = rng.integers(len(text) + 1), rng.integers(3)
+            changed = odd if rng.random() < 0.5 else text[:begin] + odd + text[begin + n_gone :]
+            path = test_file.written(tmp_path, tensors, **(texts | {"frames": "{}", name: changed}))
+            is_read = is_read_by_python(path)
+            assert (not refusal(path.read_bytes())) == is_read, (name, changed)
+            read.add(is_read)
+    assert read == {True, False}
+
+
 def test_files_that_are_too_large_are_refused():
     """Headers of more than 8 MiB, and more columns than fit, are refused before they are looked at."""
     assert "expected at most 8388608" in refusal(struct.pack("<Q", 2**23 + 1) + b"{" + b" " * 2**23)
