@@ -58,7 +58,7 @@ class Separator {
     // inputs[n_channels] hold samples of full scale 1; those that are not finite, or below 1e-10, count as silence.
     // stems[source * n_channels + channel] may be inputs.
     void process(const float* const* inputs, float* const* stems, std::uint32_t n_samples) noexcept {
-        const FlushedDenormals flushed;
+        const Arithmetic flushing(Denormals::FLUSHED);
         for (std::size_t done = 0; done < n_samples;) {
             const std::size_t n = std::min(plan.hop_length - stream.position, n_samples - done);
             pass_on(inputs, stems, done, n);

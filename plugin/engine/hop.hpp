@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "denormals.hpp"
 #include "fft.hpp"
 #include "updates.hpp"
 
@@ -166,9 +167,10 @@ RTNMF_INLINE void normalise_shares(float* shares, std::size_t n_sources) {
 }
 
 // Sets the shares of the sources in the bins of a tile. An explanation without any activation, since no component has
-// energy where the frame has it, shares equally.
+// energy where the frame has it, shares equally. Where explanations contradict each other, denormal numbers decide.
 template <int N_LANES>
 RTNMF_INLINE void share(const Plan& plan, Stream& stream, std::size_t tile, float mask_power) {
+    const Arithmetic keeping(Denormals::KEPT);
     const std::size_t n = plan.n_components;
     float* r = stream.r.data();
     for (std::size_t s = 0; s < plan.n_sources; s++) {

@@ -35,6 +35,9 @@ DICTIONARIES = {
     "other model": replace(
         random_dictionary(STFT(256, 64), trained=True), model=Model(3, 1.0, 0.0, 1e-2, (1, 2), 100.0)
     ),
+    "contradiction": replace(
+        random_dictionary(STFT(64, 32), ("a", "b", "c"), n_each=1, trained=True), model=Model(weights=(10, 10))
+    ),
     "low frequencies": replace(random_dictionary(STFT(2048, 1024)), model=Model(audible_hz=80.0)),
 }
 

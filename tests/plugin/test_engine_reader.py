@@ -23,6 +23,7 @@ import test_file
 
 pytestmark = needs_compiler
 
+CORPUS = Path(__file__).parent.parent / "fuzz" / "corpus" / "dictionaries"
 GOOD = (small_dictionaries.small, small_dictionaries.trained, small_dictionaries.complete)
 
 
@@ -230,6 +231,12 @@ def test_texts_are_read_where_python_reads_them(tmp_path):
             assert (not refusal(path.read_bytes())) == is_read, (name, changed)
             read.add(is_read)
     assert read == {True, False}
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.iterdir()), ids=lambda path: path.stem)
+def test_findings_are_read_where_python_reads_them(path):
+    """What fuzzing found in Python's reader is taken as Python takes it."""
+    assert (not refusal(path.read_bytes())) == is_read_by_python(path)
 
 
 def test_files_that_are_too_large_are_refused():
