@@ -1,4 +1,5 @@
-// Base64 as sessions hold it; DPF's own reader complains of each odd character and goes on.
+// Base64 as sessions hold it (RFC 4648, section 4). DPF's own writes beyond its buffer where there is little to write,
+// and reads on after what is no base64.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +9,21 @@
 
 namespace rtnmf {
 
-// Throws where the text is no base64 (RFC 4648, section 4), padded or not.
+constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+inline std::string to_base64(const std::string& bytes) {
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (size_t i = 0; i < bytes.size(); i += 3) {
+        uint32_t held = 0;
+        for (size_t j = i; j < i + 3; ++j) held = held << 8 | (j < bytes.size() ? static_cast<unsigned char>(bytes[j]) : 0);
+        for (size_t j = 0; j < 4; ++j) text += i + j > bytes.size() ? '=' : kDigits[held >> (18 - 6 * j) & 63];
+    }
+    return text;
+}
+
+// Throws where the text is no base64, padded or not.
 inline std::string from_base64(const char* text) {
-    static const char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     int values[256];
     for (int& value : values) value = -1;
     for (int i = 0; i < 64; ++i) values[static_cast<unsigned char>(kDigits[i])] = i;

@@ -185,7 +185,7 @@ void SeparatorPlugin::setParameterValue(uint32_t index, float value) {
 String SeparatorPlugin::getState(const char* key) const {
     if (std::strcmp(key, kDictionary) != 0) return String();
     const std::lock_guard<std::mutex> lock(mutex_);
-    return dictionary_.empty() ? String() : String::asBase64(dictionary_.data(), dictionary_.size());
+    return String(to_base64(dictionary_).c_str());
 }
 
 void SeparatorPlugin::setState(const char* key, const char* value) {

@@ -192,7 +192,10 @@ class ClapPlugin:
         self.plugin.deactivate(self.address)
 
     def process(self, x, changes=None):
-        """Return all outputs, shape (18, n_samples), of a block, shape (2, n_samples), with changes of parameters."""
+        """Return all outputs, shape (18, n_samples), of a block, shape (2, n_samples), with changes of parameters.
+
+        `n_allocations` is then how often that allocated or freed memory, where `count_allocations.c` is preloaded.
+        """
         x, y = np.ascontiguousarray(x, np.float32), np.full((18, x.shape[1]), np.nan, np.float32)
         inputs, outputs = ([buffer(array[i : i + 2]) for i in range(0, len(array), 2)] for array in (x, y))
         changes = {self.id_of(name): value for name, value in (changes or {}).items()}
@@ -205,7 +208,11 @@ class ClapPlugin:
         given = Events(None, size, get)
         block = Process(-1, x.shape[1], None, (AudioBuffer * 1)(*inputs), (AudioBuffer * 9)(*outputs), 1, 9)
         block.in_events = c.addressof(given)
-        assert self.plugin.process(self.address, c.addressof(block)) == 1
+        if hasattr(c.CDLL(None), "counted"):
+            function = c.cast(self.plugin.process, c.c_void_p)
+            self.n_allocations = c.CDLL(None).counted(function, c.c_void_p(self.address), c.byref(block))
+        else:
+            assert self.plugin.process(self.address, c.addressof(block)) == 1
         return y
 
     def save(self, at_most=100_000):

@@ -1,7 +1,11 @@
 """The plugin in a CLAP host."""
 
 import contextlib
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +126,37 @@ def test_instances_know_nothing_of_each_other():
             third.process(noise(seed=1)[:, i : i + 333])
     np.testing.assert_allclose(np.hstack(pieces[0])[:4], late().reshape(4, -1), atol=1e-6)
     np.testing.assert_allclose(np.hstack(pieces[1]), late(quick).reshape(6, -1), atol=1e-6)
+
+
+COUNTED = """
+import sys
+import numpy as np
+from clap_host import ClapPlugin
+
+plugin, other = map(ClapPlugin, sys.argv[1:])
+other.activate(16000)
+plugin.activate(16000)
+x = np.random.default_rng(0).standard_normal((2, 5000))
+for changes in ({}, {"a gain": -60, "b solo": 1}, {"Bypass": 1, "Updates": 9}):
+    plugin.process(x, changes)
+    print(plugin.n_allocations)
+assert plugin.load(other.save())
+plugin.process(x)
+print(plugin.n_allocations)
+plugin.process(np.full((2, 700), np.nan))
+print(plugin.n_allocations)
+"""
+
+
+def test_nothing_is_allocated_while_it_sounds(tmp_path):
+    """A block allocates and frees nothing: with new parameters, another dictionary that takes over, hostile samples."""
+    here = Path(__file__).parent
+    library = tmp_path / "count_allocations.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, here / "count_allocations.c"], check=True)
+    environment = os.environ | {"LD_PRELOAD": str(library), "PYTHONPATH": str(here)}
+    line = [sys.executable, "-c", COUNTED, plugins("Desk")["clap"], plugins("Quick", quick)["clap"]]
+    counts = subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert counts == ["0"] * 5
 
 
 def bad_dictionaries():
