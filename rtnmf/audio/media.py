@@ -167,7 +167,7 @@ class _Track:
         while failures < _MOST_FAILURES:
             try:
                 packet = next(packets, None)
-            except (av.error.FFmpegError, ValueError) as error:
+            except (av.error.FFmpegError, ValueError, IndexError) as error:  # IndexError: of a track found only now
                 if isinstance(error, EOFError):
                     return
                 failures += 1
@@ -280,13 +280,19 @@ class _Track:
 
 def _floats(frame: Any) -> Array:
     """Return the samples of a frame, shape (n_samples, n_channels)."""
+    if frame.format.name.startswith("s64"):  # which PyAV makes no array of
+        import av
+
+        converter = av.AudioResampler("fltp", frame.layout, frame.sample_rate)
+        return np.concatenate([_floats(part) for part in converter.resample(frame)])
     x = frame.to_ndarray()
     x = x.T if frame.format.is_planar else x.reshape(frame.samples, -1)
     if x.dtype == np.uint8:
         return (x.astype(np.float32) - 128) / 128
     if x.dtype.kind == "i":
         return x.astype(np.float32) / np.float32(2.0 ** (8 * x.dtype.itemsize - 1))
-    return np.ascontiguousarray(x, np.float32)
+    with np.errstate(over="ignore"):  # what is not finite then is counted by who reads
+        return np.ascontiguousarray(x, np.float32)
 
 
 def _reason(error: Exception, file: BinaryIO) -> str:
