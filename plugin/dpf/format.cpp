@@ -7,6 +7,14 @@
 
 #include "DistrhoPluginMain.cpp"
 
+// Whose code is in the binary, for whoever looks into it.
+extern "C" {
+#if defined(__GNUC__)
+__attribute__((used))
+#endif
+#include "notices.hpp"
+}
+
 #if defined(DISTRHO_PLUGIN_TARGET_LV2)
 # undef lv2_descriptor
 # include "plugin.hpp"
