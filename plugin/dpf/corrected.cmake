@@ -1,21 +1,24 @@
-# Copies DPF into the build folder and corrects there what DPF 1.6 does not do; sets DISTRHO_DIR.
+# Copies DPF into the build folder and corrects there what DPF 1.6 and 1.7 do not do; sets DISTRHO_DIR.
 
 set(DISTRHO_DIR ${CMAKE_BINARY_DIR}/dpf/distrho)
 file(COPY ${DPF_DIR}/distrho DESTINATION ${CMAKE_BINARY_DIR}/dpf)
 
-# Replaces a piece of a file of DPF; says so where another version of DPF does not have it.
+# Replaces a piece of a file of DPF; says so where another version has neither that piece nor a better one, if given.
 function(correct FILE OLD NEW)
   file(READ ${DISTRHO_DIR}/src/${FILE} text)
   string(FIND "${text}" "${OLD}" place)
   if(place EQUAL -1)
-    message(WARNING "${FILE} is not that of DPF 1.6 and stays as it is, where that needed: ${NEW}")
+    string(FIND "${text}" "${ARGV3}" better)
+    if(ARGC LESS 4 OR better EQUAL -1)
+      message(WARNING "${FILE} is not that of DPF 1.6 or 1.7 and stays as it is, where that needed: ${NEW}")
+    endif()
     return()
   endif()
   string(REPLACE "${OLD}" "${NEW}" text "${text}")
   file(WRITE ${DISTRHO_DIR}/src/${FILE} "${text}")
 endfunction()
 
-# It hands over only the first output bus of a VST3 plugin; what is not connected gets no buffer.
+# DPF 1.6 hands over only the first output bus of a VST3 plugin; what is not connected gets no buffer.
 correct(DistrhoPluginVST3.cpp
   "if (data->outputs != nullptr)
             {
@@ -35,7 +38,8 @@ correct(DistrhoPluginVST3.cpp
                 if (own != bus) { bus = own; channel = 0; }
                 const bool there = fEnabledOutputs[i] && bus < buses && channel < data->outputs[bus].num_channels;
                 outputs[i] = there ? data->outputs[bus].channel_buffers_32[channel] : nullptr;
-            }")
+            }"
+  "outputs[i++] = data->outputs[b].channel_buffers_32[j];")
 # A state may bring another latency.
 correct(DistrhoPluginVST3.cpp
   "restart_component(fComponentHandler, V3_RESTART_PARAM_VALUES_CHANGED);
@@ -65,11 +69,9 @@ correct(DistrhoPluginCLAP.cpp
 correct(DistrhoPluginLV2.cpp "#if ! DISTRHO_PLUGIN_HAS_UI && ! DISTRHO_PLUGIN_WANT_DIRECT_ACCESS" "#if 1")
 # Where two hosts in one process have the plugin, the first to leave takes nothing from the other.
 correct(DistrhoPluginVST3.cpp "DISTRHO_NAMESPACE::sPlugin = nullptr;" "")
-correct(DistrhoPluginCLAP.cpp
-  "static void clap_plugin_entry_deinit(void)
+correct(DistrhoPluginCLAP.cpp "(void)
 {
-    sPlugin = nullptr;"
-  "static void clap_plugin_entry_deinit(void)
+    sPlugin = nullptr;" "(void)
 {")
 # The streams of the standard library would be half of the LV2 plugin.
 correct(DistrhoPluginLV2export.cpp "#include <fstream>

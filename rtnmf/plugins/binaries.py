@@ -19,7 +19,7 @@ from rtnmf.audio.names import printable
 __all__ = ["binaries", "machine", "source_folder"]
 
 _PACKAGE = Path(__file__).parent
-_NEEDS = "it takes cmake, a C++ compiler and DPF 1.6 (on Debian: apt install cmake g++ dpf-source)"
+_NEEDS = "it takes cmake, a C++ compiler and DPF 1.6 or 1.7 (on Debian: apt install cmake g++ dpf-source)"
 _LONGEST_S = 600
 
 
