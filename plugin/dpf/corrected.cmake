@@ -80,3 +80,5 @@ correct(DistrhoPluginLV2export.cpp "std::fstream" "rtnmf::Written")
 correct(DistrhoPluginLV2export.cpp "std::cout" "rtnmf::Unsaid()")
 correct(DistrhoPluginLV2export.cpp "std::endl" "\"\\n\"")
 correct(DistrhoPluginLV2export.cpp "std::ios::out" "\"w\"")
+# A program is known to the JACK server by its own name.
+correct(DistrhoPluginJACK.cpp "client_open(DISTRHO_PLUGIN_NAME," "client_open(rtnmf::payload().name.c_str(),")
