@@ -219,7 +219,6 @@ void SeparatorPlugin::prepare() {
     }
     latency_ = prepared->separation ? prepared->separation->latency() : 0;
     setLatency(latency_);
-    show_latency();
     free_retired();
     delete next_.exchange(prepared.release());
     free_retired();

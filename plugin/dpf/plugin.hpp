@@ -20,7 +20,8 @@ public:
     SeparatorPlugin();
     ~SeparatorPlugin() override;
 
-    // For LV2, whose hosts read the latency of a port that is written only in `run` otherwise.
+    // For LV2, whose hosts read the latency of a port that is written only in `run` otherwise. Only where the host says
+    // which memory that is, or begins to use it: elsewhere, that may be gone.
     void show_latency_at(float* port) noexcept;
     void show_latency() noexcept;
     // An empty sequence of events, for one port of this instance that is not connected.
