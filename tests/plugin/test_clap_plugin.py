@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,21 @@ def test_nothing_is_allocated_while_it_sounds(tmp_path):
     line = [sys.executable, "-c", COUNTED, plugins("Desk")["clap"], plugins("Quick", quick)["clap"]]
     counts = subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout.split()
     assert counts == ["0"] * 5
+
+
+def test_dictionaries_are_loaded_while_it_sounds():
+    """Another thread loads states while blocks are processed; all that sounds is finite, and the last one stays."""
+    with opened(plugins("Desk")["clap"]) as plugin, opened(plugins("Quick", quick)["clap"]) as other:
+        states = [plugin.save(), other.save()]
+        loading = threading.Thread(target=lambda: [plugin.load(states[i % 2]) for i in range(1, 40)])
+        loading.start()
+        while loading.is_alive():
+            assert np.isfinite(plugin.process(noise()[:, :700])).all()
+        loading.join()
+        assert plugin.latency() == quick().stft.latency
+        plugin.deactivate()
+        plugin.activate(RATE)
+        np.testing.assert_allclose(plugin.process(noise())[2:8], late(quick).reshape(6, -1), atol=1e-6)
 
 
 def bad_dictionaries():
