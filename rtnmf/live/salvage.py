@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rtnmf.audio.lengths import make_equal
+from rtnmf.audio.lengths import folder_number, make_equal
 from rtnmf.audio.replacing import remove_remains
 from rtnmf.live.link.child import end_with_parent, environment, python
 
@@ -49,7 +49,8 @@ class Salvage:
 
     def watch(self, paths: Iterable[Path]) -> None:
         """Name the files, before any of them is made, instead of those before; none are left as they are."""
-        line = json.dumps([str(path.absolute()) for path in paths])
+        names = [str(path.absolute()) for path in paths]
+        line = json.dumps([names, [folder_number(Path(name).parent) for name in names[:1]]])
         try:
             self._process.stdin.write(line.encode() + b"\n")  # type: ignore[union-attr]
             self._process.stdin.flush()  # type: ignore[union-attr]
@@ -66,21 +67,21 @@ class Salvage:
 
 def main() -> None:
     """Wait until the parent has ended, and then salvage the files that the last whole line on standard input names."""
-    names: list[str] = []
+    named: list[Any] = [[], []]
     is_over = threading.Event()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, names, is_over), daemon=True).start()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, named, is_over), daemon=True).start()
     end_with_parent(is_over.set)
     is_over.wait()
-    paths = [Path(name) for name in names]
-    for folder in {path.parent for path in paths}:
-        remove_remains(folder)
+    paths = [Path(name) for name in named[0]]
     with contextlib.suppress(OSError):  # they are gone, and nobody is left to be told
-        make_equal(paths)
+        if paths and [list(folder_number(paths[0].parent))] == named[1]:
+            remove_remains(paths[0].parent)
+            make_equal(paths)
     os._exit(0)  # standard input may still be open
 
 
-def _listen(pipe: BinaryIO, names: list[str], is_over: threading.Event) -> None:
+def _listen(pipe: BinaryIO, named: list[Any], is_over: threading.Event) -> None:
     for line in pipe:
         if line.endswith(b"\n"):
-            names[:] = json.loads(line)
+            named[:] = json.loads(line)
     is_over.set()
