@@ -113,7 +113,8 @@ class Parent:
         with self._news:
             self._news.wait_for(lambda: self._is_over or (self.said and holds(self.last)), seconds)
             if not self.said or not holds(self.last):
-                raise TimeoutError(f"waiting for {what} was in vain: {self.last} {self.words()}")
+                last = self.last or "nothing"
+                raise TimeoutError(f"waiting for {what} was in vain, what was said last: {last} {self.words()}")
 
     def words(self):
         """Return the end of what it wrote to standard error."""
@@ -305,7 +306,7 @@ def verdict_on(rows):
     unplayed = [row for row in rows if not row["faults"] and not row["replayed"]]
     by_us, by_feeder = (sum(row.get(f"lost_by_{who}", 0) for row in rows) for who in ("us", "feeder"))
     is_right = not wrong and not by_us
-    text = f"verdict: {'right' if is_right else 'WRONG'}; of {len(rows)} recordings {len(wrong)} are wrong and"
+    text = f"verdict: {'right' if is_right else 'WRONG'}; of {len(rows)} parts {len(wrong)} are wrong and"
     text += f" {len(unplayed)} were not replayed; blocks lost by us: {by_us}, by the feeder: {by_feeder}"
     counts = {"recordings": len(rows), "wrong": len(wrong), "not_replayed": len(unplayed)}
     return {"is_right": is_right, **counts, "lost_by_us": by_us, "lost_by_feeder": by_feeder, "text": text}
@@ -324,6 +325,10 @@ def main():
     if options.parent:
         be_parent(*options.parent)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the server would stay
+    print("getting ready: what is compiled once takes up to a minute", flush=True)
+    rtnmf.Separator(rtnmf.load(options.dictionary))
+    print(f"{options.blocks} blocks, which take {options.blocks * PERIOD / RATE:.0f} s, then {options.kills} kills")
     rows = []
     for row in soak(options):
         rows.append(row)
