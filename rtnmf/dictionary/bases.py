@@ -79,7 +79,7 @@ def read_bases(
             f"{name}: sample_rate is {rate} in the file, which is the rate of its bins: give that of the sound"
         )
     n_fft = 2 * (n_bins - 1)
-    if not _FEWEST_BINS <= n_bins <= LONGEST_WINDOW // 2 or not (bases >= 0).all():
+    if n_bins < _FEWEST_BINS or n_fft > LONGEST_WINDOW or not (bases >= 0).all():
         raise ValueError(
             f"{name}: holds no bases, expected n_fft / 2 + 1 magnitudes, none of them negative, in each channel; it has"
             f" {n_bins} samples"
