@@ -23,7 +23,7 @@ INSTALL = 'pip install "rtnmf[media]"'
 
 # Demuxers that read one file and nothing else: no playlist, and none that opens other files or the network.
 _CONTAINERS = (
-    "aac,ac3,adx,aiff,amr,ape,asf,ast,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,loas,matroska,mlp,mov,mp3,mpc,mpc8,"
+    "aac,ac3,aiff,amr,ape,asf,ast,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,loas,matroska,mlp,mov,mp3,mpc,mpc8,"
     "mpeg,mpegts,mxf,nsv,nut,oma,ogg,qcp,rm,shn,smk,swf,tak,truehd,tta,voc,vqf,w64,wav,wsaud,wtv,wv,xa,xwma"
 )
 _RAW = {"aac", "ac3", "amr", "dts", "eac3", "loas", "mlp", "mp3", "truehd"}  # frames without a time of their own

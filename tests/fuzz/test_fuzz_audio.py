@@ -18,7 +18,7 @@ CODED = {  # for ffmpeg, which leaves out what it was built without
     "ogg": [], "opus": [], "wv": [], "tta": [], "alac.m4a": ["-c:a", "alac"], "mp3.wav": ["-c:a", "libmp3lame"],
     "mov": ["-c:a", "pcm_s16be"], "avi": [], "ts": [], "flv": ["-ar", "44100"], "dts": ["-strict", "-2"], "caf": [],
     "mpg": [], "nut": [], "mxf": ["-ar", "48000"], "oma": ["-c:a", "libmp3lame"], "w64": [], "au": [], "aiff": [],
-    "adx": [], "flac": [], "oga": ["-c:a", "flac"], "latm": ["-strict", "-2"], "mlp": ["-strict", "-2"],
+    "flac": [], "oga": ["-c:a", "flac"], "latm": ["-strict", "-2"], "mlp": ["-strict", "-2"],
     "thd": ["-strict", "-2"], "swf": ["-ar", "44100"], "wtv": [], "rm": [], "asf": [], "mkv": [],
     "3gp": ["-c:a", "aac"], "spx": ["-c:a", "libspeex"], "ima.wav": ["-c:a", "adpcm_ima_wav"],
     "ms.wav": ["-c:a", "adpcm_ms"],
