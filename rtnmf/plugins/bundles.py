@@ -6,7 +6,6 @@ the name of the plugin and its identity, as `plugin/dpf/payload.hpp` reads them.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
@@ -15,15 +14,14 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtnmf.audio.names import printable
-from rtnmf.audio.outputs import check_free, made_folder
-from rtnmf.audio.replacing import not_written, why
 from rtnmf.plugins.binaries import binaries, machine
+from rtnmf.plugins.placing import placing, writing
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -65,12 +63,13 @@ def make(
     formats : sequence of str
         Some of `FORMATS`.
     overwrite : bool
-        Replace what is there.
+        Replace plugins of that name that rtnmf has made; anything else stays.
 
     Returns
     -------
     {format: path}
-        `NAME.clap` is a file, `NAME.vst3` and `NAME.lv2` are folders, and `NAME` is a program.
+        `NAME.clap` is a file, `NAME.vst3` and `NAME.lv2` are folders, and `NAME` is a program. All of them are put
+        in their places, or none is.
 
     Raises
     ------
@@ -83,15 +82,12 @@ def make(
     if sys.platform != "linux":
         raise ValueError("plugins are made on Linux only: docs/plugin.md says how to build one here")
     paths = {kind: _place(kind, folder) / (name if kind == "jack" else f"{name}.{kind}") for kind in formats}
-    for path in paths.values():
-        check_free(path, overwrite=overwrite)
-    code = {kind: path.read_bytes() for kind, path in binaries(formats).items()}
-    payload, uri = _payload(dictionary, name), lv2_uri(dictionary, name)
-    for kind, path in paths.items():
-        with made_folder(path.parent, is_new=False) as place, _beside(place) as work:
-            made = work / path.name
-            _BUNDLES[kind](made, code[kind] + payload, uri)
-            _put(made, path, work)
+    with placing(paths, overwrite=overwrite) as made:
+        code = {kind: path.read_bytes() for kind, path in binaries(formats).items()}
+        payload, uri = _payload(dictionary, name), lv2_uri(dictionary, name)
+        for kind, path in paths.items():
+            with writing(path):
+                _BUNDLES[kind](made[kind], code[kind] + payload, uri)
     return paths
 
 
@@ -149,23 +145,6 @@ def _payload(dictionary: Dictionary | None, name: str) -> bytes:
         content = path.read_bytes()
     words = name.encode()
     return content + words + struct.pack("<3Q", len(content), len(words), _identity(dictionary, name)) + _MAGIC
-
-
-@contextlib.contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    """Give a folder in a folder to work in, which is removed in the end."""
-    try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".part") as work:
-            yield Path(work)
-    except OSError as error:
-        raise not_written(folder, why(error)) from error
-
-
-def _put(made: Path, path: Path, work: Path) -> None:
-    """Move what was made to its place; what was there goes away with the folder that this was made in."""
-    if path.is_dir() and not path.is_symlink():
-        path.replace(work / f"{path.name}.old")
-    made.replace(path)
 
 
 def _make_file(made: Path, content: bytes, uri: str) -> None:
