@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -110,9 +112,14 @@ def _beside(folder: Path) -> Iterator[Path]:
     """Give a folder in a folder to work in, which is removed in the end."""
     with made_folder(folder, is_new=False):
         with writing(folder):
-            work = tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=".part")
-        with work:
-            yield Path(work.name)
+            work = Path(tempfile.mkdtemp(dir=folder, prefix=".", suffix=".part"))
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+            if os.path.lexists(work):
+                left = f"{printable(work)}: this has what was replaced and cannot be removed: remove it yourself"
+                warnings.warn(left, stacklevel=2)
 
 
 def _put(made: Path, place: Path) -> None:

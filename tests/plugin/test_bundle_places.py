@@ -1,12 +1,15 @@
 """Where plugins are put, and what of what is there they replace."""
 
+import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 from bundled import quick
 
 from rtnmf.plugins import make
+from rtnmf.plugins.placing import placing
 
 FORMATS = ["clap", "vst3", "lv2", "jack"]
 
@@ -99,3 +102,25 @@ def test_formats_are_made_all_or_none(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         make(quick(), "P", folder, ["clap", "vst3", "lv2"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of another user")
+def test_what_was_replaced_and_cannot_be_removed_is_said():
+    """A plugin is put in place of one with files of another user, and what is left over is named."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        old = make(None, "P", folder, ["vst3"])["vst3"]
+        for path in (folder, old):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            with (
+                pytest.warns(UserWarning, match=r"part: this has what was replaced and cannot be removed: remove it"),
+                placing({"vst3": old}, overwrite=True) as made,
+            ):
+                made["vst3"].mkdir()
+        finally:
+            os.seteuid(0)
+        assert not list(old.iterdir())
+        (left,) = folder.glob(".*.part")
+        assert (left / ".old" / "Contents").is_dir()
