@@ -165,7 +165,8 @@ def _make_lv2(made: Path, content: bytes, uri: str) -> None:
     command = [sys.executable, "-c", _WRITE_TTL, str((made / "rtnmf.so").resolve())]
     done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)  # noqa: S603  # our own
     if done.returncode or not (made / "rtnmf.ttl").is_file():
-        raise ValueError(f"{printable(made.name)}: cannot be described ({printable(done.stderr[-200:])})")
+        reason = (done.stderr.strip().splitlines() or ["without a reason"])[-1]  # not the traceback before it
+        raise ValueError(f"{printable(made.name)}: cannot be loaded and described ({printable(reason[:200])})")
     for path in made.glob("*.ttl"):
         # The property of the file keeps its name, which the code has.
         text = re.sub(rf"<{_URI}(?!#file>)", f"<{uri}", path.read_text(encoding="utf-8"))

@@ -112,6 +112,8 @@ def _beside(folder: Path) -> Iterator[Path]:
     """Give a folder in a folder to work in, which is removed in the end."""
     with made_folder(folder, is_new=False):
         with writing(folder):
+            if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+                raise not_written(folder, "no code is loaded from a disk that is mounted noexec: choose another place")
             work = Path(tempfile.mkdtemp(dir=folder, prefix=".", suffix=".part"))
         try:
             yield work

@@ -124,3 +124,13 @@ def test_what_was_replaced_and_cannot_be_removed_is_said():
         assert not list(old.iterdir())
         (left,) = folder.glob(".*.part")
         assert (left / ".old" / "Contents").is_dir()
+
+
+def test_no_plugin_is_put_where_it_cannot_be_loaded(tmp_path, monkeypatch):
+    """A folder on a disk that is mounted noexec is refused before anything is made."""
+    facts = list(os.statvfs(tmp_path))
+    facts[8] |= os.ST_NOEXEC
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(facts))
+    with pytest.raises(ValueError, match="mounted noexec: choose another place"):
+        make(quick(), "P", tmp_path / "new", ["clap", "lv2"])
+    assert not list(tmp_path.iterdir())
