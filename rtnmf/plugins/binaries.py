@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from rtnmf.audio.names import printable
+from rtnmf.plugins.placing import writing
 
 __all__ = ["binaries", "machine", "source_folder"]
 
@@ -37,7 +39,8 @@ def source_folder() -> Path:
 def binaries(formats: Iterable[str]) -> dict[str, Path]:
     """Return the file with the code of each format: of the package, else of the cache, else built into the cache.
 
-    Warns before it builds, which takes some 20 seconds.
+    What this system cannot load, because it was built for a newer one, is passed over. Warns before it builds, which
+    takes some 20 seconds.
 
     Raises
     ------
@@ -46,13 +49,35 @@ def binaries(formats: Iterable[str]) -> dict[str, Path]:
     """
     kept = _cache()
     folders = (_PACKAGE / "binaries" / f"{sys.platform}-{machine()}", kept)
-    found = {kind: next((f for f in folders if (f / f"rtnmf.{kind}").is_file()), None) for kind in formats}
+    found = {kind: next((f for f in folders if _is_usable(f / f"rtnmf.{kind}")), None) for kind in formats}
     missing = [kind for kind, folder in found.items() if folder is None]
     if missing:
         what = f"{', '.join(missing)} on {sys.platform} {machine()}"
-        warnings.warn(f"the package has no plugin for {what}: building it, once", stacklevel=3)
+        error = _load_error(folders[0] / f"rtnmf.{missing[0]}")
+        has_none = f"has no plugin for {what}" + (f" that this system can load ({error})" if error else "")
+        warnings.warn(f"the package {has_none}: building it, once", stacklevel=3)
         _build(kept)
     return {kind: (folder or kept) / f"rtnmf.{kind}" for kind, folder in found.items()}
+
+
+def _is_usable(code: Path) -> bool:
+    return code.is_file() and not _load_error(code)
+
+
+def _load_error(code: Path) -> str:
+    """Return what this system says against loading the code of a format; empty where it can, or there is none."""
+    # A program cannot be loaded; what was built along with it needs the same of the system.
+    library = code.with_name("rtnmf.lv2") if code.name == "rtnmf.jack" else code
+    return _load_error_of(library, library.stat().st_mtime_ns) if library.is_file() else ""
+
+
+@functools.cache
+def _load_error_of(library: Path, changed_ns: int) -> str:
+    """Return what this system says against loading a library that was last changed then, in a process of its own."""
+    del changed_ns
+    command = [sys.executable, "-I", "-S", "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", str(library)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
+    return printable(done.stderr.strip().rpartition("\n")[2][:200]) or "it crashes" if done.returncode else ""
 
 
 def _cache() -> Path:
@@ -65,16 +90,17 @@ def _cache() -> Path:
 
 
 def _build(folder: Path) -> None:
-    """Build all formats into a folder, which is there whole or not at all."""
+    """Build all formats into a folder, each file of which is there whole or not at all."""
     if shutil.which("cmake") is None:
         raise ValueError(f"the plugin is to be built, and there is no cmake: {_NEEDS}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as build:
-        _run("cmake", "-S", str(source_folder()), "-B", build)
-        _run("cmake", "--build", build, "--config", "Release", "--parallel", "2")
-        built = Path(build) / "binaries"
-        if not folder.is_dir():  # another process may have been faster
-            built.replace(folder)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as build:
+            _run("cmake", "-S", str(source_folder()), "-B", build)
+            _run("cmake", "--build", build, "--config", "Release", "--parallel", "2")
+            folder.mkdir(exist_ok=True)
+            for built in (Path(build) / "binaries").iterdir():
+                built.replace(folder / built.name)  # over one that is damaged, or does not suit this system any more
 
 
 def _run(*command: str) -> None:

@@ -75,6 +75,45 @@ def test_without_a_compiler_the_remedy_is_said(tmp_path, monkeypatch):
     assert callable(binaries.binaries)
 
 
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """Let the package have no binaries, and the compiler be quick: what is built are those that the package had."""
+    ready = binaries._PACKAGE / "binaries" / f"linux-{binaries.machine()}"
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.16)\nproject(none NONE)\n"
+        f"file(COPY {ready}/ DESTINATION binaries)\nfile(APPEND {tmp_path}/builds .)\n"
+    )
+    monkeypatch.setattr("rtnmf.plugins.binaries._PACKAGE", tmp_path)
+    monkeypatch.setattr("rtnmf.plugins.binaries.source_folder", lambda: tmp_path / "source")
+    monkeypatch.setattr("rtnmf.plugins.binaries.user_cache_path", lambda _: tmp_path / "cache")
+    return tmp_path
+
+
+def test_a_cache_that_lacks_a_format_is_completed(built):
+    """Where a binary is missing in the cache, or damaged, it is built once and then found."""
+    folder = binaries._cache()
+    folder.mkdir(parents=True)
+    (folder / "rtnmf.clap").write_bytes(b"")
+    with pytest.warns(UserWarning, match="no plugin for clap, lv2 on linux .*: building it, once"):
+        make(desk(), "Desk", built, ["clap", "lv2"])
+    make(desk(), "Desk", built, ["clap", "lv2", "vst3", "jack"], overwrite=True)
+    assert (built / "builds").read_text() == "."
+
+
+@pytest.mark.parametrize("kind", ["vst3", "jack"])
+def test_a_binary_for_a_newer_system_is_not_used(built, kind):
+    """What the system cannot load is not put into plugins: the reason is said, and another is built."""
+    folder = built / "binaries" / f"linux-{binaries.machine()}"
+    folder.mkdir(parents=True)
+    for name in ("lv2", kind):
+        (folder / f"rtnmf.{name}").write_bytes(b"\x7fELF of tomorrow")
+    with pytest.warns(UserWarning, match=r"that this system can load \(.*rtnmf.*\): building it, once"):
+        path = make(desk(), "Desk", built, [kind])[kind]
+    (file,) = path.rglob("*.so") if path.is_dir() else [path]
+    assert file.read_bytes().startswith((binaries._cache() / f"rtnmf.{kind}").read_bytes())
+
+
 def test_a_build_that_fails_says_why(tmp_path, monkeypatch):
     """Where DPF is missing, the error of the build is passed on, and nothing stays in the cache."""
     cache = tmp_path / "cache"
