@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -47,17 +48,20 @@ def binaries(formats: Iterable[str]) -> dict[str, Path]:
     ValueError
         If there are none, and they cannot be built.
     """
+    packed = _PACKAGE / "binaries" / f"{sys.platform}-{machine()}"
+    found = {kind: packed / f"rtnmf.{kind}" for kind in formats}
+    if all(_is_usable(code) for code in found.values()):
+        return found
     kept = _cache()
-    folders = (_PACKAGE / "binaries" / f"{sys.platform}-{machine()}", kept)
-    found = {kind: next((f for f in folders if _is_usable(f / f"rtnmf.{kind}")), None) for kind in formats}
-    missing = [kind for kind, folder in found.items() if folder is None]
+    found = {kind: code if _is_usable(code) else kept / code.name for kind, code in found.items()}
+    missing = [kind for kind, code in found.items() if not _is_usable(code)]
     if missing:
         what = f"{', '.join(missing)} on {sys.platform} {machine()}"
-        error = _load_error(folders[0] / f"rtnmf.{missing[0]}")
+        error = _load_error(packed / f"rtnmf.{missing[0]}")
         has_none = f"has no plugin for {what}" + (f" that this system can load ({error})" if error else "")
         warnings.warn(f"the package {has_none}: building it, once", stacklevel=3)
         _build(kept)
-    return {kind: (folder or kept) / f"rtnmf.{kind}" for kind, folder in found.items()}
+    return found
 
 
 def _is_usable(code: Path) -> bool:
@@ -82,11 +86,15 @@ def _load_error_of(library: Path, changed_ns: int) -> str:
 
 def _cache() -> Path:
     """Return the folder in the user's cache of what is built from these sources."""
+    try:
+        place = user_cache_path("rtnmf") / "plugin"
+    except RuntimeError as error:
+        raise ValueError(f"the plugin is to be built, and there is no folder to keep it in: {error}") from error
     content = hashlib.sha256(f"{sys.platform} {machine()}".encode())
     for path in sorted(source_folder().rglob("*")):
         if path.is_file():
             content.update(str(path.relative_to(source_folder())).encode() + path.read_bytes())
-    return user_cache_path("rtnmf") / "plugin" / content.hexdigest()[:16]
+    return place / content.hexdigest()[:16]
 
 
 def _build(folder: Path) -> None:
@@ -104,7 +112,7 @@ def _build(folder: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    """Run a program; where it fails, raise ValueError with the first line that it said of an error."""
+    """Run a program; where it fails, raise ValueError with the first error that it printed."""
     try:
         done = subprocess.run(  # noqa: S603  # our own command
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_LONGEST_S
@@ -112,7 +120,15 @@ def _run(*command: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ValueError(f"the plugin cannot be built: {error}") from error
     if done.returncode:
-        said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        telling = [line for line in said if not line.startswith("CMake Error at")]  # its words are in the next line
-        reason = next((line for line in telling if "rror" in line or "There is no" in line), "without a reason")
-        raise ValueError(f"the plugin cannot be built ({printable(reason[:200])}): {_NEEDS}")
+        reason = printable(_telling(done.stderr + done.stdout)[:200])
+        raise ValueError(f"the plugin cannot be built ({reason}): {_NEEDS}")
+
+
+def _telling(said: str) -> str:
+    """Return what is to be known of the output of a build that failed: CMake's message, or the compiler's."""
+    of_cmake = re.search(r"CMake Error(?: at [^\n]*)?:(.+?)(?:\n\n\n|It fails with|Call Stack|\Z)", said, re.DOTALL)
+    if of_cmake:
+        return " ".join(of_cmake[1].split())
+    lines = [line.strip() for line in said.splitlines() if "rror" in line]
+    of_compiler = [line for line in lines if not re.match(r"g?make\b", line)]
+    return next(iter(of_compiler + lines), "without a reason")

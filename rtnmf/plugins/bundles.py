@@ -97,7 +97,10 @@ def _place(kind: str, folder: str | Path | None) -> Path:
         return Path(folder)
     if kind not in _INSTALLED:
         raise ValueError(f"{kind} makes a program, which no host looks for: say which folder to put it into")
-    return Path(_INSTALLED[kind]).expanduser()
+    try:
+        return Path(_INSTALLED[kind]).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{_INSTALLED[kind]}: no home folder: set HOME, or say which folder to use") from error
 
 
 def _checked_formats(formats: Iterable[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """How plugins are made of dictionaries."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,3 +127,27 @@ def test_a_build_that_fails_says_why(tmp_path, monkeypatch):
     ):
         make(desk(), "Desk", tmp_path, ["clap"])
     assert not list((cache / "plugin").iterdir())
+
+
+def test_a_compiler_that_fails_is_named(built, monkeypatch):
+    """Where the compiler does not work, the error is what cmake says of it, not what make does."""
+    monkeypatch.setenv("CXX", "/bin/false")
+    (built / "source" / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.16)\nproject(none CXX)\n")
+    with (
+        pytest.warns(UserWarning, match="building it, once"),
+        pytest.raises(ValueError, match=r'cannot be built \(The C\+\+ compiler "/bin/false" is not able to compile a'),
+    ):
+        make(desk(), "Desk", built, ["clap"])
+
+
+def test_no_home_folder_is_needed_but_to_install(tmp_path, monkeypatch):
+    """A user without a home gets plugins in a folder, and an error with the remedy where hosts would look."""
+
+    def none(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("rtnmf.plugins.binaries.user_cache_path", none)
+    monkeypatch.setattr(Path, "expanduser", none)
+    make(desk(), "Desk", tmp_path, ["clap"])
+    with pytest.raises(ValueError, match=r"~/\.clap: no home folder: set HOME, or say which folder to use"):
+        make(desk(), "Desk", None, ["clap"])
