@@ -2,7 +2,10 @@
 #ifndef DISTRHO_PLUGIN_INFO_H_INCLUDED
 #define DISTRHO_PLUGIN_INFO_H_INCLUDED
 
+#include <atomic>  // for what corrected.cmake makes of DPF
+
 #include "payload.hpp"
+#include "text.hpp"
 
 #define DISTRHO_PLUGIN_NAME "rtnmf"
 #define DISTRHO_PLUGIN_URI "urn:rtnmf:plugin"

@@ -82,3 +82,14 @@ correct(DistrhoPluginLV2export.cpp "std::endl" "\"\\n\"")
 correct(DistrhoPluginLV2export.cpp "std::ios::out" "\"w\"")
 # A program is known to the JACK server by its own name.
 correct(DistrhoPluginJACK.cpp "client_open(DISTRHO_PLUGIN_NAME," "client_open(rtnmf::payload().name.c_str(),")
+# Names in any language, cut between characters.
+function(correct_copy FILE TO FROM NAME)
+  set(head "void ${NAME}(${TO}* const dst, const ${FROM}* const src, const size_t length)
+{
+")
+  correct(${FILE} "${head}" "${head}    return rtnmf::copy_text(dst, src, length);
+")
+endfunction()
+correct_copy(DistrhoPluginInternal.hpp char char strncpy)
+correct_copy(DistrhoPluginVST.hpp char int16_t strncpy_utf8)
+correct_copy(DistrhoPluginVST.hpp int16_t char strncpy_utf16)

@@ -10,6 +10,7 @@
 #include "base64.hpp"
 #include "file.hpp"
 #include "payload.hpp"
+#include "text.hpp"
 
 namespace rtnmf {
 namespace {
@@ -23,11 +24,12 @@ Dictionary parsed(const std::string& bytes) {
     return read_dictionary(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
-// Returns a name without what the descriptions of LV2 cannot hold.
+// Returns a name without what the descriptions of LV2 cannot hold. A name has at most 64 characters, so what is left of
+// it has room for " right" behind it in the 255 bytes of CLAP, and in the 127 units of UTF-16 of VST3.
 std::string describable(std::string name) {
     std::replace(name.begin(), name.end(), '"', '\'');
     std::replace(name.begin(), name.end(), '\\', '/');
-    return name;
+    return cut(std::move(name), 236);
 }
 
 // Returns the names of the strips: those of the sources of the payload, or numbers.

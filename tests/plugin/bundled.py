@@ -27,6 +27,12 @@ def quick():
     return random_dictionary(STFT(1024, 32, latency=128), ("a", "b", "c"), sample_rate=RATE)
 
 
+def foreign():
+    """Return a dictionary whose sources have names that are not ASCII, and two as long as names may be."""
+    names = ("Küche", "音楽", "雨音", "😀" * 64, "é" * 64)
+    return random_dictionary(STFT(256, 128), names, sample_rate=RATE)
+
+
 @functools.cache
 def plugins(name, dictionary=desk, formats=("clap", "vst3", "lv2")):
     """Return the paths of plugins of a dictionary, made once."""

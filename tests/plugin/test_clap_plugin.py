@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundled import GAINS_DB, OUTPUTS, RATE, desk, in_blocks, late, linear, noise, plugins, quick
+from bundled import GAINS_DB, OUTPUTS, RATE, desk, foreign, in_blocks, late, linear, noise, plugins, quick
 from clap_host import ClapPlugin
 
 
@@ -37,6 +37,16 @@ def test_ports_and_parameters_are_those_of_the_dictionary():
     assert (parameters[0].least, parameters[0].most, parameters[0].usual) == (-60, 12, 0)
     assert [bool(p.flags & 1 << 4) for p in parameters] == [False] * 9 + [True]
     plugin.close()
+
+
+def test_long_names_are_cut_between_characters():
+    """Each fader says what it is for, and every name is valid UTF-8."""
+    with contextlib.closing(ClapPlugin(plugins("Größe 音", foreign)["clap"])) as plugin:
+        names = [parameter.name.decode() for parameter in plugin.parameters()]
+        ports = [port.name.decode() for port in plugin.ports(is_input=False)]
+    assert names[9:12] == [f"{'😀' * 59} {what}" for what in ("gain", "solo", "mute")]
+    assert names[12] == f"{'é' * 64} gain"
+    assert ports[1:6] == ["Küche", "音楽", "雨音", "😀" * 59, "é" * 64]
 
 
 def test_latency_is_known_before_activation_and_at_another_rate():

@@ -6,7 +6,7 @@ import minihost
 import numpy as np
 import pedalboard
 import pytest
-from bundled import GAINS_DB, OUTPUTS, RATE, desk, in_blocks, late, linear, noise, plugins, quick
+from bundled import GAINS_DB, OUTPUTS, RATE, desk, foreign, in_blocks, late, linear, noise, plugins, quick
 
 import rtnmf
 
@@ -120,3 +120,15 @@ def test_instances_of_different_dictionaries_sound_at_once():
         for plugin, dictionary in ((first, desk), (second, quick)):
             want = rtnmf.separate(noise(seed=i).T, dictionary(), experts=())[0].T
             np.testing.assert_allclose(plugin(noise(seed=i), RATE), want, atol=1e-6)
+
+
+def test_names_are_shown_in_any_language():
+    """Each source has its faders under its own name, whatever characters it has, and so has the plugin."""
+    path = str(plugins("Größe 音", foreign)["vst3"])
+    plugin = minihost.Plugin(path, RATE, 512)
+    names = [f"{source} {what}" for source in ("Küche", "音楽", "雨音") for what in ("gain", "solo", "mute")]
+    places = [plugin.find_param(name) for name in names]
+    assert places == list(range(places[0], places[0] + len(names)))
+    plugin = pedalboard.load_plugin(path)
+    assert plugin.name == "Größe 音"
+    assert f"{'é' * 64} gain" in [parameter.name for parameter in plugin.parameters.values()]
