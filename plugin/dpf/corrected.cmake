@@ -93,3 +93,7 @@ endfunction()
 correct_copy(DistrhoPluginInternal.hpp char char strncpy)
 correct_copy(DistrhoPluginVST.hpp char int16_t strncpy_utf8)
 correct_copy(DistrhoPluginVST.hpp int16_t char strncpy_utf16)
+# A host may have a decimal comma; a state never has, and who types may use either.
+foreach(file DistrhoPluginCLAP.cpp DistrhoPluginVST3.cpp)
+  correct(${file} "std::atof(" "rtnmf::decimal(")
+endforeach()

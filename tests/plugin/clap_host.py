@@ -112,6 +112,8 @@ Parameters = structure(
     count=called(c.c_uint32),
     get=called(c.c_bool, c.c_uint32, c.c_void_p),
     value=called(c.c_bool, c.c_uint32, c.POINTER(c.c_double)),
+    to_text=called(c.c_bool, c.c_uint32, c.c_double, c.c_char_p, c.c_uint32),
+    from_text=called(c.c_bool, c.c_uint32, c.c_char_p, c.POINTER(c.c_double)),
 )
 Parameter = structure(
     "Parameter",
@@ -125,6 +127,7 @@ Parameter = structure(
     usual=c.c_double,
 )
 Latency = structure("Latency", get=called(c.c_uint32))
+HostLatency = structure("HostLatency", changed=called(None))
 State = structure("State", save=called(c.c_bool, c.c_void_p), load=called(c.c_bool, c.c_void_p))
 Stream = structure("Stream", context=c.c_void_p, move=called(c.c_int64, c.c_void_p, c.c_uint64))
 
@@ -139,12 +142,15 @@ class ClapPlugin:
         factory = Factory.from_address(self.factory)
         assert factory.count(self.factory) == 1
         self.descriptor = Descriptor.from_address(factory.descriptor(self.factory, 0))
-        self.asked = []  # what the plugin has requested of its host
+        self.asked = []  # what the plugin has requested of its host, or told it
         requests = [
             called(None)(lambda _, name=name: self.asked.append(name)) for name in ("restart", "process", "call")
         ]
         words = [b"tests", b"", b"", b""]
-        self.host = Host(VERSION(1, 1, 6), None, *words, called(c.c_void_p, c.c_char_p)(lambda *_: None), *requests)
+        self.host_latency = HostLatency(called(None)(lambda _: self.asked.append("latency")))
+        extensions = {b"clap.latency": c.addressof(self.host_latency)}
+        get_extension = called(c.c_void_p, c.c_char_p)(lambda _, name: extensions.get(name))
+        self.host = Host(VERSION(1, 1, 6), None, *words, get_extension, *requests)
         self.address = factory.create(self.factory, c.addressof(self.host), self.descriptor.id)
         self.plugin = Plugin.from_address(self.address)
         assert self.plugin.init(self.address)
@@ -173,6 +179,13 @@ class ClapPlugin:
         assert self.extension(b"clap.params", Parameters).value(self.address, self.id_of(name), c.byref(value))
         return value.value
 
+    def value_of(self, name, text):
+        """Return the value of a parameter that a text stands for."""
+        value = c.c_double()
+        functions = self.extension(b"clap.params", Parameters)
+        assert functions.from_text(self.address, self.id_of(name), text.encode(), c.byref(value))
+        return value.value
+
     def id_of(self, name):
         """Return the id of a parameter."""
         return next(parameter.id for parameter in self.parameters() if parameter.name.decode() == name)
@@ -191,12 +204,14 @@ class ClapPlugin:
         self.plugin.stop_processing(self.address)
         self.plugin.deactivate(self.address)
 
-    def process(self, x, changes=None):
+    def process(self, x, changes=None, y=None):
         """Return all outputs, shape (18, n_samples), of a block, shape (2, n_samples), with changes of parameters.
 
+        They go where `y` has its rows, or, without it, into memory of their own.
         `n_allocations` is then how often that allocated or freed memory, where `count_allocations.c` is preloaded.
         """
-        x, y = np.ascontiguousarray(x, np.float32), np.full((18, x.shape[1]), np.nan, np.float32)
+        x = np.ascontiguousarray(x, np.float32)
+        y = np.full((18, x.shape[1]), np.nan, np.float32) if y is None else y
         inputs, outputs = ([buffer(array[i : i + 2]) for i in range(0, len(array), 2)] for array in (x, y))
         changes = {self.id_of(name): value for name, value in (changes or {}).items()}
         events = [

@@ -120,6 +120,29 @@ def test_state_has_parameters_and_the_dictionary():
             other.deactivate()
 
 
+COMMA = """
+import locale, sys
+from clap_host import ClapPlugin
+
+plugin, other = ClapPlugin(sys.argv[1]), ClapPlugin(sys.argv[1])
+changes = {"a gain": -6.5, "Dry/wet": 33.25, "Mask power": 0.75}
+plugin.activate(16000)
+plugin.process([[0.0], [0.0]], changes)
+locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+assert locale.localeconv()["decimal_point"] == ","
+assert other.load(plugin.save())
+assert {name: other.value(name) for name in changes} == changes
+assert [plugin.value_of("a gain", text) for text in ("-6.5", "-6,5 dB", "3")] == [-6.5, -6.5, 3]
+"""
+
+
+def test_decimals_are_kept_where_they_have_a_comma(tmp_path):
+    """A host whose numbers have a decimal comma restores all parameters, and takes texts of both kinds."""
+    subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", tmp_path / "de_DE.UTF-8"], check=True)
+    environment = os.environ | {"LOCPATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)}
+    subprocess.run([sys.executable, "-c", COMMA, plugins("Desk")["clap"]], env=environment, check=True)
+
+
 def test_instances_know_nothing_of_each_other():
     """Two plugins of different dictionaries, and two instances of one, take turns and give what each gives alone."""
     with (
