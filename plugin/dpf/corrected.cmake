@@ -97,3 +97,17 @@ correct_copy(DistrhoPluginVST.hpp int16_t char strncpy_utf16)
 foreach(file DistrhoPluginCLAP.cpp DistrhoPluginVST3.cpp)
   correct(${file} "std::atof(" "rtnmf::decimal(")
 endforeach()
+# The latency may change while the plugin is active, but hosts hear of it when it is not.
+correct(DistrhoPluginCLAP.cpp
+  "void reportLatencyChangeIfNeeded()
+    {
+        if (fLatencyChanged)"
+  "void reportLatencyChangeIfNeeded()
+    {
+        if (fLatencyChanged && !fPlugin.isActive())")
+correct(DistrhoPluginCLAP.cpp
+  "checkForLatencyChanges(false, true);
+        fPlugin.activate();"
+  "checkForLatencyChanges(false, true);
+        reportLatencyChangeIfNeeded();
+        fPlugin.activate();")

@@ -58,8 +58,22 @@ def test_latency_is_known_before_activation_and_at_another_rate():
         assert plugin.latency() == desk().at_rate(sample_rate).stft.latency
         plugin.process(noise()[:, :100])
         plugin.deactivate()
-    assert plugin.asked == []
+    assert plugin.asked == ["latency"] * 3  # that of the usual rate is another
     plugin.close()
+
+
+def test_latency_of_a_state_is_told_when_the_plugin_is_not_active():
+    """A state that brings another latency makes an active plugin ask for a restart, and only then tell of it."""
+    with contextlib.closing(ClapPlugin(plugins("Quick", quick)["clap"])) as other:
+        state = other.save()
+    with opened(plugins("Desk")["clap"]) as plugin:
+        plugin.asked.clear()
+        plugin.load(state)
+        plugin.plugin.on_main_thread(plugin.address)
+        assert plugin.asked == ["restart"]
+        plugin.deactivate()
+        assert plugin.asked == ["restart", "latency"]
+        plugin.activate(RATE)
 
 
 @pytest.mark.parametrize("sample_rate", [RATE, 22050])
