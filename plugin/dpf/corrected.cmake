@@ -111,3 +111,16 @@ correct(DistrhoPluginCLAP.cpp
   "checkForLatencyChanges(false, true);
         reportLatencyChangeIfNeeded();
         fPlugin.activate();")
+# States are loaded in another thread than the one that sounds.
+correct(DistrhoPluginInternal.hpp "uint32_t latency;" "std::atomic<uint32_t> latency;")
+correct(DistrhoPluginCLAP.cpp
+  "bool fLatencyChanged;
+    uint32_t fLastKnownLatency;"
+  "std::atomic<bool> fLatencyChanged;
+    std::atomic<uint32_t> fLastKnownLatency;")
+correct(DistrhoPluginCLAP.cpp "fCachedParameters.values[j] = fvalue;" "") # which only a window would read
+correct(DistrhoPluginVST3.cpp "float* fCachedParameterValues;" "std::atomic<float>* fCachedParameterValues;")
+correct(DistrhoPluginVST3.cpp "fCachedParameterValues = new float[" "fCachedParameterValues = new std::atomic<float>[")
+correct(DistrhoPluginVST3.cpp
+  "d_isEqual(curValue, fCachedParameterValues[kVst3InternalParameterBaseCount + i])"
+  "d_isEqual(curValue, fCachedParameterValues[kVst3InternalParameterBaseCount + i].load())")
