@@ -55,12 +55,23 @@ std::string read_file(const char* path) {
 }
 
 void pass_through(const float* const* inputs, float* const* outputs, uint32_t n_samples) noexcept {
-    for (uint32_t i = 0; i < DISTRHO_PLUGIN_NUM_OUTPUTS; ++i) {
-        if (outputs[i] == nullptr) continue;
-        if (i < DISTRHO_PLUGIN_NUM_INPUTS && inputs[i] != nullptr)
-            std::memmove(outputs[i], inputs[i], n_samples * sizeof(float));
-        else
-            std::fill_n(outputs[i], n_samples, 0.0f);
+    constexpr uint32_t kPiece = 512;
+    float held[DISTRHO_PLUGIN_NUM_INPUTS][kPiece];  // an output may lie where the input of another channel does
+    for (uint32_t begin = 0; begin < n_samples; begin += kPiece) {
+        const uint32_t n = std::min(kPiece, n_samples - begin);
+        for (uint32_t i = 0; i < DISTRHO_PLUGIN_NUM_INPUTS; ++i) {
+            if (inputs[i] != nullptr)
+                std::copy_n(inputs[i] + begin, n, held[i]);
+            else
+                std::fill_n(held[i], n, 0.0f);
+        }
+        for (uint32_t i = 0; i < DISTRHO_PLUGIN_NUM_OUTPUTS; ++i) {
+            if (outputs[i] == nullptr) continue;
+            if (i < DISTRHO_PLUGIN_NUM_INPUTS)
+                std::copy_n(held[i], n, outputs[i] + begin);
+            else
+                std::fill_n(outputs[i] + begin, n, 0.0f);
+        }
     }
 }
 

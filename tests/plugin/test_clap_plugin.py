@@ -157,6 +157,18 @@ def test_decimals_are_kept_where_they_have_a_comma(tmp_path):
     subprocess.run([sys.executable, "-c", COMMA, plugins("Desk")["clap"]], env=environment, check=True)
 
 
+@pytest.mark.parametrize("which", [("Desk",), ("rtnmf", None)])
+def test_channels_may_be_swapped_in_place(which):
+    """Where the left output lies in the memory of the right input, and the other way round, each has its own sound."""
+    with opened(plugins(*which)["clap"]) as plugin:
+        want = plugin.process(noise())
+        plugin.deactivate()
+        plugin.activate(RATE)
+        x, y = noise().copy(), np.empty((18, noise().shape[1]), np.float32)
+        plugin.process(x, y=[x[1], x[0], *y[2:]])
+    np.testing.assert_array_equal(x[::-1], want[:2])
+
+
 def test_instances_know_nothing_of_each_other():
     """Two plugins of different dictionaries, and two instances of one, take turns and give what each gives alone."""
     with (
