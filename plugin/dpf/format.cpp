@@ -34,7 +34,8 @@ constexpr uint32_t kLatency = kEvents + 2;
 void connect_port(LV2_Handle instance, uint32_t port, void* data) {
     const bool is_without_events = data == nullptr && (port == kEvents || port == kEvents + 1);
     dpf().connect_port(instance, port, is_without_events ? plugin_of(instance)->no_events(port - kEvents) : data);
-    if (port == kLatency) plugin_of(instance)->show_latency_at(static_cast<float*>(data));
+    if (port == kLatency && data != nullptr)  // later, the memory may be gone until the host runs the plugin
+        *static_cast<float*>(data) = static_cast<float>(plugin_of(instance)->latency());
 }
 
 LV2_Handle instantiate(const LV2_Descriptor* descriptor, double sample_rate, const char* folder,
@@ -42,11 +43,6 @@ LV2_Handle instantiate(const LV2_Descriptor* descriptor, double sample_rate, con
     const LV2_Handle instance = dpf().instantiate(descriptor, sample_rate, folder, features);
     for (uint32_t port = kEvents; instance != nullptr && port < kLatency; ++port) connect_port(instance, port, nullptr);
     return instance;
-}
-
-void activate(LV2_Handle instance) {
-    dpf().activate(instance);
-    plugin_of(instance)->show_latency();
 }
 
 }  // namespace
@@ -57,7 +53,6 @@ extern "C" DISTRHO_PLUGIN_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t i
         own.URI = rtnmf::payload().lv2_uri.c_str();
         own.instantiate = instantiate;
         own.connect_port = connect_port;
-        own.activate = activate;
         return own;
     }();
     return index == 0 ? &descriptor : nullptr;

@@ -275,15 +275,6 @@ void SeparatorPlugin::run(const float** inputs, float** outputs, uint32_t n_samp
         pass_through(inputs, outputs, n_samples);
 }
 
-void SeparatorPlugin::show_latency_at(float* port) noexcept {
-    latency_port_ = port;
-    show_latency();
-}
-
-void SeparatorPlugin::show_latency() noexcept {
-    if (latency_port_ != nullptr) *latency_port_ = static_cast<float>(latency_);
-}
-
 }  // namespace rtnmf
 
 START_NAMESPACE_DISTRHO

@@ -20,10 +20,8 @@ public:
     SeparatorPlugin();
     ~SeparatorPlugin() override;
 
-    // For LV2, whose hosts read the latency of a port that is written only in `run` otherwise. Only where the host says
-    // which memory that is, or begins to use it: elsewhere, that may be gone.
-    void show_latency_at(float* port) noexcept;
-    void show_latency() noexcept;
+    // For LV2, whose hosts read the latency of a port that is written only in `run` otherwise.
+    uint32_t latency() const noexcept { return latency_; }
     // An empty sequence of events, for one port of this instance that is not connected.
     void* no_events(uint32_t port) noexcept { return no_events_[port]; }
 
@@ -75,7 +73,6 @@ private:
     std::atomic<Prepared*> retired_{nullptr};   // a stack of those that sound no longer, for another thread to free
     Prepared* current_ = nullptr;               // belongs to the sounding thread
     std::atomic<uint32_t> latency_{0};
-    float* latency_port_ = nullptr;
     alignas(8) uint32_t no_events_[2][4] = {{8, 0, 0, 0}, {8, 0, 0, 0}};  // of LV2: the size of a body without any
 
     DISTRHO_DECLARE_NON_COPYABLE_WITH_LEAK_DETECTOR(SeparatorPlugin)

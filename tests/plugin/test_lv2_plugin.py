@@ -46,10 +46,13 @@ def test_descriptions_are_valid(which):
 
 
 def test_latency_is_there_before_the_first_block():
-    """The latency port has its value as soon as it is connected."""
+    """The latency port has its value as soon as it is connected; memory is not touched later, until it runs."""
     with opened(2, "Desk") as plugin:
         assert plugin.latency.value == desk().stft.latency
+        plugin.latency.value = -1
         plugin.activate()
+        assert plugin.latency.value == -1
+        plugin.process(noise()[:, :64])
         assert plugin.latency.value == desk().stft.latency
 
 
