@@ -22,13 +22,14 @@ inline std::string to_base64(const std::string& bytes) {
     return text;
 }
 
-// Throws where the text is no base64, padded or not.
+// Throws where the text is no base64, padded or not, or is empty.
 inline std::string from_base64(const char* text) {
     int values[256];
     for (int& value : values) value = -1;
     for (int i = 0; i < 64; ++i) values[static_cast<unsigned char>(kDigits[i])] = i;
     size_t length = std::strlen(text);
     while (length > 0 && text[length - 1] == '=') --length;
+    if (length == 0) throw std::runtime_error("damaged: nothing but padding");
     std::string bytes;
     bytes.reserve(length * 3 / 4);
     uint32_t held = 0;

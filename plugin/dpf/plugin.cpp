@@ -203,33 +203,53 @@ String SeparatorPlugin::getState(const char* key) const {
 
 void SeparatorPlugin::setState(const char* key, const char* value) {
     if (value[0] == '\0') return;  // a session without a dictionary, or with one that was not kept as a file
-    std::string bytes;
     const bool is_file = std::strcmp(key, kFile) == 0;
+    const char* const origin = is_file ? value : "the dictionary of the session";
     try {
-        bytes = is_file ? read_file(value) : from_base64(value);
+        if (is_file)
+            replace(read_file(value), origin);
+        else
+            load(from_base64(value), origin);
     } catch (const std::exception& error) {
-        d_stderr("rtnmf: %s: %s", is_file ? value : "the dictionary of the session", error.what());
+        d_stderr("rtnmf: %s: %s: the dictionary stays the one that is loaded", origin, error.what());
     }
-    load(std::move(bytes), is_file ? value : "the dictionary of the session");
+}
+
+void SeparatorPlugin::replace(std::string dictionary, const char* origin) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (dictionary == dictionary_) return;
+    std::unique_ptr<Prepared> prepared = prepare(dictionary);
+    dictionary_ = std::move(dictionary);
+    origin_ = origin;
+    hand_over(std::move(prepared));
 }
 
 void SeparatorPlugin::load(std::string dictionary, const char* origin) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (dictionary == dictionary_ && !dictionary.empty()) return;
+    if (dictionary == dictionary_) return;
     dictionary_ = std::move(dictionary);  // kept even if this version cannot read it: sessions must not lose it
     origin_ = origin;
-    prepare();
+    prepare_anew();
 }
 
-void SeparatorPlugin::prepare() {
+std::unique_ptr<SeparatorPlugin::Prepared> SeparatorPlugin::prepare(const std::string& dictionary) const {
+    auto prepared = std::make_unique<Prepared>();
+    const double sample_rate = std::min(std::max(std::round(getSampleRate()), 0.0), 1e9);
+    prepared->separation.emplace(parsed(dictionary), static_cast<uint32_t>(sample_rate));
+    return prepared;
+}
+
+void SeparatorPlugin::prepare_anew() {
     auto prepared = std::make_unique<Prepared>();
     try {
-        const double sample_rate = std::min(std::max(std::round(getSampleRate()), 0.0), 1e9);
-        if (!dictionary_.empty())
-            prepared->separation.emplace(parsed(dictionary_), static_cast<uint32_t>(sample_rate));
+        if (!dictionary_.empty()) prepared = prepare(dictionary_);
     } catch (const std::exception& error) {
         d_stderr("rtnmf: %s: %s: the input passes through", origin_.c_str(), error.what());
     }
+    hand_over(std::move(prepared));
+}
+
+void SeparatorPlugin::hand_over(std::unique_ptr<Prepared> prepared) noexcept {
     latency_ = prepared->separation ? prepared->separation->latency() : 0;
     setLatency(latency_);
     free_retired();
@@ -264,7 +284,7 @@ void SeparatorPlugin::activate() {
 
 void SeparatorPlugin::sampleRateChanged(double) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    prepare();
+    prepare_anew();
 }
 
 void SeparatorPlugin::run(const float** inputs, float** outputs, uint32_t n_samples) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -57,8 +58,13 @@ private:
 
     explicit SeparatorPlugin(std::vector<std::string> names);
     uint32_t n_strips() const noexcept { return static_cast<uint32_t>(names_.size()); }
+    // Takes another dictionary if it can be used, and throws otherwise.
+    void replace(std::string dictionary, const char* origin);
+    // Takes another dictionary; where it cannot be used, that is said, and the input passes through.
     void load(std::string dictionary, const char* origin);
-    void prepare();
+    std::unique_ptr<Prepared> prepare(const std::string& dictionary) const;
+    void prepare_anew();  // after the dictionary or the sample rate is another
+    void hand_over(std::unique_ptr<Prepared> prepared) noexcept;
     void take_over() noexcept;
     void start() noexcept;
     Settings settings() const noexcept { return {values_.data(), n_strips()}; }

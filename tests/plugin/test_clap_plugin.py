@@ -273,3 +273,14 @@ def test_a_damaged_state_is_kept_for_the_next_session(capfd):
         assert plugin.load(state)
         assert b"dictionary\0AAAAAAAA\0" in plugin.save()
     assert "the dictionary of the session" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["no base64!", "AAAA====A", "="])
+def test_a_state_that_is_no_base64_takes_no_dictionary_away(capfd, text):
+    """What a session has left of a dictionary that cannot be decoded is said to be damaged, and changes nothing."""
+    with opened(plugins("Desk")["clap"]) as plugin:
+        before = plugin.save()
+        assert plugin.load(f"__dpf_state_begin__\0dictionary\0{text}\0__dpf_state_end__\0\xfe\0".encode("latin-1"))
+        assert plugin.save() == before
+        assert plugin.latency() == desk().stft.latency
+    assert "the dictionary of the session: damaged" in capfd.readouterr().err

@@ -86,17 +86,23 @@ def test_a_host_sets_the_file_while_it_sounds(tmp_path):
             np.testing.assert_allclose(y[2 : 2 + 2 * len(want)], want.reshape(2 * len(want), -1), atol=1e-6)
 
 
-def test_a_bad_file_is_said_and_lets_the_input_through(tmp_path, capfd):
-    """A file that is missing, or is no dictionary, is named in the host's log."""
+def test_a_bad_file_is_said_and_changes_nothing(tmp_path, capfd):
+    """A file that is missing, or is no dictionary, is named in the host's log; the dictionary before it stays."""
     (tmp_path / "odd.safetensors").write_bytes(b"no dictionary")
+    (tmp_path / "empty.safetensors").touch()
     with opened(2, "Desk") as plugin:
         plugin.activate()
-        for name in ("odd.safetensors", "missing.safetensors"):
+        for name in ("odd.safetensors", "empty.safetensors", "missing.safetensors"):
             plugin.process(noise()[:, :64], plugin.event_of_file(tmp_path / name))
             plugin.do_work()
-            np.testing.assert_array_equal(plugin.process(noise())[:2], noise())
-            assert plugin.latency.value == 0
             assert f"{tmp_path / name}: " in capfd.readouterr().err
+        y = plugin.process(noise())
+        assert plugin.latency.value == desk().stft.latency
+    with opened(2, "Desk") as plugin:
+        plugin.activate()
+        for _ in range(3):
+            plugin.process(noise()[:, :64])
+        np.testing.assert_array_equal(y, plugin.process(noise()))
 
 
 def test_jalv_reports_the_latency_to_jack(audio_server):
