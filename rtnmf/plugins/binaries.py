@@ -59,6 +59,7 @@ def binaries(formats: Iterable[str]) -> dict[str, Path]:
         what = f"{', '.join(missing)} on {sys.platform} {machine()}"
         error = _load_error(packed / f"rtnmf.{missing[0]}")
         has_none = f"has no plugin for {what}" + (f" that this system can load ({error})" if error else "")
+        _check_tools()
         warnings.warn(f"the package {has_none}: building it, once", stacklevel=3)
         _build(kept)
     return found
@@ -97,10 +98,13 @@ def _cache() -> Path:
     return place / content.hexdigest()[:16]
 
 
-def _build(folder: Path) -> None:
-    """Build all formats into a folder, each file of which is there whole or not at all."""
+def _check_tools() -> None:
     if shutil.which("cmake") is None:
         raise ValueError(f"the plugin is to be built, and there is no cmake: {_NEEDS}")
+
+
+def _build(folder: Path) -> None:
+    """Build all formats into a folder, each file of which is there whole or not at all."""
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as build:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rtnmf.audio.names import printable
+from rtnmf.checks import few
 from rtnmf.plugins.binaries import binaries, machine
 from rtnmf.plugins.placing import placing, writing
 
@@ -35,6 +36,7 @@ _INSTALLED = {"clap": "~/.clap", "vst3": "~/.vst3", "lv2": "~/.lv2"}  # where ho
 _STEMS = 8  # that have outputs of their own, as plugin/dpf/strips.hpp has it
 _MAGIC = b"rtnmfplg"
 _LONGEST_NAME = 60
+_GENERIC = "rtnmf"  # the name in the code
 _URI = "urn:rtnmf:plugin"
 _WRITE_TTL = "import ctypes, sys; ctypes.CDLL(sys.argv[1]).lv2_generate_ttl(b'rtnmf')"
 
@@ -117,37 +119,45 @@ def _check_name(name: str) -> None:
     is_usable = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable()
     if not is_usable or name != name.strip() or name.startswith((".", "-")) or re.search(r'[/\\"<>:|?*]', name):
         raise ValueError(
-            f"name is {name!r:.80}, expected up to {_LONGEST_NAME} letters, digits, spaces and the like,"
-            " without a folder: give that by itself"
+            f"name is {name!r:.80}, expected up to {_LONGEST_NAME} visible characters, none of them one of"
+            ' / \\ " < > : | ? *, with no space at either end and no . or - at the start'
         )
 
 
 def lv2_uri(dictionary: Dictionary | None, name: str) -> str:
     """Return the URI by which LV2 hosts know the plugin of a dictionary."""
-    return _URI if dictionary is None else f"{_URI}:{_identity(dictionary, name):016x}"
+    return _URI if dictionary is None and name == _GENERIC else f"{_URI}:{_identity(dictionary, name):016x}"
 
 
-def _identity(dictionary: Dictionary, name: str) -> int:
-    who = json.dumps([name, *dictionary.sources]).encode()
+def _identity(dictionary: Dictionary | None, name: str) -> int:
+    who = json.dumps([name, *(dictionary.sources if dictionary else ())]).encode()
     return int.from_bytes(hashlib.sha256(who).digest()[:8], "little")
 
 
 def _payload(dictionary: Dictionary | None, name: str) -> bytes:
     """Return what goes behind the code of a plugin."""
-    if dictionary is None:
+    if dictionary is None and name == _GENERIC:
         return b""
-    if len(dictionary.sources) == 1:
-        (alone,) = dictionary.sources
-        warnings.warn(f"{alone} is the only source, so all that comes in is {alone}: join others to it", stacklevel=3)
-    if len(dictionary.sources) > _STEMS:
-        rest = ", ".join(dictionary.sources[_STEMS:])
-        warnings.warn(f"{_STEMS} sources have outputs of their own: {rest} are in the mix only", stacklevel=3)
+    content, words = b"" if dictionary is None else _content(dictionary), name.encode()
+    return content + words + struct.pack("<3Q", len(content), len(words), _identity(dictionary, name)) + _MAGIC
+
+
+def _content(dictionary: Dictionary) -> bytes:
+    """Return the file of a dictionary without its frames; warn of what a plugin of it cannot do."""
+    sources = dictionary.sources
+    if len(sources) == 1:
+        warnings.warn(
+            f"{sources[0]} is the only source, so all that comes in is {sources[0]}: join others to it", stacklevel=4
+        )
+    if len(sources) > _STEMS:
+        rest = few(sources[_STEMS:])
+        warnings.warn(f"only {_STEMS} sources have outputs of their own; in the mix only: {rest}", stacklevel=4)
+    if dictionary.rest:
+        warnings.warn(f"{dictionary.rest} stays as it was learned: a plugin does not learn it anew", stacklevel=4)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dictionary.safetensors"
         replace(dictionary, frames={}).save(path)
-        content = path.read_bytes()
-    words = name.encode()
-    return content + words + struct.pack("<3Q", len(content), len(words), _identity(dictionary, name)) + _MAGIC
+        return path.read_bytes()
 
 
 def _make_file(made: Path, content: bytes, uri: str) -> None:

@@ -30,7 +30,7 @@ def test_a_plugin_of_each_format_is_made(tmp_path, capsys, monkeypatch):
 def test_installed_plugins_are_where_hosts_look(tmp_path, capsys, monkeypatch):
     """With --install, they go to the folders of the user's plugins."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert run("plugin", save_desk(tmp_path), "-o", "Desk", "--install", "--formats", "clap", "lv2") == 0
+    assert run("plugin", save_desk(tmp_path), "-o", "Desk", "--install", "--formats", "clap,LV2") == 0
     assert (tmp_path / ".clap" / "Desk.clap").is_file()
     assert (tmp_path / ".lv2" / "Desk.lv2" / "manifest.ttl").is_file()
     line = ["plugin", save_desk(tmp_path), "-o", "Desk", "--install", "--formats", "jack"]
@@ -53,12 +53,15 @@ def test_what_is_there_is_replaced_on_demand_only(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-o", "plugins/Desk"], "name is 'plugins/Desk', expected up to 60 letters"),
+        (["-o", "plugins/Desk", "--install"], "name is 'plugins/Desk', expected up to 60 visible characters"),
+        (["-o", "De|sk"], "name is 'De|sk', expected up to 60 visible characters, none of them one of / "),
+        (["-o", "My desk.vst3"], "each format has an ending of its own: write -o 'My desk' --formats vst3"),
+        (["-o", "Desk", "--formats", "lv2,x"], "formats are 'x', expected some of clap, vst3, lv2, jack"),
         (["-o", "Desk", "--folder", "desk.safetensors"], "cannot make this folder"),
     ],
 )
 def test_what_cannot_be_made_is_refused(tmp_path, capsys, monkeypatch, words, message):
-    """Names with folders and folders that are files are refused."""
+    """Names that no file or host can have, endings, and folders that are files are refused."""
     monkeypatch.chdir(tmp_path)
     save_desk(tmp_path)
     assert_refused(["plugin", "desk.safetensors", *words], message, capsys)
