@@ -61,6 +61,8 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
     with contextlib.ExitStack() as stack:
         try:
             container = _container(file)
+        except MemoryError as error:
+            raise NotDecodedError("it would take more memory than there is") from error
         except (av.error.FFmpegError, ValueError) as error:
             raise NotDecodedError(_reason(error, file)) from error
         stack.callback(container.close)
@@ -90,7 +92,7 @@ def metadata(file: BinaryIO) -> dict[str, str]:
 
     file.seek(0)
     with (
-        contextlib.suppress(av.error.FFmpegError, ValueError, IndexError),
+        contextlib.suppress(av.error.FFmpegError, ValueError, IndexError, MemoryError),
         _container(file) as container,
     ):
         return {**container.streams.audio[0].metadata, **container.metadata}

@@ -21,6 +21,7 @@ __all__ = ["Room", "facts", "first", "fitting", "shown_stft", "strongest"]
 Array = NDArray[np.float32]
 
 _SECONDS = (1.0, 0.5, 0.25)  # of the sound of a component: as long as all of them may be
+_MOST_OVERLAP = 8  # hops in a window
 _FRAME = 64  # samples that take as long as what each frame takes apart from its samples
 _CACHED = 2**16  # samples of a transform that stays in the cache of a processor
 
@@ -42,8 +43,9 @@ def shown_stft(dictionary: Dictionary, x: Array | None) -> STFT:
         If they are still too many.
     """
     check_steady(dictionary.stft, dictionary.sample_rate)
-    stft, n_samples = dictionary.stft, 0 if x is None else len(x)
-    if stft.latency < stft.n_fft or n_samples / stft.hop_length * stft.n_bins > MOST_PAGE_VALUES:
+    stft, n_samples = dictionary.stft, 0 if x is None else len(x) + dictionary.stft.latency
+    has_many = stft.latency < stft.n_fft or stft.hop_length < stft.n_fft // _MOST_OVERLAP
+    if has_many or n_samples / stft.hop_length * stft.n_bins > MOST_PAGE_VALUES:
         stft = STFT(stft.n_fft, stft.n_fft // 4)
     what, remedy = "the number of activations of the clip", "show a shorter part of it, or use fewer components"
     n_frames = n_samples / stft.hop_length
