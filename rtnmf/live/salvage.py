@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from rtnmf.audio.lengths import folder_number, make_equal
 from rtnmf.audio.replacing import remove_remains
-from rtnmf.live.link.child import end_with_parent, environment, python
+from rtnmf.live.link.child import apart, end_with_parent, environment, python
 
 __all__ = ["Salvage", "main"]
 
@@ -35,16 +35,13 @@ class Salvage:
     """
 
     def __init__(self) -> None:
-        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         self._process = subprocess.Popen(
             python(f"from {__name__} import main; main()"),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=environment(),
-            **apart,
+            **apart(),
         )
 
     def watch(self, paths: Iterable[Path]) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from rtnmf.audio.names import printable
 from rtnmf.checks import few
 from rtnmf.plugins.binaries import binaries, machine
-from rtnmf.plugins.placing import placing, writing
+from rtnmf.plugins.placing import URI, placing, writing
 
 if TYPE_CHECKING:
     from rtnmf.dictionary import Dictionary
@@ -37,7 +37,6 @@ _STEMS = 8  # that have outputs of their own, as plugin/dpf/strips.hpp has it
 _MAGIC = b"rtnmfplg"
 _LONGEST_NAME = 60
 _GENERIC = "rtnmf"  # the name in the code
-_URI = "urn:rtnmf:plugin"
 _WRITE_TTL = "import ctypes, sys; ctypes.CDLL(sys.argv[1]).lv2_generate_ttl(b'rtnmf')"
 
 
@@ -126,7 +125,7 @@ def _check_name(name: str) -> None:
 
 def lv2_uri(dictionary: Dictionary | None, name: str) -> str:
     """Return the URI by which LV2 hosts know the plugin of a dictionary."""
-    return _URI if dictionary is None and name == _GENERIC else f"{_URI}:{_identity(dictionary, name):016x}"
+    return URI if dictionary is None and name == _GENERIC else f"{URI}:{_identity(dictionary, name):016x}"
 
 
 def _identity(dictionary: Dictionary | None, name: str) -> int:
@@ -182,7 +181,7 @@ def _make_lv2(made: Path, content: bytes, uri: str) -> None:
         raise ValueError(f"{printable(made.name)}: cannot be loaded and described ({printable(reason[:200])})")
     for path in made.glob("*.ttl"):
         # The property of the file keeps its name, which the code has.
-        text = re.sub(rf"<{_URI}(?!#file>)", f"<{uri}", path.read_text(encoding="utf-8"))
+        text = re.sub(rf"<{URI}(?!#file>)", f"<{uri}", path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
 
 

@@ -14,12 +14,14 @@ from rtnmf.audio.names import printable
 from rtnmf.audio.outputs import check_free, made_folder
 from rtnmf.audio.replacing import move, not_written, why
 
-__all__ = ["placing", "writing"]
+__all__ = ["URI", "placing", "writing"]
+
+URI = "urn:rtnmf:plugin"
+"""Of the plugin in LV2, which is in all our code and descriptions, of every format."""
 
 _FOLDERS = ("vst3", "lv2")
-_MARK = b"urn:rtnmf:plugin"  # is in all our code and descriptions
 _DESCRIPTIONS = ("manifest.ttl", "rtnmf.ttl")
-_LONGEST_CODE = 2**24  # bytes, among which there is the mark
+_LONGEST_CODE = 2**24  # bytes, among which there is the URI
 
 
 @contextlib.contextmanager
@@ -104,7 +106,7 @@ def _is_ours(file: Path) -> bool:
     if file.is_symlink() or not file.is_file() or (file.suffix == ".ttl" and file.name not in _DESCRIPTIONS):
         return False
     with file.open("rb") as opened:
-        return _MARK in opened.read(_LONGEST_CODE)
+        return URI.encode() in opened.read(_LONGEST_CODE)
 
 
 @contextlib.contextmanager

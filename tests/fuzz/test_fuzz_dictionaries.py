@@ -281,9 +281,9 @@ def separated(rng, dictionary):
 
 def reported(rng, dictionary):
     """Make a page of a dictionary, with a clip now and then."""
-    clip = None
-    if rng.random() < 0.5:
-        clip = sound(rng, 1 + most_samples(dictionary, 1, dictionary.model.n_iter) // 20, 1)
+    clip, n = None, most_samples(dictionary, 1, dictionary.model.n_iter)
+    if rng.random() < 0.5 and n >= dictionary.stft.latency:  # which is separated behind the clip
+        clip = sound(rng, 1 + n // 20, 1)
     described = report.describe("x", dictionary, clip, **({} if clip is None else {"experts": ()}))
     for row in (*described.sources, *described.components):
         check_finite("a sound of a page", row.alone)

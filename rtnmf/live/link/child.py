@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
-__all__ = ["end_with_parent", "environment", "in_background", "last_line", "obituary", "python"]
+__all__ = ["apart", "end_with_parent", "environment", "in_background", "last_line", "obituary", "python"]
 
 _LOWEST_PRIORITY = 19
 _LOOK_S = 0.5
@@ -24,6 +25,14 @@ def environment() -> dict[str, str]:
     """Return the environment of a process for sound: one thread for arithmetic, and no audio server started."""
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     return os.environ | dict.fromkeys(threads, "1") | {"JACK_NO_START_SERVER": "1"}
+
+
+def apart(*, is_idle: bool = False) -> dict[str, Any]:
+    """Return the options of a process that Ctrl-C in the terminal does not reach; on Windows idle, if it is to be."""
+    if sys.platform != "win32":
+        return {"start_new_session": True}
+    priority = subprocess.IDLE_PRIORITY_CLASS if is_idle else 0
+    return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | priority}
 
 
 def last_line(said: bytes) -> str:
