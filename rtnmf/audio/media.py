@@ -35,6 +35,7 @@ _EXACT_GAP_S = 0.02  # or where the container counts in samples
 _MOST_GAP_S = 60.0  # the longest one that is believed where the length of the file is unknown
 _PADDING_S = 0.1  # what an encoder leaves after the end that the edit list of an MP4 gives
 _MISSING_S = 0.25  # headers of video are no more exact
+_MOST_PLANES = 8  # FFmpeg ends the list of planes behind these only; PyAV would read on behind it
 
 
 class NotDecodedError(ValueError):
@@ -259,7 +260,7 @@ class _Track:
                         f"changes its rate or channels at {self._now()}, and is converted to its first ones"
                     )
                 self._is_mixed = True
-                self._resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+                self._resampler = av.AudioResampler("flt", self._layout, self.sample_rate)
             parts += map(_floats, self._resampler.resample(frame))
         self._form = form
         return np.concatenate(parts) if parts else np.zeros((0, self.n_channels), np.float32)
@@ -282,10 +283,11 @@ class _Track:
 
 def _floats(frame: Any) -> Array:
     """Return the samples of a frame, shape (n_samples, n_channels)."""
-    if frame.format.name.startswith("s64"):  # which PyAV makes no array of
+    is_wide = frame.format.is_planar and len(frame.layout.channels) > _MOST_PLANES
+    if is_wide or frame.format.name.startswith("s64"):  # which PyAV makes no array of
         import av
 
-        converter = av.AudioResampler("fltp", frame.layout, frame.sample_rate)
+        converter = av.AudioResampler("flt", frame.layout, frame.sample_rate)
         return np.concatenate([_floats(part) for part in converter.resample(frame)])
     x = frame.to_ndarray()
     x = x.T if frame.format.is_planar else x.reshape(frame.samples, -1)
