@@ -9,14 +9,13 @@ that holds the separation is kept busy with JSON and regular expressions. There 
 1. Paced: N blocks without a kill (default: 30000, 320 s). A block that never came, by the clock of the sounding
    process, was lost by the feeder where the server or the feeder left out a cycle in the seconds before, else by us.
    Losses mean something on an idle machine only.
-2. Kills: K recordings (default: 20), of some seconds each, broken at a random moment by the death of the child (the
+2. Kills: K recordings (default: 20), broken at a random moment of their first seconds by the death of the child (the
    sounding process), the parent, the server, or parent and child at once.
 
-All files of each recording have to be whole, equally long, sum to the input, and have the samples, to the bit, that a
-replay of the input gives with the dictionaries and updates that lie beside them: up to the end, or to `latency` samples
-before the kill. No process, no half-written file and nothing in /dev/shm may be left; what JACK itself keeps there is
-not counted. The last line is the verdict, and the exit code is 1 where anything is wrong. `--blocks 0` and `--kills 0`
-leave a part out. Several soaks and tests at once need a name each for their server, in RTNMF_TEST_SERVER.
+The files of each recording have to pass `scripts/check_recording.py`: whole, equally long, as a replay gives them. No
+process, no half-written file and nothing in /dev/shm may be left; what JACK itself keeps there is not counted. The last
+line is the verdict, and the exit code is 1 where anything is wrong. `--blocks 0` and `--kills 0` leave a part out.
+Several soaks and tests at once need a name each for their server, in RTNMF_TEST_SERVER.
 """
 
 import argparse
@@ -32,18 +31,18 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from check_recording import faults_of
 from jack_server import ENVIRONMENT, PERIOD, Peer, Server
-from sounding import salvaging_processes, sounding_processes, speech_at
+from sounding import recorded_samples, salvaging_processes, sounding_processes, speech_at
 
 import rtnmf
-from rtnmf.audio import files
 
 RATE = 48000
 SHM = Path("/dev", "shm")
@@ -110,11 +109,12 @@ class Parent:
         return self.said[-1][1] if self.said else {}
 
     def until(self, holds, what, seconds=PATIENCE_S):
-        """Wait until what it says is so, and give up with its last words when it does not in time."""
+        """Wait until what it says is so; raise TimeoutError, with its last words, when it does not in time."""
         with self._news:
             self._news.wait_for(lambda: self._is_over or (self.said and holds(self.last)), seconds)
             if not self.said or not holds(self.last):
-                raise SystemExit(f"the parent did not get so far: {what}; {self.last}\n{self.words()}")
+                last = self.last or "nothing"
+                raise TimeoutError(f"waiting for {what} was in vain, what was said last: {last} {self.words()}")
 
     def words(self):
         """Return the end of what it wrote to standard error."""
@@ -122,154 +122,31 @@ class Parent:
         return self._errors.read().decode(errors="replace")[-2000:]
 
     def end(self):
-        """Let it end; return whether it did in good order."""
+        """Let it end, and kill it when it does not."""
         with contextlib.suppress(OSError):
             self.process.stdin.write(b"\n")
             self.process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
-        return self.kill() == 0
+        self.kill()
 
     def kill(self):
-        """Kill it, if it runs, and return how it has ended."""
+        """Kill it, if it runs."""
         self.process.kill()
         self.process.wait()
         self._reader.join()
         with contextlib.suppress(OSError):
             self.process.stdin.close()
-        return self.process.returncode
 
 
-# -- What a recording has to be.
-
-
-def faults_of(folder, stats, *, is_cut):
-    """Return what is wrong with a recording, in words, its length in samples, and how many were replayed.
-
-    Where `is_cut`, the process that recorded was killed.
-    """
-    got, faults = read(folder)
-    faults += [f"{path.name} is half written" for path in folder.glob(".*")]
-    lengths = {name: len(x) for name, x in got.items()}
-    if len(set(lengths.values())) != 1 or lengths.get("input", 0) < RATE // 10:
-        return [*faults, f"lengths in samples: {lengths}"], max(lengths.values(), default=0), 0
-    if stats["failure"]:
-        faults.append(stats["failure"])
-    n_replayed = 0
-    for stretch in stretches(folder, lengths["input"]):
-        n_held, more = compared(folder, got, stretch, stats, is_cut=is_cut or stretch.stop < lengths["input"])
-        n_replayed, faults = n_replayed + n_held, faults + more
-    return faults, lengths["input"], n_replayed
-
-
-def read(folder):
-    """Return {name: samples} of the WAV files in a folder, and what was odd about them."""
-    got, faults = {}, []
-    for path in sorted(folder.glob("*.wav")):
-        with warnings.catch_warnings(record=True) as notes:
-            warnings.simplefilter("always")
-            try:
-                got[path.stem] = files.read(path, strict=True)[0][:, 0]
-            except ValueError as error:
-                faults.append(str(error))
-        faults += [str(note.message) for note in notes]
-    return got, faults
-
-
-def entries(folder, name):
-    """Return what a list of a recording says; nothing where there is none."""
-    path = folder / name
-    return json.loads(path.read_text()) if path.exists() else []
-
-
-def stretches(folder, n_samples):
-    """Return the ranges of samples of each process that sounded, the silence after it included."""
-    begins = [use["sample"] for use in entries(folder, "dictionaries.json") if use["begins_anew"]]
-    return [range(*ends) for ends in itertools.pairwise([*(n for n in begins if n < n_samples), n_samples])]
-
-
-def compared(folder, got, stretch, stats, *, is_cut):
-    """Return how many samples of a stretch are as in a replay, and what is wrong with it.
-
-    The last input that a process heard before it was killed has no stems; without a kill there are all.
-    """
-    x = got["input"][stretch.start : stretch.stop]
-    again, latency = replayed(folder, x, stretch)
-    heard = np.flatnonzero(x)
-    n_held = max(0, int(heard[-1] + 1 if len(heard) else 0) - latency) if is_cut else len(x)
-    stems = {name: got[files.safe_names([name])[0]][stretch.start :][:n_held] for name in again}
-    faults, what = [], f"from sample {stretch.start} on"
-    error = float(np.abs(sum(stems.values()) - x[:n_held]).max(initial=0))
-    if error > 1e-5:
-        faults.append(f"{what}, stems differ from the input by {error:.1e} in sum")
-    if any(stats[name] for name in ("n_unseparated", "n_errors", "n_unrecorded")):
-        return 0, faults  # the recording does not say where
-    for name, stem in stems.items():
-        if (n_wrong := np.count_nonzero(stem != again[name][:n_held])) > 0:
-            first = np.flatnonzero(stem != again[name][:n_held])[0]
-            faults.append(f"{what}, {n_wrong} of {n_held} samples of {name} differ from a replay, the first at {first}")
-    return n_held, faults
-
-
-def replayed(folder, x, stretch):
-    """Return {source: stem} as a replay of a stretch gives them, aligned with its input, and its latency."""
-    uses, turns = entries(folder, "dictionaries.json"), entries(folder, "updates.json")
-    changes = {entry["sample"] - stretch.start for entry in uses + turns if entry["sample"] in stretch}
-    first = next(use for use in uses if use["begins_anew"] and use["sample"] == stretch.start)
-    separator = rtnmf.Separator(rtnmf.Dictionary.load(folder / first["file"]), experts=first["experts"])
-    stems = []
-    for start, stop in itertools.pairwise(sorted({0, len(x), *changes})):
-        for use in uses:
-            if use["sample"] == stretch.start + start and not use["begins_anew"]:
-                separator.dictionary = rtnmf.Dictionary.load(folder / use["file"])
-        for turn in turns:
-            if turn["sample"] == stretch.start + start:
-                separator.n_iter, separator.asks = turn["n_iter"], turn["asks"]
-        stems.append(separator.process(x[start:stop]))
-    whole = np.concatenate([*stems, separator.flush()], axis=1)[:, separator.latency :]
-    return dict(zip(separator.sources, whole, strict=True)), separator.latency
-
-
-# -- Paced, without a kill.
-
-
-def paced(folder, dictionary, n_blocks):
-    """Return what was lost of so many blocks, and by whom."""
-    seconds = n_blocks * PERIOD / RATE
-    with feeding(folder, seconds + 60) as feeder:
-        parent = Parent(folder / "take", dictionary)
-        parent.until(lambda said: said["n_blocks"] > 200, "200 blocks")
-        began, first = parent.said[-1]
-        for tenth in range(1, 11):
-            n = first["n_blocks"] + n_blocks * tenth // 10
-            parent.until(lambda said, n=n: said["n_blocks"] >= n, f"{n} blocks", seconds + PATIENCE_S)
-            print(f"   {parent.last['n_blocks'] - first['n_blocks']:6} blocks", file=sys.stderr, flush=True)
-        time.sleep(EXPLAINS_S)  # until what was lost last is counted
-        gaps, n_seen, last = feeder.gaps(), len(parent.said), parent.last
-        is_well = parent.end()
-    counts = [(when, said["n_lost"]) for when, said in parent.said[:n_seen] if when >= began]
-    losses = [(when, n - before) for (_, before), (when, n) in itertools.pairwise(counts) if n > before]
-    n_lost = sum(n for _, n in losses)
-    n_ours = unexplained(losses, gaps)
-    faults, length, n_replayed = faults_of(folder / "take", parent.last, is_cut=False)
-    return {
-        "part": "paced", "blocks": last["n_blocks"] - first["n_blocks"], "late": last["n_late"] - first["n_late"],
-        "lost_by_us": n_ours, "lost_by_feeder": n_lost - n_ours,
-        "left_out_by_feeder": int(sum(n for when, n in gaps if when >= began)),
-        "samples": length, "replayed": n_replayed, "faults": faults + ([] if is_well else [parent.words()]),
-    }  # fmt: skip
-
-
-def unexplained(losses, gaps):
-    """Return how many lost blocks no gap of the feeder explains; both are pairs of a time in s and a number."""
-    left, n_unexplained = [list(gap) for gap in gaps], 0
-    for when, n in losses:
-        for gap in left:
-            if 0 <= when - gap[0] <= EXPLAINS_S:
-                taken = min(n, gap[1])
-                n, gap[1] = n - taken, gap[1] - taken
-        n_unexplained += int(n)
-    return n_unexplained
+@contextlib.contextmanager
+def separating(folder, dictionary):
+    """Run a parent, and kill it if it is still there in the end."""
+    parent = Parent(folder / "take", dictionary)
+    try:
+        yield parent
+    finally:
+        parent.kill()
 
 
 @contextlib.contextmanager
@@ -280,43 +157,94 @@ def feeding(folder, seconds):
         yield peer
 
 
+def judged(folder, parent, *, is_cut):
+    """Return what is known of the recording of a parent that has ended."""
+    said = parent.last
+    is_replayed = not any(said[name] for name in ("n_unseparated", "n_errors", "n_unrecorded"))
+    faults, n_samples, n_replayed = faults_of(folder / "take", is_cut=is_cut, is_replayed=is_replayed)
+    if said["failure"]:
+        faults.append(said["failure"])
+    if parent.process.returncode != (-signal.SIGKILL if is_cut else 0):
+        faults.append(f"the parent ended with {parent.process.returncode}: {parent.words()}")
+    return {"samples": n_samples, "replayed": n_replayed, "faults": faults}
+
+
+# -- Paced, without a kill.
+
+
+def paced(folder, dictionary, n_blocks):
+    """Return what was lost of so many blocks, and by whom."""
+    seconds = n_blocks * PERIOD / RATE
+    with feeding(folder, seconds + 60) as feeder, separating(folder, dictionary) as parent:
+        parent.until(lambda said: said["n_blocks"] > 200, "200 blocks")
+        start = len(parent.said) - 1
+        began, first = parent.said[start]
+        for tenth in range(1, 11):
+            n = first["n_blocks"] + n_blocks * tenth // 10
+            parent.until(lambda said, n=n: said["n_blocks"] >= n, f"{n} blocks", seconds + PATIENCE_S)
+            print(f"   {parent.last['n_blocks'] - first['n_blocks']:6} blocks", file=sys.stderr, flush=True)
+        time.sleep(EXPLAINS_S)  # until what was lost last is counted
+        gaps, said = feeder.gaps(), parent.said[start:]
+        parent.end()
+    counts = [(when, counted["n_lost"]) for when, counted in said]
+    losses = [(when, n - before) for (_, before), (when, n) in itertools.pairwise(counts) if n > before]
+    n_lost, by_us = counts[-1][1] - counts[0][1], unexplained(losses, gaps)
+    n_blocks, n_late = (said[-1][1][name] - first[name] for name in ("n_blocks", "n_late"))
+    left_out = int(sum(n for when, n in gaps if when >= began))
+    counted = {"blocks": n_blocks, "late": n_late, "left_out_by_feeder": left_out}
+    lost = {"lost_by_us": by_us, "lost_by_feeder": n_lost - by_us}
+    return {"part": "paced", **counted, **lost, **judged(folder, parent, is_cut=False)}
+
+
+def unexplained(losses, gaps):
+    """Return how many lost blocks no gap of the feeder explains; both are pairs of a time in s and a number.
+
+    A gap costs one block more than the cycles that it lasts: the one that the feeder had begun came too late.
+    """
+    left, n_unexplained = [[when, n + 1] for when, n in gaps], 0
+    for when, n in losses:
+        for gap in left:
+            if 0 <= when - gap[0] <= EXPLAINS_S:
+                taken = min(n, gap[1])
+                n, gap[1] = n - taken, gap[1] - taken
+        n_unexplained += int(n)
+    return n_unexplained
+
+
 # -- With a kill.
 
 
 def killed(server, folder, dictionary, victim, after_s):
     """Return what is left of a recording which the death of a victim has broken after some seconds."""
-    before = in_shm()
-    with feeding(folder, 120) as feeder:
-        parent = Parent(folder / "take", dictionary)
-        parent.until(lambda said: said["state"] == "sounding" and said["n_blocks"] > 20, "20 blocks")
+    before, is_cut = in_shm(), "parent" in victim
+    with contextlib.ExitStack() as feeders, separating(folder, dictionary) as parent:
+        feeder = feeders.enter_context(feeding(folder, 120))
+        parent.until(lambda _: recorded_samples(folder / "take") > RATE // 4, "a quarter of a second of recording")
         time.sleep(after_s)
-        if victim == "server":
-            feeder.stop()
-            server.stop()
-            parent.until(lambda said: said["state"] == "waiting", "waiting for the server")
-            server.start()
         children = sounding_processes() if "child" in victim else []
-        is_cut = "parent" in victim
         if is_cut:
             parent.kill()
         for number in children:
             os.kill(number, signal.SIGKILL)
-        with feeding(folder, 120) if victim == "server" else contextlib.nullcontext():
-            is_well = is_cut or goes_on(parent)
-    left = remains(before)
-    faults, length, n_replayed = faults_of(folder / "take", parent.last, is_cut=is_cut)
-    return {
-        "part": "kill", "victim": victim, "after_s": round(after_s, 2), "samples": length, "replayed": n_replayed,
-        "faults": faults + left + ([] if is_well else [f"the parent ended badly: {parent.words()}"]),
-    }  # fmt: skip
+        if victim == "server":
+            feeder.stop()
+            server.stop()
+            parent.until(lambda said: said["state"] == "waiting", "a parent that waits for the server")
+            server.start()
+            feeders.enter_context(feeding(folder, 120))
+        if not is_cut:
+            goes_on(parent)
+    left, found = remains(before), judged(folder, parent, is_cut=is_cut)
+    facts = {"part": "kill", "victim": victim, "after_s": round(after_s, 2)}
+    return {**facts, **found, "faults": found["faults"] + left}
 
 
 def goes_on(parent):
-    """Wait until a parent sounds again, and has for a second; end it, and return whether that went well."""
-    parent.until(lambda said: said["n_restarts"] > 0 and said["state"] == "sounding", "to sound again")
+    """Wait until a parent sounds again, and has for a second, and end it."""
+    parent.until(lambda said: said["n_restarts"] > 0 and said["state"] == "sounding", "sound after the kill")
     n_blocks = parent.last["n_blocks"] + RATE // PERIOD
     parent.until(lambda said: said["n_blocks"] > n_blocks, "a second of sound after the kill")
-    return parent.end()
+    parent.end()
 
 
 def remains(before):
@@ -344,23 +272,32 @@ def soak(options):
     rng.shuffle(victims)
     with contextlib.closing(Server()) as server:
         if options.blocks:
-            with tempfile.TemporaryDirectory() as folder:
-                yield paced(Path(folder), options.dictionary, options.blocks)
+            yield seen({"part": "paced"}, paced, options.dictionary, options.blocks)
         for victim in victims:
-            with tempfile.TemporaryDirectory() as folder:
-                server.ensure()
-                yield killed(server, Path(folder), options.dictionary, victim, rng.uniform(0.0, 4.0))
+            server.ensure()
+            kill = partial(killed, server)
+            yield seen({"part": "kill", "victim": victim}, kill, options.dictionary, victim, rng.uniform(0.0, 4.0))
+
+
+def seen(facts, look, *arguments):
+    """Return what a function sees in a folder of its own; where it cannot go on, that is what is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return look(Path(folder), *arguments)
+        except (RuntimeError, TimeoutError) as error:
+            return {**facts, "samples": 0, "replayed": 0, "faults": [str(error)]}
 
 
 def line_of(row):
     """Return a line for a person about a part."""
-    sound = f"{row['samples'] / RATE:6.1f} s recorded, {row['replayed'] / RATE:6.1f} s as replayed"
-    if row["part"] == "paced":
-        what = f"{row['blocks']} blocks, {row['lost_by_us']} lost by us, {row['lost_by_feeder']} by the feeder"
-        what += f" (which left out {row['left_out_by_feeder']}), {row['late']} late;"
-    else:
-        what = f"{row['victim']} killed after {row['after_s']:.1f} s"
-    return f"{row['part']:6} {what:40} {sound}: {'; '.join(row['faults']) or 'right'}"
+    what = row["part"] if "victim" not in row else f"{row['victim']} killed"
+    if "after_s" in row:
+        what += f" after {row['after_s']:.1f} s"
+    if "blocks" in row:
+        what += f": {row['blocks']} blocks, lost by us: {row['lost_by_us']}, by the feeder: {row['lost_by_feeder']}"
+        what += f" (it left out {row['left_out_by_feeder']}), late: {row['late']};"
+    sound = f"{row['samples'] / RATE:5.1f} s recorded, {row['replayed'] / RATE:5.1f} s as replayed"
+    return f"{what:35} {sound}: {'; '.join(row['faults']) or 'right'}"
 
 
 def verdict_on(rows):
@@ -369,7 +306,7 @@ def verdict_on(rows):
     unplayed = [row for row in rows if not row["faults"] and not row["replayed"]]
     by_us, by_feeder = (sum(row.get(f"lost_by_{who}", 0) for row in rows) for who in ("us", "feeder"))
     is_right = not wrong and not by_us
-    text = f"verdict: {'right' if is_right else 'WRONG'}; of {len(rows)} recordings {len(wrong)} are wrong and"
+    text = f"verdict: {'right' if is_right else 'WRONG'}; of {len(rows)} parts {len(wrong)} are wrong and"
     text += f" {len(unplayed)} were not replayed; blocks lost by us: {by_us}, by the feeder: {by_feeder}"
     counts = {"recordings": len(rows), "wrong": len(wrong), "not_replayed": len(unplayed)}
     return {"is_right": is_right, **counts, "lost_by_us": by_us, "lost_by_feeder": by_feeder, "text": text}
@@ -388,6 +325,10 @@ def main():
     if options.parent:
         be_parent(*options.parent)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the server would stay
+    print("getting ready: what is compiled once takes up to a minute", flush=True)
+    rtnmf.Separator(rtnmf.load(options.dictionary))
+    print(f"{options.blocks} blocks, which take {options.blocks * PERIOD / RATE:.0f} s, then {options.kills} kills")
     rows = []
     for row in soak(options):
         rows.append(row)

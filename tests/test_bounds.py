@@ -1,5 +1,6 @@
 """A file that says little may cost little: what it is made into is bounded, and all else grows no faster than it."""
 
+import json
 import tracemalloc
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 
 from rtnmf import STFT, Dictionary, Mixer, Model, Separator, files, learn, report
 from rtnmf.learning.adapting import adapted
+from rtnmf.measure.cases import read_cases
 from rtnmf.report.room import fitting, shown_stft
 from rtnmf.report.sounds import playable_rate
 
@@ -152,8 +154,19 @@ def test_the_sounds_of_a_page_are_shorter_and_then_fewer_the_more_they_take():
         _, n_sounds, n_played = sounds_of(stft, sample_rate, MANY[:60])
         assert n_sounds >= 1
         assert n_played < 3e7
+    assert sounds_of(STFT(16_382, 4096), 48_000, MANY[:60])[1] < sounds_of(STFT(16_384, 4096), 48_000, MANY[:60])[1]
     with pytest.raises(ValueError, match=r"the work for a component's sound would be .*: convert the dictionary"):
         sounds_of(STFT(2**19, 2**17), 1, MANY[:1])
+
+
+def test_measures_of_very_many_channels_are_refused_before_anything_is_read(tmp_path):
+    """The equations of BSS-eval grow with the square of stems and channels, which the first case has too many of."""
+    case = {"id": "a", "sample_rate": 8000, "seconds": 1, "channels": 9}
+    case["stems"] = [{"name": name, "path": "x.wav", "start": 0, "gain": 1} for name in "ab"]
+    (tmp_path / "cases.json").write_text(json.dumps({"cases": [case]}))
+    message = r"case 1: the number of taps of BSS-eval would be 9.22e\+03 \(stems 2 \* channels 9 \* filter 512\)"
+    with pytest.raises(ValueError, match=message):
+        read_cases(tmp_path)
 
 
 @pytest.fixture

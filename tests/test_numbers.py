@@ -101,11 +101,15 @@ def test_cases_beyond_all_measure_are_refused(tmp_path, changes, message):
 
 
 def test_stems_that_are_too_loud_count_as_silence(tmp_path):
-    """What is next to the largest number becomes neither infinite nor NaN."""
-    soundfile.write(tmp_path / "x.wav", np.tile([3e38, -3e38], 800).astype(np.float32), 8000, "FLOAT")
-    mixture, stems, _ = load_case(tmp_path, CASE)
-    assert not mixture.any()
-    assert not stems.any()
+    """What is next to the largest number becomes neither infinite nor NaN beside a stem that sounds."""
+    soundfile.write(tmp_path / "x.wav", noise(1600), 8000)
+    soundfile.write(tmp_path / "loud.wav", np.tile([3e38, -3e38], 800).astype(np.float32), 8000, "FLOAT")
+    loud = CASE | {"stems": [STEM, STEM | {"name": "b", "path": "loud.wav"}]}
+    mixture, stems, _ = load_case(tmp_path, loud)
+    np.testing.assert_array_equal(mixture, stems[0])
+    assert not stems[1].any()
+    with pytest.raises(ValueError, match="the mixture of the stems is silent"):
+        load_case(tmp_path, CASE | {"stems": [loud["stems"][1]]})
 
 
 def test_a_page_can_be_written_whatever_a_file_is_called():

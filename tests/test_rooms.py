@@ -16,7 +16,7 @@ FLOORS = [
     {"experts"},
     {"engine", "nmf"},
     {"learning"},
-    {"live", "measure", "offline", "report"},
+    {"live", "measure", "offline", "plugins", "report"},
     {"control"},
     {"cli"},
     {"__init__", "__main__"},

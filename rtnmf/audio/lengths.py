@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rtnmf.audio.headers import Wave, chunk_at, wave
 
-__all__ = ["make_equal"]
+__all__ = ["folder_number", "make_equal"]
 
 
 def make_equal(paths: Sequence[Path]) -> None:
@@ -23,13 +24,15 @@ def make_equal(paths: Sequence[Path]) -> None:
     Parameters
     ----------
     paths : sequence of paths
-        A link is not followed.
+        Nothing is done where one is a link, no file, in another folder as well, or of another kind.
 
     Raises
     ------
     OSError
         If a file can be neither read nor cut.
     """
+    if not all(map(_is_own, paths)):
+        return
     found = {path: sound for path in paths if (sound := _sound(path)) is not None}
     shortest = min(map(_n_bytes, found.values()), default=0)
     if len(found) < len(paths) and not any(map(_n_bytes, found.values())):
@@ -38,6 +41,24 @@ def make_equal(paths: Sequence[Path]) -> None:
         return
     for path, sound in found.items():
         _cut(path, sound, shortest)
+
+
+def folder_number(folder: Path) -> tuple[int, int]:
+    """Return what tells a folder from any other that may be at its path later."""
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a path is free, or that of a file that is nowhere else, and is WAV as far as it goes."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return True
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        return False
+    with _opened(path, os.O_RDONLY) as file:
+        return b"RIFF".startswith(file.read(4))
 
 
 def _sound(path: Path) -> Wave | None:

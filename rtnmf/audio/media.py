@@ -23,7 +23,7 @@ INSTALL = 'pip install "rtnmf[media]"'
 
 # Demuxers that read one file and nothing else: no playlist, and none that opens other files or the network.
 _CONTAINERS = (
-    "aac,ac3,adx,aiff,amr,ape,asf,ast,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,loas,matroska,mlp,mov,mp3,mpc,mpc8,"
+    "aac,ac3,aiff,amr,ape,asf,ast,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,loas,matroska,mlp,mov,mp3,mpc,mpc8,"
     "mpeg,mpegts,mxf,nsv,nut,oma,ogg,qcp,rm,shn,smk,swf,tak,truehd,tta,voc,vqf,w64,wav,wsaud,wtv,wv,xa,xwma"
 )
 _RAW = {"aac", "ac3", "amr", "dts", "eac3", "loas", "mlp", "mp3", "truehd"}  # frames without a time of their own
@@ -35,6 +35,7 @@ _EXACT_GAP_S = 0.02  # or where the container counts in samples
 _MOST_GAP_S = 60.0  # the longest one that is believed where the length of the file is unknown
 _PADDING_S = 0.1  # what an encoder leaves after the end that the edit list of an MP4 gives
 _MISSING_S = 0.25  # headers of video are no more exact
+_MOST_PLANES = 8  # FFmpeg ends the list of planes behind these only; PyAV would read on behind it
 
 
 class NotDecodedError(ValueError):
@@ -60,7 +61,9 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
     file.seek(0)
     with contextlib.ExitStack() as stack:
         try:
-            container = av.open(file, options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore")
+            container = _container(file)
+        except MemoryError as error:
+            raise NotDecodedError("it would take more memory than there is") from error
         except (av.error.FFmpegError, ValueError) as error:
             raise NotDecodedError(_reason(error, file)) from error
         stack.callback(container.close)
@@ -74,14 +77,24 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
     return Sound(track.sample_rate, track.n_channels, track.n_samples, "WAV", "PCM_24", track.blocks, container.close)
 
 
+def _container(file: BinaryIO) -> Any:
+    import av
+
+    options = {"format_whitelist": _CONTAINERS}
+    try:
+        return av.open(file, options=options, metadata_errors="ignore")
+    except TypeError:  # version 19 has no such parameter
+        return av.open(file, options=options)
+
+
 def metadata(file: BinaryIO) -> dict[str, str]:
     """Return the tags of a file and of its first audio track; none where it cannot be read."""
     import av
 
     file.seek(0)
     with (
-        contextlib.suppress(av.error.FFmpegError, ValueError, IndexError),
-        av.open(file, options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore") as container,
+        contextlib.suppress(av.error.FFmpegError, ValueError, IndexError, MemoryError),
+        _container(file) as container,
     ):
         return {**container.streams.audio[0].metadata, **container.metadata}
     return {}
@@ -157,7 +170,7 @@ class _Track:
         while failures < _MOST_FAILURES:
             try:
                 packet = next(packets, None)
-            except (av.error.FFmpegError, ValueError) as error:
+            except (av.error.FFmpegError, ValueError, IndexError) as error:  # IndexError: of a track found only now
                 if isinstance(error, EOFError):
                     return
                 failures += 1
@@ -247,7 +260,7 @@ class _Track:
                         f"changes its rate or channels at {self._now()}, and is converted to its first ones"
                     )
                 self._is_mixed = True
-                self._resampler = av.AudioResampler("fltp", self._layout, self.sample_rate)
+                self._resampler = av.AudioResampler("flt", self._layout, self.sample_rate)
             parts += map(_floats, self._resampler.resample(frame))
         self._form = form
         return np.concatenate(parts) if parts else np.zeros((0, self.n_channels), np.float32)
@@ -270,13 +283,20 @@ class _Track:
 
 def _floats(frame: Any) -> Array:
     """Return the samples of a frame, shape (n_samples, n_channels)."""
+    is_wide = frame.format.is_planar and len(frame.layout.channels) > _MOST_PLANES
+    if is_wide or frame.format.name.startswith("s64"):  # which PyAV makes no array of
+        import av
+
+        converter = av.AudioResampler("flt", frame.layout, frame.sample_rate)
+        return np.concatenate([_floats(part) for part in converter.resample(frame)])
     x = frame.to_ndarray()
     x = x.T if frame.format.is_planar else x.reshape(frame.samples, -1)
     if x.dtype == np.uint8:
         return (x.astype(np.float32) - 128) / 128
     if x.dtype.kind == "i":
         return x.astype(np.float32) / np.float32(2.0 ** (8 * x.dtype.itemsize - 1))
-    return np.ascontiguousarray(x, np.float32)
+    with np.errstate(over="ignore"):  # what is not finite then is counted by who reads
+        return np.ascontiguousarray(x, np.float32)
 
 
 def _reason(error: Exception, file: BinaryIO) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rtnmf.audio.names import printable
 
-__all__ = ["not_written", "remove_remains", "replacing", "why"]
+__all__ = ["move", "not_written", "remove_remains", "replacing", "why"]
 
 _NAME_BYTES = 8
 _REMAINS = re.compile(rf"\.[0-9a-f]{{{2 * _NAME_BYTES}}}\.part")
@@ -62,7 +62,7 @@ def replacing(
             if before is not None:
                 _keep(before, descriptor)
             yield file
-        _move(beside, path, overwrite=overwrite)
+        move(beside, path, overwrite=overwrite)
     except OSError as error:
         raise not_written(path, why(error)) from error
     finally:
@@ -81,6 +81,30 @@ def _synced(descriptor: int) -> Iterator[None]:
         os.close(same)
 
 
+def move(beside: Path, path: Path, *, overwrite: bool) -> None:
+    """Put a file into its place, in one step.
+
+    Raises
+    ------
+    ValueError
+        If there is something, and it is not to be overwritten.
+    OSError
+        If it cannot be put there.
+    """
+    if overwrite:
+        beside.replace(path)
+        return
+    taken = "there is a file of that name by now: choose another"
+    try:
+        os.link(beside, path)
+    except FileExistsError as error:
+        raise not_written(path, taken) from error
+    except OSError as error:  # a file system that knows no links
+        if os.path.lexists(path):
+            raise not_written(path, taken) from error
+        beside.replace(path)
+
+
 def remove_remains(folder: Path) -> None:
     """Remove what a process that was killed while `replacing` has left in a folder, where nothing is replaced now."""
     with contextlib.suppress(OSError):
@@ -97,26 +121,12 @@ def _keep(before: os.stat_result, descriptor: int) -> None:
         os.fchmod(descriptor, before.st_mode & 0o777)
 
 
-def _move(beside: Path, path: Path, *, overwrite: bool) -> None:
-    """Put a file into its place, in one step."""
-    if overwrite:
-        beside.replace(path)
-        return
-    taken = "there is a file of that name by now: choose another"
-    try:
-        os.link(beside, path)
-    except FileExistsError as error:
-        raise not_written(path, taken) from error
-    except OSError as error:  # a file system that knows no links
-        if os.path.lexists(path):
-            raise not_written(path, taken) from error
-        beside.replace(path)
-
-
 def _place(path: str | os.PathLike[str]) -> Path:
     """Return where to write: a link stays, and what it points to is replaced."""
     try:
         place = Path(path).resolve()
+        if place.is_symlink():  # which newer versions of Python leave as it is
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         is_free = place.is_file() or not place.exists()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a name that is too long or holds a NUL
         raise not_written(path, why(error)) from error

@@ -35,4 +35,4 @@ def run(options: argparse.Namespace) -> None:
     path = pages.written(options.output, dictionary.save, overwrite=options.overwrite)
     stft, n = dictionary.stft, dictionary.n_components
     settings = f"window {stft.n_fft}, hop {stft.hop_length}, {dictionary.sample_rate} Hz"
-    screen.say(f"{path}: component-1 to component-{n}, {settings}")
+    screen.say(f"{path}: {n} components, named after their channels, {settings}")

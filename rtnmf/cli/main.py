@@ -37,6 +37,7 @@ COMMANDS = (
     "name",
     "export",
     "import",
+    "plugin",
     "report",
     "evaluate",
     "bench",

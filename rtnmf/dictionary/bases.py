@@ -8,11 +8,14 @@ Manipulation Toolkit", Computer Music Journal 45(2), 2021).
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 
 from rtnmf.audio import files
 from rtnmf.audio.names import printable
+from rtnmf.bounds import LONGEST_WINDOW
+from rtnmf.checks import few
 from rtnmf.dictionary.value import Dictionary
 from rtnmf.frames.stft import STFT
 
@@ -67,7 +70,7 @@ def read_bases(
     Raises
     ------
     ValueError
-        If the file holds no bases, or its sample rate is none of sound.
+        If the file holds no bases, or its sample rate is none of sound. Silent channels are left out, with a warning.
     """
     bases, rate = files.read(path)
     name, n_bins = printable(path), len(bases)
@@ -75,9 +78,19 @@ def read_bases(
         raise ValueError(
             f"{name}: sample_rate is {rate} in the file, which is the rate of its bins: give that of the sound"
         )
-    if n_bins < _FEWEST_BINS:
-        raise ValueError(f"{name}: has {n_bins} samples, expected n_fft / 2 + 1 for each channel: it holds no bases")
     n_fft = 2 * (n_bins - 1)
-    stft = STFT(n_fft, n_fft // 4 if hop_length is None else hop_length)
-    labels = tuple(f"component-{k}" for k in range(1, bases.shape[1] + 1))
-    return Dictionary(bases, labels, stft, rate if sample_rate is None else sample_rate, description=f"bases of {name}")
+    if n_bins < _FEWEST_BINS or n_fft > LONGEST_WINDOW or not (bases >= 0).all():
+        raise ValueError(
+            f"{name}: holds no bases, expected n_fft / 2 + 1 magnitudes, none of them negative, in each channel; it has"
+            f" {n_bins} samples"
+        )
+    heard = np.flatnonzero(bases.any(axis=0))
+    if len(heard) < bases.shape[1]:
+        silent = sorted(set(range(bases.shape[1])) - set(heard.tolist()))
+        warnings.warn(f"{name}: left out, as silent: channels {few([str(k + 1) for k in silent])}", stacklevel=2)
+    if not len(heard):
+        raise ValueError(f"{name}: all channels are silent, expected magnitudes")
+    stft = STFT(n_fft, max(1, n_fft // 4) if hop_length is None else hop_length)
+    labels = tuple(f"component-{k + 1}" for k in heard)
+    rate = rate if sample_rate is None else sample_rate
+    return Dictionary(bases[:, heard], labels, stft, rate, description=f"bases of {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -37,6 +38,7 @@ def compiled(*, fastmath: bool = True, inline: bool = False) -> Callable[[Callab
             kept = numba.njit(cache=True, **options)(function)
             file = kept._cache._cache_file
             file._source_stamp = (file._source_stamp, _STAMP)
+            kept._cache.load_overload = _loading(kept._cache)
             kept._cache.save_overload = _saving(kept._cache.save_overload)
         except RuntimeError:
             _log.info("no folder to keep compiled code in: it is compiled in each process")
@@ -63,6 +65,22 @@ def _compile_alone_at_fork() -> None:
 
 
 _compile_alone_at_fork()
+
+
+def _loading(cache: Any) -> Callable[..., Any]:
+    """Return what loads compiled code, and forgets what an older version has kept and this one cannot read."""
+    load = cache.load_overload
+
+    def load_if_it_can_be(*overload: Any) -> Any:
+        try:
+            return load(*overload)
+        except Exception as error:  # numba reads all of it before it looks at whose it is
+            _log.info("compiled code of another version (%s): it is compiled anew", error)
+            with contextlib.suppress(OSError):
+                cache.flush()
+            return None
+
+    return load_if_it_can_be
 
 
 def _saving(save: Callable[..., None]) -> Callable[..., None]:

@@ -21,6 +21,7 @@ __all__ = [
     "FAINTEST",
     "INDEPENDENT",
     "LOUDEST",
+    "QUIETEST",
     "Plan",
     "Stream",
     "process",
@@ -34,9 +35,11 @@ Spectra = NDArray[np.complex64]
 LOUDEST = np.float32(1e9)
 """Samples that are not below it count as silence: their spectrum could overflow."""
 
+QUIETEST = np.float32(1e-10)
+"""Samples that are not above it, -200 dB, count as silence: they would only cost denormal arithmetic."""
+
 _TILE = np.uintp(TILE)
 _0 = np.uintp(0)
-_QUIETEST = np.float32(1e-10)  # -200 dB; what is below would only cost denormal arithmetic
 FAINTEST = np.float32(1e-37)
 _ALONG = np.array([1])
 _N_REMEMBERED = 8
@@ -356,4 +359,4 @@ def pass_on(plan: Plan, stream: Stream, block: Array, stems: Array, done: int) -
 @compiled(fastmath=False, inline=True)
 def usable(x: np.float32) -> np.float32:
     """Return a sample, 0 when it is not finite, too loud for a spectrum, or too quiet to matter."""
-    return x if _QUIETEST < abs(x) < LOUDEST else np.float32(0)
+    return x if QUIETEST < abs(x) < LOUDEST else np.float32(0)

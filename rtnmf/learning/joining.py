@@ -77,8 +77,8 @@ def joined(dictionary: Dictionary, *, progress: Progress | None = None) -> Dicti
     whole = continued(dictionary.select(*dictionary.sources))
     frames = {source: [np.ascontiguousarray(decoded(codes).T)] for source, codes in whole.frames.items()}
     found = trained(whole, frames, n_steps=N_STEPS, progress=progress)
-    path = _place(dictionary)
     with contextlib.suppress(OSError, ValueError):  # no room for a cache: it is trained again the next time
+        path = _place(dictionary)
         path.parent.mkdir(parents=True, exist_ok=True)
         found.save(path)
         for old in sorted(path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime)[:-_MOST_KEPT]:
@@ -106,4 +106,8 @@ def _place(dictionary: Dictionary) -> Path:
         content.update(source.encode() + codes.tobytes())
     texts = dictionary.description, dictionary.licence, dictionary.learned_from
     content.update(repr((_facts(dictionary), texts, N_STEPS, version())).encode())
-    return user_cache_path("rtnmf") / "joined" / f"{content.hexdigest()}.safetensors"
+    try:
+        folder = user_cache_path("rtnmf") / "joined"
+    except RuntimeError as error:
+        raise ValueError(f"there is no folder for a cache: {error}") from error
+    return folder / f"{content.hexdigest()}.safetensors"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import pickle
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from rtnmf.live.link.child import environment, obituary, python
+from rtnmf.live.link.child import apart, environment, obituary, python
 
 __all__ = ["Helper"]
 
@@ -37,16 +36,13 @@ class Helper:
     def __init__(self, module: str, messages: Callable[[Helper], Iterable[Any]], keep: Callable[[Any], object]) -> None:
         self.has_ended = False
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.IDLE_PRIORITY_CLASS}
         self._process = subprocess.Popen(
             python(f"from {module} import main; main()"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env=environment(),
-            **apart,
+            **apart(is_idle=True),
         )
         self._threads = [
             threading.Thread(target=self._tell, args=(messages,), name="rtnmf-tell", daemon=True),

@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from rtnmf.audio.files import safe_names
-from rtnmf.audio.lengths import make_equal
+from rtnmf.audio.lengths import folder_number, make_equal
 from rtnmf.audio.names import printable
 from rtnmf.audio.output import Output
 from rtnmf.audio.outputs import reserved
@@ -34,6 +35,9 @@ Array = NDArray[np.float32]
 _DICTIONARY, _USES, _UPDATES = "dictionary-{}.safetensors", "dictionaries.json", "updates.json"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600  # what a microphone heard is its owner's alone
 _LARGEST_FILE = 2**32 - 2**20  # a WAV file counts its bytes in 32 bits
+
+
+_LIKE_PART = re.compile(r"\.(part\d+)$")  # the names of later parts end so
 
 
 class Recorder:
@@ -79,9 +83,10 @@ class Recorder:
         announce: Callable[[Sequence[Path]], object] = lambda _: None,
     ) -> None:
         self.folder = Path(folder)
+        self._number = folder_number(self.folder) if self.folder.is_dir() else None
         self._announce = announce
         self._part: list[Path] = []
-        self._names = safe_names(["input", *sources])
+        self._names = safe_names([_LIKE_PART.sub(r"-\1", name) for name in ("input", *sources)])
         self._n_channels = n_channels
         self._sample_rate = self._n_parts = self._n_written = 0
         self._n_samples = self._first_sample = 0  # of all parts, and of them when the process began
@@ -119,6 +124,7 @@ class Recorder:
         if self.failure:
             return
         try:
+            self._check_place()
             if dictionary != self._dictionary:
                 self._n_dictionaries += 1
                 dictionary.save(self.folder / _DICTIONARY.format(self._n_dictionaries))
@@ -138,6 +144,7 @@ class Recorder:
             return
         self._turns += [turn._replace(sample=self._first_sample + turn.sample)._asdict() for turn in turns]
         try:
+            self._check_place()
             self._write_list(_UPDATES, self._turns)
         except (OSError, ValueError) as error:
             self._fail(error)
@@ -188,6 +195,7 @@ class Recorder:
         if self.failure or not (block.shape[1] or is_first):
             return
         try:
+            self._check_place()
             if not self._n_written or 4 * (self._n_written + block.shape[1]) * self._n_channels > _LARGEST_FILE:
                 self._begin_part()
             with contextlib.ExitStack() as stack:  # all headers change at its end, as close together as can be
@@ -204,9 +212,15 @@ class Recorder:
     def _fail(self, error: Exception) -> None:
         text = why(error) if isinstance(error, OSError) else reason(error)
         with contextlib.suppress(OSError):  # then this is why it failed
+            self._check_place()
             make_equal(self._part)
         self._announce([])
         self.failure = f"the recording in {printable(self.folder)} stopped ({text})"
+
+    def _check_place(self) -> None:
+        """Raise FileNotFoundError where the folder is no longer at its path: what is there now is somebody else's."""
+        if folder_number(self.folder) != self._number:
+            raise FileNotFoundError(errno.ENOENT, "the folder was moved")
 
     def _begin_part(self) -> None:
         self._n_parts += 1

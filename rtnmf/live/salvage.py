@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from rtnmf.audio.lengths import make_equal
+from rtnmf.audio.lengths import folder_number, make_equal
 from rtnmf.audio.replacing import remove_remains
-from rtnmf.live.link.child import environment, python
+from rtnmf.live.link.child import apart, end_with_parent, environment, python
 
 __all__ = ["Salvage", "main"]
 
@@ -33,21 +35,19 @@ class Salvage:
     """
 
     def __init__(self) -> None:
-        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         self._process = subprocess.Popen(
             python(f"from {__name__} import main; main()"),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=environment(),
-            **apart,
+            **apart(),
         )
 
     def watch(self, paths: Iterable[Path]) -> None:
         """Name the files, before any of them is made, instead of those before; none are left as they are."""
-        line = json.dumps([str(path.absolute()) for path in paths])
+        names = [str(path.absolute()) for path in paths]
+        line = json.dumps([names, [folder_number(Path(name).parent) for name in names[:1]]])
         try:
             self._process.stdin.write(line.encode() + b"\n")  # type: ignore[union-attr]
             self._process.stdin.flush()  # type: ignore[union-attr]
@@ -63,13 +63,22 @@ class Salvage:
 
 
 def main() -> None:
-    """Wait until standard input ends, and then salvage the files that its last whole line names."""
-    names: list[str] = []
-    for line in sys.stdin.buffer:
-        if line.endswith(b"\n"):
-            names = json.loads(line)
-    paths = [Path(name) for name in names]
-    for folder in {path.parent for path in paths}:
-        remove_remains(folder)
+    """Wait until the parent has ended, and then salvage the files that the last whole line on standard input names."""
+    named: list[Any] = [[], []]
+    is_over = threading.Event()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, named, is_over), daemon=True).start()
+    end_with_parent(is_over.set)
+    is_over.wait()
+    paths = [Path(name) for name in named[0]]
     with contextlib.suppress(OSError):  # they are gone, and nobody is left to be told
-        make_equal(paths)
+        if paths and [list(folder_number(paths[0].parent))] == named[1]:
+            remove_remains(paths[0].parent)
+            make_equal(paths)
+    os._exit(0)  # standard input may still be open
+
+
+def _listen(pipe: BinaryIO, named: list[Any], is_over: threading.Event) -> None:
+    for line in pipe:
+        if line.endswith(b"\n"):
+            named[:] = json.loads(line)
+    is_over.set()

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any
 
-from rtnmf.live.link.child import in_background
+from rtnmf.live.link.child import end_with_parent, in_background
 
 __all__ = ["main"]
 
@@ -19,6 +19,7 @@ _SAY_S = 0.2
 def main() -> None:
     """Call the function on standard input with its arguments, and end at once when that is closed."""
     said = in_background()
+    end_with_parent()
 
     def say(what: Any) -> None:
         pickle.dump(what, said)

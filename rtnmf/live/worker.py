@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rtnmf.dictionary import Dictionary
 from rtnmf.learning.listening import Listening
 from rtnmf.live.adaptation import Learned
-from rtnmf.live.link.child import in_background
+from rtnmf.live.link.child import end_with_parent, in_background
 from rtnmf.progress import Progress
 
 __all__ = ["Worker", "main", "unhurried"]
@@ -28,6 +28,7 @@ _SHARE = 0.5  # of a core, once something was learned
 def main() -> None:
     """Do what the messages on standard input ask for."""
     said = in_background()
+    end_with_parent()
 
     def say(learned: Learned) -> None:
         pickle.dump(learned, said)

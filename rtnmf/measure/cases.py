@@ -20,6 +20,7 @@ from rtnmf.audio.names import is_file, printable
 from rtnmf.bounds import MOST_CASE_VALUES, MOST_TAPS, check_product, most_values
 from rtnmf.checks import MOST_CHANNELS, check_whole, few, whole_hz
 from rtnmf.engine.separator import usable
+from rtnmf.kernels.hop import QUIETEST
 from rtnmf.measure.metrics import FILTER_LENGTH
 from rtnmf.words import plain
 
@@ -166,7 +167,7 @@ def load_case(folder: str | os.PathLike[str], case: Mapping[str, Any]) -> tuple[
     Raises
     ------
     ValueError
-        If a stem cannot be read, or the case is large and longer than all of them.
+        If a stem cannot be read, their mixture is silent, or the case is large and longer than all of them.
     """
     n_samples, n_channels = int(case["seconds"] * case["sample_rate"]), case["channels"]
     read = [_read(Path(folder), stem, case) for stem in case["stems"]]
@@ -176,7 +177,10 @@ def load_case(folder: str | os.PathLike[str], case: Mapping[str, Any]) -> tuple[
     stems = np.zeros((len(read), n_samples, n_channels), np.float32)
     for stem, x, out in zip(case["stems"], read, stems, strict=True):
         out[: len(x)] = x[:n_samples] * np.asarray(stem["gain"], np.float32)
-    return stems.sum(axis=0), stems, sources(case)
+    mixture = stems.sum(axis=0)
+    if not (np.abs(mixture) > QUIETEST).any():
+        raise ValueError("the mixture of the stems is silent: raise their gains, or choose another part of them")
+    return mixture, stems, sources(case)
 
 
 def _read(folder: Path, stem: Mapping[str, Any], case: Mapping[str, Any]) -> Array:

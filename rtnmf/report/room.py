@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
 from rtnmf.bounds import FEWEST_ROWS, MOST_PAGE_VALUES, MOST_PAGE_WORK, MOST_ROWS, MOST_STRIPS, check_product
 from rtnmf.dictionary import Dictionary
@@ -20,7 +21,9 @@ __all__ = ["Room", "facts", "first", "fitting", "shown_stft", "strongest"]
 Array = NDArray[np.float32]
 
 _SECONDS = (1.0, 0.5, 0.25)  # of the sound of a component: as long as all of them may be
+_MOST_OVERLAP = 8  # hops in a window
 _FRAME = 64  # samples that take as long as what each frame takes apart from its samples
+_CACHED = 2**16  # samples of a transform that stays in the cache of a processor
 
 
 class Room(NamedTuple):
@@ -40,8 +43,9 @@ def shown_stft(dictionary: Dictionary, x: Array | None) -> STFT:
         If they are still too many.
     """
     check_steady(dictionary.stft, dictionary.sample_rate)
-    stft, n_samples = dictionary.stft, 0 if x is None else len(x)
-    if stft.latency < stft.n_fft or n_samples / stft.hop_length * stft.n_bins > MOST_PAGE_VALUES:
+    stft, n_samples = dictionary.stft, 0 if x is None else len(x) + dictionary.stft.latency
+    has_many = stft.latency < stft.n_fft or stft.hop_length < stft.n_fft // _MOST_OVERLAP
+    if has_many or n_samples / stft.hop_length * stft.n_bins > MOST_PAGE_VALUES:
         stft = STFT(stft.n_fft, stft.n_fft // 4)
     what, remedy = "the number of activations of the clip", "show a shorter part of it, or use fewer components"
     n_frames = n_samples / stft.hop_length
@@ -79,7 +83,14 @@ def _work(stft: STFT, sample_rate: int, seconds: float) -> float:
     """Return the samples of all frames of a component's sound, and those that are played."""
     n_frames = steady_frames(stft, sample_rate, seconds)
     played = max(stft.n_fft, seconds * sample_rate) / sample_rate * playable_rate(sample_rate)
-    return n_frames * (stft.n_fft + _FRAME) + played
+    return n_frames * (_slowness(stft.n_fft) * stft.n_fft + _FRAME) + played
+
+
+def _slowness(n_fft: int) -> int:
+    """Return how many times as long a transform takes as that of a power of two: lengths with large prime factors."""
+    if next_fast_len(n_fft) == n_fft:
+        return 1
+    return 4 if n_fft < _CACHED else 8
 
 
 def facts(dictionary: Dictionary, room: Room) -> dict[str, str]:

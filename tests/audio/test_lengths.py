@@ -1,7 +1,8 @@
 """WAV files that belong together are made equally long."""
 
+import os
+
 import numpy as np
-import pytest
 import soundfile
 
 from rtnmf.audio import files
@@ -57,6 +58,18 @@ def test_a_link_is_not_followed(tmp_path):
     """Where a link took the place of a file, nothing is cut."""
     paths, x = made(tmp_path, [300, 200])
     (tmp_path / "link.wav").symlink_to(paths[0])
-    with pytest.raises(OSError, match="symbolic link"):
-        make_equal([paths[1], tmp_path / "link.wav"])
+    make_equal([paths[1], tmp_path / "link.wav"])
     assert len(files.read(paths[0])[0]) == len(x)
+
+
+def test_what_others_put_in_the_place_of_a_file_stays(tmp_path):
+    """Nothing is cut or removed beside a text, a pipe, or a file that is in another folder as well."""
+    paths, x = made(tmp_path, [0, 300])
+    (tmp_path / "text.wav").write_bytes(b"a text")
+    os.mkfifo(tmp_path / "pipe.wav")
+    os.link(paths[1], tmp_path / "kept.wav")
+    for other in ("text.wav", "pipe.wav", "kept.wav"):
+        make_equal([paths[0], tmp_path / other])
+    assert (tmp_path / "text.wav").read_bytes() == b"a text"
+    assert paths[0].exists()
+    assert len(files.read(tmp_path / "kept.wav")[0]) == len(x)

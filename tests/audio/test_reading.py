@@ -96,6 +96,16 @@ def test_a_part_of_another_rate_and_channels_is_converted(tmp_path):
         assert similarity(x[click - 5000 : click + 40_000], X[at - 5000 : at + 40_000]) > 0.98
 
 
+def test_more_channels_than_eight_are_read_from_coded_files(tmp_path):
+    """24 channels, of which each is coded in a plane of its own, are those that ffmpeg plays."""
+    soundfile.write(tmp_path / "x.wav", np.tile(X, 24) * np.linspace(0.1, 0.9, 24), RATE)
+    ffmpeg("-i", tmp_path / "x.wav", "-c:a", "libopus", "-mapping_family", "255", tmp_path / "x.mka")
+    x, _ = files.read(tmp_path / "x.mka")
+    expected = played(tmp_path / "x.mka")
+    assert x.shape == expected.shape == (len(x), 24)
+    np.testing.assert_allclose(x, expected, atol=1e-5)
+
+
 def with_data_size(path, size, kind="wav"):
     """Write a WAV file whose header gives this many bytes of sound."""
     whole = bytearray(made(kind).read_bytes())

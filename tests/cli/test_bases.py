@@ -39,7 +39,10 @@ def test_what_was_exported_is_imported_to_the_bit(capsys):
     made = random_dictionary(STFT(64, 16), ("a",), 300, sample_rate=16000)
     write_bases("bases.wav", made)
     assert run("import", "bases.wav", "-o", "back.safetensors") == 0
-    assert capsys.readouterr().out == "back.safetensors: component-1 to component-300, window 64, hop 16, 16000 Hz\n"
+    assert (
+        capsys.readouterr().out
+        == "back.safetensors: 300 components, named after their channels, window 64, hop 16, 16000 Hz\n"
+    )
     back = Dictionary.load("back.safetensors")
     np.testing.assert_array_equal(back.components, made.components)
     assert (back.stft, back.sample_rate, len(back.sources)) == (made.stft, 16000, 300)
@@ -48,11 +51,13 @@ def test_what_was_exported_is_imported_to_the_bit(capsys):
 def test_bases_of_bufnmf_need_the_rate_of_the_sound(capsys):
     """A buffer that BufNMF made has the rate of its bins: that of the sound has to be given, and is used."""
     bases = np.abs(np.random.default_rng(0).normal(size=(513, 3))) * 40
-    soundfile.write("bases.wav", bases, 43, "FLOAT")
+    soundfile.write("bases.wav", np.insert(bases, 1, 0, axis=1), 43, "FLOAT")
     line = ["import", "bases.wav", "-o", "x.safetensors"]
     assert_refused(line, "bases.wav: --rate is 43 in the file, which is the rate of its bins: give that", capsys)
     assert run(*line, "--rate", "44100", "--hop", "512") == 0
+    assert "note: bases.wav: left out, as silent: channels 2\n" in capsys.readouterr().err
     loaded = Dictionary.load("x.safetensors")
+    assert loaded.labels == ("component-1", "component-3", "component-4")
     assert (loaded.stft, loaded.sample_rate) == (STFT(1024, 512), 44100)
     np.testing.assert_allclose(loaded.components, bases / bases.sum(axis=0), rtol=1e-6)
 
@@ -62,9 +67,9 @@ def test_what_holds_no_bases_is_refused(capsys):
     soundfile.write("sound.wav", np.sin(np.arange(129)), 8000)
     soundfile.write("short.wav", np.ones((2, 2)), 8000)
     line = ["import", "sound.wav", "-o"]
-    assert_refused([*line, "x.safetensors"], "hold negative or non-finite values, expected magnitudes", capsys)
+    assert_refused([*line, "x.safetensors"], "sound.wav: holds no bases, expected n_fft / 2 + 1 magnitudes", capsys)
     assert_refused([*line, "x.wav"], "expected a name that ends in .safetensors", capsys)
-    with pytest.raises(ValueError, match=r"short.wav: has 2 samples, expected n_fft / 2 \+ 1"):
+    with pytest.raises(ValueError, match=r"short.wav: holds no bases, .* it has 2 samples"):
         read_bases("short.wav")
     random_dictionary(STFT(4, 1), ("a",), 1025).save("many.safetensors")
     assert_refused(["export", "many.safetensors", "-o", "b.wav"], "has 1025 components, a WAV file has at most", capsys)

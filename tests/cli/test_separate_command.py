@@ -78,9 +78,7 @@ def test_presets_combine_and_conversions_are_noted(tmp_path, capsys):
     mix = sound(tmp_path / "mix.wav")
     assert run("separate", mix, "speech+keyboard", "-o", tmp_path / "out") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"speech.wav", "keyboard.wav"}
-    said = capsys.readouterr().err.removeprefix(
-        "training speech+keyboard, once\n"
-    )  # unless another test had it trained
+    said = capsys.readouterr().err.replace("training speech+keyboard, once\n", "")  # unless another test had it trained
     assert said == "".join(
         f"note: {name} was learned at 44100 Hz and is converted to 16000 Hz\n" for name in ("speech", "keyboard")
     )

@@ -1,6 +1,8 @@
 """How inner loops are compiled and kept."""
 
+import importlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -117,3 +119,17 @@ def test_logarithms_are_those_of_numpy():
     """The polynomial logarithm agrees with numpy's to 1e-6 over 60 decades."""
     x = np.float32(10.0) ** np.linspace(-30, 30, 601, dtype=np.float32)
     np.testing.assert_allclose([log(one) for one in x], np.log(x.astype(float)), rtol=1e-6, atol=1e-6)
+
+
+def test_what_an_older_version_has_kept_and_this_one_cannot_read_is_compiled_anew(tmp_path, monkeypatch):
+    """An index that names a class which is gone is forgotten, and the function gives what it should."""
+    (tmp_path / "older.py").write_text("def twice(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    function = importlib.import_module("older").twice
+    assert compiling.compiled()(function)(3) == 6
+    (index,) = (tmp_path / "__pycache__").glob("*.nbi")
+    index.write_bytes(pickle.dumps(numba.__version__) + b"crtnmf.kernels.hop\nGone\n.")
+    for n_hits in (0, 1):
+        again = compiling.compiled()(function)
+        assert again(3) == 6
+        assert again.stats.cache_hits.total() == n_hits

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import DEMO
+from platformdirs import user_cache_path
 
 from rtnmf import Dictionary, learn, load, load_preset
 from rtnmf.learning import joining
@@ -49,8 +50,8 @@ def test_what_is_kept_depends_on_all_that_is_joined(small, cache):
     assert len({first, *others}) == len(list(cache.iterdir())) == 4
 
 
-def test_a_damaged_cache_and_one_that_cannot_be_written_do_no_harm(small, cache):
-    """The dictionary is trained again, and the same."""
+def test_a_damaged_cache_and_one_that_cannot_be_written_do_no_harm(small, cache, monkeypatch):
+    """The dictionary is trained again, and the same; so it is where no home folder is known."""
     first = load(NAME)
     (kept,) = cache.iterdir()
     kept.write_bytes(b"no dictionary")
@@ -59,6 +60,11 @@ def test_a_damaged_cache_and_one_that_cannot_be_written_do_no_harm(small, cache)
     kept.unlink()
     cache.rmdir()
     cache.write_text("in the way")
+    assert load(NAME) == first
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    monkeypatch.setattr(joining, "user_cache_path", user_cache_path)
     assert load(NAME) == first
 
 

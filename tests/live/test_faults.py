@@ -128,9 +128,12 @@ def test_killed_process_is_replaced_and_the_recording_goes_on(peer, tmp_path):
 
 
 def test_recordings_survive_when_everything_is_killed(peer, tmp_path):
-    """A parent that is killed between two files leaves them whole and equally long, nothing else, and no sound."""
+    """A parent that is killed between two files leaves them whole and equally long, no sound, and nothing else.
+
+    So it is where a process that it forked outlives it, and has all that it had open.
+    """
     code = (
-        "import os, signal, sys, threading\n"
+        "import os, signal, sys, threading, time\n"
         "from rtnmf import Dictionary; from rtnmf.audio.output import Output; from rtnmf.live import Live\n"
         "close, is_due = Output.close, threading.Event()\n"
         "def close_and_die(output):\n"
@@ -140,11 +143,12 @@ def test_recordings_survive_when_everything_is_killed(peer, tmp_path):
         "Output.close = close_and_die\n"
         f"with Live(Dictionary.load({str(tmp_path / 'd.safetensors')!r}), input='peer', output='peer',"
         f" record={str(tmp_path / 'take')!r}) as live:\n"
-        "    print('open', flush=True); sys.stdin.readline(); is_due.set(); live.wait()"
+        "    if not (forked := os.fork()): os.close(1); time.sleep(50); os._exit(0)\n"
+        "    print(forked, flush=True); sys.stdin.readline(); is_due.set(); live.wait()"
     )
     DICTIONARY.save(tmp_path / "d.safetensors")
     parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    parent.stdout.readline()
+    forked = int(parent.stdout.readline())
     before = recorded_samples(tmp_path / "take")
     peer.play(x := noise(1))
     peer.heard()
@@ -160,6 +164,7 @@ def test_recordings_survive_when_everything_is_killed(peer, tmp_path):
     delay_of(got["input"], x)
     assert not half_written.exists()
     eventually(lambda: not sounding_processes())
+    os.kill(forked, signal.SIGKILL)
 
 
 def test_exception_in_the_processing_lets_the_aligned_input_out(server, on_server, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from rtnmf.live.host.opening import Opened, opened, planned, warm_up
 from rtnmf.live.host.portaudio import leave, portaudio, restart
+from rtnmf.live.link.child import end_with_parent
 from rtnmf.live.link.memory import attach
 from rtnmf.live.link.protocol import Layout, Settings, Shared
 
@@ -43,6 +44,7 @@ def main() -> None:
     settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the parent
     told, ended = threading.Event(), threading.Event()
     threading.Thread(target=_obey, args=(sys.stdin.buffer, told, ended), daemon=True).start()
+    end_with_parent(lambda: _end(ended))
     try:
         _sound(settings, say, told, ended)
     except ValueError as error:
@@ -55,6 +57,11 @@ def _obey(pipe: BinaryIO, told: threading.Event, ended: threading.Event) -> None
     pipe.read(1)
     told.set()
     pipe.read()
+    _end(ended)
+
+
+def _end(ended: threading.Event) -> None:
+    """Let the stream be closed, and end this process when that takes too long."""
     ended.set()
     time.sleep(_CLOSING_S)
     os._exit(1)

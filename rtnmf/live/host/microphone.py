@@ -12,6 +12,7 @@ from typing import Any
 
 from rtnmf.live.host.choosing import Wish, chosen_input
 from rtnmf.live.host.portaudio import leave, portaudio
+from rtnmf.live.link.child import end_with_parent
 
 __all__ = ["listen"]
 
@@ -21,6 +22,7 @@ def listen(device: Wish, n_channels: int, sample_rate: int | None) -> None:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is not for the parent
     threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+    end_with_parent()
     heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     try:
         _stream, facts = _opened(heard, device, n_channels, sample_rate)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-from typing import IO, BinaryIO
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Any, BinaryIO
 
-__all__ = ["environment", "in_background", "last_line", "obituary", "python"]
+__all__ = ["apart", "end_with_parent", "environment", "in_background", "last_line", "obituary", "python"]
 
 _LOWEST_PRIORITY = 19
+_LOOK_S = 0.5
 
 
 def python(code: str) -> list[str]:
@@ -20,6 +25,14 @@ def environment() -> dict[str, str]:
     """Return the environment of a process for sound: one thread for arithmetic, and no audio server started."""
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     return os.environ | dict.fromkeys(threads, "1") | {"JACK_NO_START_SERVER": "1"}
+
+
+def apart(*, is_idle: bool = False) -> dict[str, Any]:
+    """Return the options of a process that Ctrl-C in the terminal does not reach; on Windows idle, if it is to be."""
+    if sys.platform != "win32":
+        return {"start_new_session": True}
+    priority = subprocess.IDLE_PRIORITY_CLASS if is_idle else 0
+    return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | priority}
 
 
 def last_line(said: bytes) -> str:
@@ -43,3 +56,17 @@ def in_background() -> BinaryIO:
     said = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is not for the parent
     return said
+
+
+def end_with_parent(end: Callable[[], object] = lambda: os._exit(0)) -> None:
+    """Call a function in a thread once the process that started this one has ended.
+
+    The end of its pipe does not tell where it has forked: then that stays open in the fork.
+    """
+    threading.Thread(target=_await_end, args=(os.getppid(), end), name="rtnmf-parent", daemon=True).start()
+
+
+def _await_end(parent: int, end: Callable[[], object]) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    end()

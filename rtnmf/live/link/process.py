@@ -8,7 +8,6 @@ import logging
 import os
 import pickle
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rtnmf.dictionary import Dictionary
-from rtnmf.live.link.child import environment, obituary, python
+from rtnmf.live.link.child import apart, environment, obituary, python
 from rtnmf.live.link.device import Device
 from rtnmf.live.link.memory import share, take_room
 from rtnmf.live.link.plans import most_bytes
@@ -76,9 +75,6 @@ class SoundProcess:
         self._gone = ""
         self._next_check_s = _SILENT_S
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        apart: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the terminal is for the parent
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         try:
             self._process = subprocess.Popen(
                 python("from rtnmf.live.host.main import main; main()"),
@@ -87,7 +83,7 @@ class SoundProcess:
                 stderr=self._stderr,
                 env=environment(),
                 pass_fds=self._descriptors,
-                **apart,
+                **apart(),
             )
         except OSError:
             self._stderr.close()
