@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from rtnmf.words import is_plain, is_seen, plain
 
@@ -13,7 +14,9 @@ __all__ = [
     "LONGEST_NAME",
     "MOST_CHANNELS",
     "check_channels",
+    "check_magnitudes",
     "check_number",
+    "check_real",
     "check_single",
     "check_source_name",
     "check_text",
@@ -150,3 +153,23 @@ def check_text(name: str, text: object) -> None:
     """Raise ValueError if an argument is not one line of text without control characters."""
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT or not is_plain(text):
         raise ValueError(f"{name} {text!r:.80} is not usable: expected one line of text without control characters")
+
+
+def check_real(name: str, x: ArrayLike) -> ArrayLike:
+    """Return an array unless it is complex."""
+    if np.iscomplexobj(x):
+        raise TypeError(f"{name} is complex, expected magnitudes: pass abs({name})")
+    return x
+
+
+def check_magnitudes(name: str, x: ArrayLike, shape: tuple[int | str, int | str]) -> NDArray[np.float32]:
+    """Return an array as float32 if it is of a shape, in which names stand for any number, and holds magnitudes."""
+    if np.asarray(x).dtype.kind not in "biufc":
+        raise TypeError(f"{name} is of type {np.asarray(x).dtype}, expected an array of numbers")
+    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
+        array = np.asarray(check_real(name, x), np.float32)
+    if array.ndim != 2 or any(isinstance(n, int) and n != m for n, m in zip(shape, array.shape, strict=True)):
+        raise ValueError(f"{name} has shape {array.shape}, expected ({shape[0]}, {shape[1]})")
+    if not (array.min(initial=0.0) >= 0 and array.max(initial=0.0) < np.inf):  # NaN is neither
+        raise ValueError(f"{name} holds negative or non-finite values, expected a magnitude spectrogram")
+    return array

@@ -188,7 +188,7 @@ def readable(recordings: Mapping[str, Sequence[Recording]], *, strict: bool = Fa
     for name, given in recordings.items():
         for recording in given:
             _check_repeatable(name, recording)
-        found = list(passes.in_order(lambda i, given=given: _form(given[i]), len(given)))  # type: ignore[misc]
+        found = list(passes.in_order(_form, given))
         kept[name] = _without_lost(name, given, [one if isinstance(one, str) else "" for one in found], strict)
         forms += [one for one in found if not isinstance(one, str)]
     rates, n_channels = zip(*forms, strict=True)

@@ -48,7 +48,6 @@ N_ITER_BLIND = 100
 # learned, by 0.4 dB where they were the same, and left a third of the spread between seeds.
 _SHARPNESS = 16
 _BREADTH = 0.5
-_MOST_REPRESENTATIVES = 8192  # frames that the first W of passes is learned from
 _MOST_POINTS = 1000  # of a curve that are kept
 
 
@@ -130,7 +129,7 @@ def columns_of_all(
     n = _affordable(usual if n_components is None else n_components, V.shape[1], name or "the recording")
     reached = checkpoint.reached(name) if checkpoint else None
     if reached is None:
-        reached = Reached(passes.started(passes.representatives(V.T, _MOST_REPRESENTATIVES), n, seed=seed), (), {})
+        reached = Reached(passes.started(passes.representatives(V.T), n, seed=seed), (), {})
     with contextlib.suppress(Stopped):
         for i in range(len(reached.curve), n_passes):
             stage = f"{name or 'components'}, pass {i + 1} of {n_passes}"

@@ -42,11 +42,11 @@ class Here:
 
     def each(self, function: Callable[[_S], _T], items: Sequence[_S]) -> Iterator[_T]:
         """Yield what a function returns for each of some items, in their order."""
-        return in_order(lambda i: function(items[i]), len(items), self._n_threads)
+        return in_order(function, items, self._n_threads)
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
         """Return the sums over all partitions; `done` is called with the number of each that was read."""
-        return added(_told(in_order(partial(archive.sums, W=W), len(archive), self._n_threads), done))
+        return added(_told(in_order(partial(archive.sums, W=W), range(len(archive)), self._n_threads), done))
 
 
 class Cluster:

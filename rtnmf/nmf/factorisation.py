@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rtnmf.checks import check_number, check_whole
+from rtnmf.checks import check_magnitudes, check_number, check_real, check_whole
 from rtnmf.frames.model import Model
 from rtnmf.kernels import updates
 from rtnmf.kernels.compiling import FLOOR, zeros
@@ -20,6 +20,8 @@ from rtnmf.nmf import descent
 from rtnmf.progress import Progress
 
 __all__ = [
+    "LOUDEST",
+    "MOST",
     "TOLERANCE",
     "Factorization",
     "activations",
@@ -34,8 +36,11 @@ Array = NDArray[np.float32]
 TOLERANCE = 1e-4
 """Where `fit` stops if nothing else is said."""
 
-_MOST = 10**6  # of components or iterations: more is a slip of the finger
-_LOUDEST = 1e30  # what is above, or below the inverse, sums up to more or less than float32 holds
+MOST = 10**6
+"""Of components or iterations: more is a slip of the finger."""
+
+LOUDEST = 1e30
+"""What is above, or below the inverse, sums up to more or less than float32 holds."""
 
 
 class Factorization(NamedTuple):
@@ -70,7 +75,7 @@ def kl_divergence(V: ArrayLike, WH: ArrayLike) -> float:
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 3.
     """
-    v, wh = (np.asarray(_real(name, x), np.float64) for name, x in (("V", V), ("WH", WH)))
+    v, wh = (np.asarray(check_real(name, x), np.float64) for name, x in (("V", V), ("WH", WH)))
     if v.shape != wh.shape:
         raise ValueError(f"WH has shape {wh.shape}, expected that of V, {v.shape}")
     for name, x in (("V", v), ("WH", wh)):
@@ -97,7 +102,7 @@ def update_activations(V: Array, W: Array, H: Array) -> Array:
     ----------
     D. D. Lee and H. S. Seung, "Algorithms for non-negative matrix factorization", NIPS 2000, equation 5.
     """
-    _real("V", V)
+    check_real("V", V)
     return H * (W.T @ (V / (W @ H + FLOOR))) / (W.sum(axis=0)[:, None] + FLOOR)
 
 
@@ -108,7 +113,7 @@ def update_components(V: Array, W: Array, H: Array) -> Array:
 
     Parameters and references are those of `update_activations`.
     """
-    _real("V", V)
+    check_real("V", V)
     return W * ((V / (W @ H + FLOOR)) @ H.T) / (H.sum(axis=1) + FLOOR)
 
 
@@ -188,7 +193,7 @@ def fit(
     O. Bachem, M. Lucic and A. Krause, "Practical coreset constructions for machine learning", arXiv:1703.06476, 2017
     (frames that stand for all).
     """
-    v, level = _levelled(_checked("V", V, ("n_bins", "n_frames")))
+    v, level = _levelled(check_magnitudes("V", V, ("n_bins", "n_frames")))
     if v.size == 0:
         raise ValueError(f"V has shape {v.shape}, expected at least one bin and one frame")
     most_frames = v.shape[1] if most_frames is None else most_frames
@@ -255,18 +260,18 @@ def activations(
     R. Badeau, N. Bertin and E. Vincent, "Stability analysis of multiplicative update algorithms and application
     to nonnegative matrix factorization", IEEE Transactions on Neural Networks 21(12), 2010 (the exponent).
     """
-    check_whole("n_iter", n_iter, 1, _MOST)
+    check_whole("n_iter", n_iter, 1, MOST)
     Model(relaxation=relaxation, memory=memory)  # checks them
-    components = _checked("W", W, ("n_bins", "n_components"))
-    frames = np.ascontiguousarray(_checked("V", V, (len(components), "n_frames")).T)
+    components = check_magnitudes("W", W, ("n_bins", "n_components"))
+    frames = np.ascontiguousarray(check_magnitudes("V", V, (len(components), "n_frames")).T)
     H = np.empty((len(frames), components.shape[1]), np.float32)
     updates.track(frames, updates.tiled(components)[0], H, n_iter, np.float32(relaxation), np.float32(memory))
     return np.ascontiguousarray(H.T)
 
 
 def _check_settings(n_components: int, n_iter: int, seed: int, most_frames: int, tolerance: float) -> None:
-    check_whole("n_components", n_components, 1, _MOST)
-    check_whole("n_iter", n_iter, 0, _MOST)
+    check_whole("n_components", n_components, 1, MOST)
+    check_whole("n_iter", n_iter, 0, MOST)
     check_whole("seed", seed, 0)
     check_whole("most_frames", most_frames, 1)
     if not check_number("tolerance", tolerance) >= 0:
@@ -276,9 +281,9 @@ def _check_settings(n_components: int, n_iter: int, seed: int, most_frames: int,
 def _levelled(V: Array) -> tuple[Array, np.float32]:
     """Return V at a level where its sums do not vanish in float32, and what it was divided by."""
     peak = V.max(initial=np.float32(0))
-    if peak > _LOUDEST:
-        raise ValueError(f"V reaches {peak:.3g}, expected at most {_LOUDEST:g}: divide it by its largest value")
-    return (V / peak, peak) if 0 < peak < 1 / _LOUDEST else (V, np.float32(1))
+    if peak > LOUDEST:
+        raise ValueError(f"V reaches {peak:.3g}, expected at most {LOUDEST:g}: divide it by its largest value")
+    return (V / peak, peak) if 0 < peak < 1 / LOUDEST else (V, np.float32(1))
 
 
 def _random_start(V: Array, n_components: int, seed: int) -> tuple[Array, Array]:
@@ -297,14 +302,14 @@ def _given_start(
         raise TypeError(f"start is {start!r:.80}, expected (W, H)")
     W, H = start
     return (
-        _checked("start[0]", W, (V.shape[0], n_components)).copy(),
-        _checked("start[1]", H, (n_components, V.shape[1])) / level,
+        check_magnitudes("start[0]", W, (V.shape[0], n_components)).copy(),
+        check_magnitudes("start[1]", H, (n_components, V.shape[1])) / level,
     )
 
 
 def _given_columns(V: Array, n_components: int, fixed: ArrayLike | None) -> Array:
     """Return the columns of W that stay as they are, none without `fixed`."""
-    given = _checked("fixed", np.zeros((len(V), 0)) if fixed is None else fixed, (len(V), "n_fixed"))
+    given = check_magnitudes("fixed", np.zeros((len(V), 0)) if fixed is None else fixed, (len(V), "n_fixed"))
     if given.shape[1] > n_components:
         raise ValueError(f"fixed has {given.shape[1]} columns, more than n_components = {n_components}")
     return given
@@ -329,22 +334,3 @@ def _padded(rows: Array, n_rows: int) -> Array:
 
 def _nonzero(x: Array) -> Array:
     return np.where(x > 0, x, np.float32(1))
-
-
-def _real(name: str, x: ArrayLike) -> ArrayLike:
-    if np.iscomplexobj(x):
-        raise TypeError(f"{name} is complex, expected magnitudes: pass abs({name})")
-    return x
-
-
-def _checked(name: str, x: ArrayLike, shape: tuple[int | str, int | str]) -> Array:
-    """Return an array as float32 if it is of a shape, in which names stand for any number, and holds magnitudes."""
-    if np.asarray(x).dtype.kind not in "biufc":
-        raise TypeError(f"{name} is of type {np.asarray(x).dtype}, expected an array of numbers")
-    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
-        array = np.asarray(_real(name, x), np.float32)
-    if array.ndim != 2 or any(isinstance(n, int) and n != m for n, m in zip(shape, array.shape, strict=True)):
-        raise ValueError(f"{name} has shape {array.shape}, expected ({shape[0]}, {shape[1]})")
-    if not (array.min(initial=0.0) >= 0 and array.max(initial=0.0) < np.inf):  # NaN is neither
-        raise ValueError(f"{name} holds negative or non-finite values, expected a magnitude spectrogram")
-    return array

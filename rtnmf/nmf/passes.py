@@ -24,6 +24,7 @@ from rtnmf.nmf.descent import LANES, coreset
 from rtnmf.nmf.factorisation import fit
 
 __all__ = [
+    "MOST_REPRESENTATIVES",
     "Pass",
     "Sums",
     "added",
@@ -35,7 +36,11 @@ __all__ = [
 ]
 
 Array = NDArray[np.float32]
+_S = TypeVar("_S")
 _T = TypeVar("_T")
+
+MOST_REPRESENTATIVES = 8192
+"""Frames that the first W of passes is learned from."""
 
 _N_UPDATES = 8
 _RELAXATION = np.float32(1.7)
@@ -184,13 +189,14 @@ def added(results: Iterable[_T]) -> _T:
     return waiting[0][1]
 
 
-def in_order(function: Callable[[int], _T], n: int, n_threads: int | None = None) -> Iterator[_T]:
-    """Yield what a function returns for 0 to n - 1, in this order, from several threads.
+def in_order(function: Callable[[_S], _T], items: Iterable[_S], n_threads: int | None = None) -> Iterator[_T]:
+    """Yield what a function returns for each of some items, in their order, from several threads.
 
     Parameters
     ----------
     function : callable
-    n : int
+    items : iterable
+        Few are taken ahead.
     n_threads : int, optional
         None means as many as there are processors.
     """
@@ -198,8 +204,8 @@ def in_order(function: Callable[[int], _T], n: int, n_threads: int | None = None
     with ThreadPoolExecutor(n_threads) as pool:
         begun: deque[Future[_T]] = deque()
         try:
-            for i in range(n):
-                begun.append(pool.submit(function, i))
+            for item in items:
+                begun.append(pool.submit(function, item))
                 if len(begun) >= _AHEAD * n_threads:
                     yield begun.popleft().result()
             while begun:
@@ -225,7 +231,7 @@ def started(frames: Array, n_components: int, *, seed: int = 0, n_iter: int = 20
     return ((W + _LIFT * mean / max(mean.sum(), 1e-30)) / (1 + _LIFT)).astype(np.float32)
 
 
-def representatives(V: Array, n_frames: int) -> Array:
+def representatives(V: Array, n_frames: int = MOST_REPRESENTATIVES) -> Array:
     """Return at most so many frames that stand for all, the rows of V, each scaled by what it weighs."""
     numbers, weights = coreset(V, n_frames)
     return V[numbers] * weights

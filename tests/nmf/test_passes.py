@@ -7,19 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spectrograms import spread_spectrogram
 
 from rtnmf import nmf
 from rtnmf.nmf import passes
 from rtnmf.nmf.factorisation import kl_divergence
-
-
-def spectrogram(n_frames=3000, n_bins=65, seed=0):
-    """Return frames of four components as rows, with the spread of magnitudes of noise, some of them silent."""
-    rng = np.random.default_rng(seed)
-    W, H = rng.random((4, n_bins)) ** 8, rng.random((n_frames, 4)) ** 4
-    V = ((H @ W + 0.001) * rng.rayleigh(size=(n_frames, n_bins))).astype(np.float32)
-    V[100:120] = 0
-    return V
 
 
 def in_partitions(V, n=5):
@@ -35,7 +27,7 @@ def random_start(n_components=6, n_bins=65):
 
 def total(parts):
     """Return a function that gives the sums over all partitions with a W."""
-    return lambda W: passes.added(passes.in_order(lambda i: passes.sums_of([parts[i]], W), len(parts)))
+    return lambda W: passes.added(passes.in_order(lambda part: passes.sums_of([part], W), parts))
 
 
 def first(found, n):
@@ -45,7 +37,7 @@ def first(found, n):
 
 def test_sums_are_those_of_the_textbook():
     """Numerator, divergence and level are those of the activations that 8 updates give."""
-    V, W = spectrogram(700), random_start()
+    V, W = spread_spectrogram(700), random_start()
     W /= W.sum(axis=1, keepdims=True)
     H = np.repeat(V.sum(axis=1, keepdims=True, dtype=np.float64) / len(W), len(W), axis=1)
     for i in range(8):
@@ -58,7 +50,7 @@ def test_sums_are_those_of_the_textbook():
 
 def test_the_divergence_falls_from_pass_to_pass():
     """Each pass lowers it, and W stays non-negative with rows that sum to 1."""
-    found = first(passes.passes(total(in_partitions(spectrogram())), random_start()), 12)
+    found = first(passes.passes(total(in_partitions(spread_spectrogram())), random_start()), 12)
     divergences = [one.divergence for one in found]
     assert all(after < before for before, after in itertools.pairwise(divergences))
     assert divergences[-1] < 0.5 * divergences[0]
@@ -69,16 +61,13 @@ def test_the_divergence_falls_from_pass_to_pass():
 
 def test_where_the_frames_come_from_changes_no_bit(tmp_path):
     """The same partitions in memory and from files give the same W and divergences."""
-    parts = in_partitions(spectrogram())
+    parts = in_partitions(spread_spectrogram())
     for i, part in enumerate(parts):
         np.save(tmp_path / f"{i}.npy", part)
 
     class Files:
-        def __len__(self):
-            return len(parts)
-
-        def __getitem__(self, i):
-            return np.load(tmp_path / f"{i}.npy")
+        def __iter__(self):
+            return (np.load(tmp_path / f"{i}.npy") for i in range(len(parts)))
 
     one, other = (first(passes.passes(total(V), random_start()), 3) for V in (parts, Files()))
     for a, b in zip(one, other, strict=True):
@@ -88,7 +77,7 @@ def test_where_the_frames_come_from_changes_no_bit(tmp_path):
 
 def test_other_partitions_change_rounding_only():
     """However the frames are divided, the divergence after some passes is the same to 1e-6."""
-    V, last = spectrogram(), []
+    V, last = spread_spectrogram(), []
     for n in (3, 17):
         found = first(passes.passes(total(in_partitions(V, n)), random_start()), 6)
         last.append(found[-1].divergence)
@@ -97,7 +86,7 @@ def test_other_partitions_change_rounding_only():
 
 def test_few_frames_and_two_passes_do_what_fifty_iterations_do():
     """A start from few frames that stand for all ends within 1 % of 50 iterations over all, or below."""
-    V = spectrogram(20_000)
+    V = spread_spectrogram(20_000)
     full = nmf.fit(V.T, 8, n_iter=50, tolerance=0, accelerated=False)
     parts = in_partitions(V, 7)
     few = np.vstack([passes.representatives(part, 200) for part in parts])
@@ -133,7 +122,7 @@ def test_results_come_in_order_and_not_all_at_once():
             raise ValueError("fifty")
         return i
 
-    results = passes.in_order(function, 1000)
+    results = passes.in_order(function, range(1000))
     assert [next(results) for _ in range(10)] == list(range(10))
     assert len(begun) < 40
     with pytest.raises(ValueError, match="fifty"):
