@@ -222,7 +222,7 @@ def _gram(spectra: NDArray[np.complex128], n_fft: int, filter_length: int) -> ND
 
 def _projected_energy(gram: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return, for each column of inner products, the energy of the projection onto the span; `gram` is used up."""
-    gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
+    gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram) / len(gram)
     solved = linalg.solve(gram.T, products, assume_a="pos", overwrite_a=True, check_finite=False)
     energies: NDArray[np.float64] = np.sum(products * solved, axis=0)
     return energies
