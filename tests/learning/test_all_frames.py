@@ -196,6 +196,21 @@ def test_files_that_go_in_a_pass_are_named(tmp_path):
         learned({"x": paths}, progress=progress, strict=True)
 
 
+def test_samples_without_bound_are_left_out_of_a_pass_too(tmp_path):
+    """A file that was damaged after the first reading is named, and changes no component."""
+    paths = saved(tmp_path, 3)
+
+    def progress(stage, done, total):
+        if stage == "x, first reading" and done == total:
+            files.write(paths[2], 1e36 * sound(2, 2), 16000, "FLOAT")
+
+    with pytest.warns(
+        UserWarning, match=r"could not be read in every pass, 1: 2\.wav holds samples that are NaN or inf"
+    ):
+        found = learned({"x": paths}, progress=progress)
+    assert np.isfinite(found.components).all()
+
+
 def test_an_archive_that_goes_is_an_error(tmp_path):
     """When nothing can be read any more, the pass and the reason are said."""
     paths = saved(tmp_path, 2)
