@@ -299,6 +299,10 @@ def first_reading(
     for one in each(read, readings):
         found.append(one)
         done(len(found))
+    if not any(isinstance(one, _Found) and len(one.frames.spectra[0]) for one in found):  # those with a share are lost
+        again = [i for i, one in enumerate(found) if isinstance(one, _Found)][:MOST_FRAMES]
+        for i, one in zip(again, each(read, [readings[i]._replace(n_kept=1) for i in again]), strict=True):
+            found[i] = one
     reasons = [one if isinstance(one, str) else "" for one in found]
     pairs: list[Any] = _without_lost(name, list(zip(recordings, found, strict=True)), reasons, strict)
     damaged = [note for _, one in pairs for note in one.notes]
