@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,10 @@ def test_what_is_wrong_with_a_cluster_is_said(folder, capsys, monkeypatch):
     line = ("learn", "x=archive", "-o", "d.safetensors", *QUICK, "--scheduler")
     assert_refused([*line, "tcp://127.0.0.1:1"], "tcp://127.0.0.1:1: no scheduler of Dask answers there", capsys)
     assert_refused([*line, "nonsense://x"], "nonsense://x: no scheduler of Dask answers there", capsys)
+    assert_refused([*line, "tcp://me:secret@x"], "--scheduler tcp://x: no scheduler of Dask answers there", capsys)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        assert_refused([*line, address], f"{address}: no scheduler of Dask answers there", capsys)
     message = "--scheduler: is for several recordings, or a folder, leave it out"
     assert_refused(["separate", "archive/a.wav", "desk.safetensors", "--scheduler", "tcp://x"], message, capsys)
     monkeypatch.setitem(sys.modules, "distributed", None)
