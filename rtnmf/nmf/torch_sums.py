@@ -1,6 +1,6 @@
-"""The sums of `passes.sums_of` with torch, on a GPU or on whatever else it knows; torch is loaded when they are asked for.
+"""The sums of `passes.sums_of` with torch, on a GPU or on whatever else it knows.
 
-They are the same but for rounding, about 1e-6 of them. Reading and transforming the recordings stays on the processors.
+They are the same but for rounding, about 1e-6 of them. torch is imported when it is asked for: nothing else needs it.
 """
 
 from __future__ import annotations

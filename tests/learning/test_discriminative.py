@@ -25,7 +25,7 @@ def problem(seed=0):
 def loss(W, M, bounds, magnitudes, targets, n_iter=5):
     """Return the loss of columns."""
     _, spectra = discriminative._forward(W, M, bounds, Model(n_iter), reach(W), magnitudes)
-    return training.loss(spectra, magnitudes, targets, discriminative._FORGIVEN)
+    return training.loss(spectra, magnitudes, targets, discriminative.FORGIVEN)
 
 
 def reach(W):
@@ -60,8 +60,8 @@ def test_the_loss_is_the_error_of_the_masked_mixture_over_the_energy(is_absent):
         targets[1] = 0
     energies = [(magnitudes**2 if is_absent and i else target**2).sum() for i, target in enumerate(targets)]
     errors = ((spectra / spectra.sum(axis=0) * magnitudes - targets) ** 2).sum(axis=(1, 2))
-    expected = np.log(errors / energies + discriminative._FORGIVEN).mean()
-    assert training.loss(spectra, magnitudes, targets, discriminative._FORGIVEN) == pytest.approx(expected)
+    expected = np.log(errors / energies + discriminative.FORGIVEN).mean()
+    assert training.loss(spectra, magnitudes, targets, discriminative.FORGIVEN) == pytest.approx(expected)
 
 
 def test_descent_is_that_of_adam():
