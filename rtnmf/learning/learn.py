@@ -151,7 +151,7 @@ def learn(
     names += [REST] if backgrounds and REST not in names else []
     n_steps = _steps(n_steps, len(names), has_backgrounds=bool(backgrounds))
     if device is not None and not (n_passes or n_steps):
-        raise ValueError(f"device is {device!r}, but there are neither passes nor a training to use it: leave it out")
+        raise ValueError(f"there are neither passes nor a training to be done on device {device!r}: leave it out")
     facts = _facts(given, known, backgrounds, names, voices, licence)
     settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:

@@ -42,8 +42,8 @@ def check_device(name: str, device: object) -> None:
         raise ValueError(f"{name} is {device!r:.80}, which needs torch: pip install 'rtnmf[gpu]' ({error})") from error
     try:
         torch.ones(1, device=device).sum().item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # each kind of device has another
-        reason = str(error).partition("\n")[0]
+    except (RuntimeError, AssertionError, ImportError) as error:  # each kind of device has another
+        reason = str(error).partition("\n")[0][:200]
         raise ValueError(
             f"{name} is {device!r:.80}, on which torch cannot compute here: choose another, or leave it out ({reason})"
         ) from error
