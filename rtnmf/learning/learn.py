@@ -112,8 +112,8 @@ def learn(
         Cluster of Dask on which the recordings are read, in passes; None means the threads of this process. All
         machines need the recordings at the same paths, and the same version of this library.
     checkpoint : path, optional
-        File in which is kept what each pass has reached; where it is there, learning goes on from it. The caller
-        removes it.
+        File in which is kept what each pass has reached; where it is there, learning goes on from it, on another
+        device or cluster, too. The caller removes it.
     memory : int, optional
         Upper limit on the memory of this process in bytes, in passes: with less of it, fewer threads read. None means
         as many as there are processors.
@@ -160,6 +160,7 @@ def learn(
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
         archived = {name: heard[name] for name in given} if n_passes else {}
+        # not the device: what it reached differs by rounding, as on another kind of processor, and is gone on from
         described = [n_passes, n_components, seed, rate, repr(stft), model.audible_hz, version()]
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), [described, identities(archived)])
         workers = chosen(client, device, memory, stft.n_bins, n_channels, len(names))
