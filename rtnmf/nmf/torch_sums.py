@@ -89,5 +89,5 @@ def _activations(v: Any, W: Any) -> Any:
         torch.matmul(h, W, out=model).add_(FLOOR)
         gradient = torch.div(v, model, out=model) @ W.T
         h *= gradient if i == 0 else gradient**RELAXATION
-        h.masked_fill_(h <= FLUSH, 0)
+        h = torch.where(h > FLUSH, h, 0.0)
     return h

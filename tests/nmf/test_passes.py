@@ -49,15 +49,18 @@ def test_sums_are_those_of_the_textbook(device):
 
 
 def test_torch_finds_the_same_sums():
-    """Those of the kernels but for rounding, over several tiles, where frames, bins and columns are empty too."""
+    """Those of the kernels but for rounding, over several tiles, where frames, bins and components are empty too."""
     pytest.importorskip("torch")
     V, W = spread_spectrogram(9000, 1025), random_start(6, 1025)
-    V[:, 7] = V[:9, 5:] = 0
-    W[1, :500] = W[2] = 0
+    V[:, 5] = V[:9, 8:] = 0
+    W[1, :500] = W[2] = W[3] = W[:, 7] = 0
+    W[3, 7], V[:, 7] = 1, 1e-28  # whose activations are too small to be kept
     W /= np.maximum(W.sum(axis=1, keepdims=True), 1e-9)
     W.flags.writeable = False  # as what comes over a cluster
     one, other = (passes.sums_of([V[:2000], V[:0], V[2000:]], W, device) for device in (None, "cpu"))
     np.testing.assert_allclose(other.numerator, one.numerator, rtol=1e-5, atol=1e-9)
+    assert not one.numerator[2:4].any()
+    assert not other.numerator[2:4].any()
     assert other[1:] == (pytest.approx(one.divergence, rel=1e-6), pytest.approx(one.level, rel=1e-6), 9000, ())
 
 
