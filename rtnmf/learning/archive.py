@@ -112,10 +112,10 @@ class Archive:
             except (ValueError, OSError) as error:
                 lost[piece.number] = _reason(self._known[piece.number].recording, error)
 
-    def sums(self, i: int, W: Array) -> passes.Sums:
-        """Return what a partition adds to an update of W; what cannot be read is left out, and named."""
+    def sums(self, i: int, W: Array, device: str | None = None) -> passes.Sums:
+        """Return what a partition adds to an update of W, as `passes.sums_of`; what cannot be read is named."""
         lost: dict[int, str] = {}
-        sums = passes.sums_of(self.blocks(i, lost), W)
+        sums = passes.sums_of(self.blocks(i, lost), W, device)
         return sums._replace(lost=tuple(lost.items()))
 
     def _n_frames(self, n_samples: int) -> int:
