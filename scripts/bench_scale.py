@@ -90,6 +90,8 @@ def clips(folder):
     """Return all clips of a folder, mono, in pieces of a minute at most."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix in {".flac", ".ogg", ".wav", ".mp3"})
     every = [files.read(path, RATE)[0].mean(axis=1) for path in paths]
+    if not every:
+        raise SystemExit(f"{folder} has no audio files (.flac, .ogg, .wav, .mp3) to make audio from")
     return [x[at : at + LONGEST_S * RATE] for x in every for at in range(0, len(x), LONGEST_S * RATE)]
 
 
@@ -149,19 +151,8 @@ def learned(paths, checkpoint, n_passes, memory, seed):
     settings = {"stft": FORM, "n_components": N_COMPONENTS, "rest": False, "seed": seed, "progress": progress}
     found = learn({NAME: paths}, n_passes=n_passes, memory=memory, checkpoint=checkpoint, **settings)
     ends["all"] = time.perf_counter() - began
-    return {"seconds": ends, "curve": [d for _, d in found.divergences[NAME]], "bytes": most_memory()}
-
-
-def most_memory():
-    """Return the most memory that this process had, in bytes."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
-
-
-def apart(function, *given):
-    """Return what a function returns in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *given).result()
+    n_bytes = 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+    return {"seconds": ends, "curve": [d for _, d in found.divergences[NAME]], "bytes": n_bytes}
 
 
 @cache
@@ -179,13 +170,6 @@ def divergence(archive, W):
     """Return the divergence of all frames, as a fraction of the sum of V."""
     found = sums(archive, W)
     return found.divergence / found.level
-
-
-def with_last(found, checkpoint, paths):
-    """Return what was found, with the divergence of the last W."""
-    (W,) = load_file(checkpoint).values()
-    found["curve"].append(divergence(archive_of(paths), W))
-    return found
 
 
 def frames_of(archive, i):
@@ -284,13 +268,7 @@ def mini_batch(paths, settings, seconds, seed):
 
 
 def counts(hours):
-    """Return how many samples a file has, and how many files each size is of.
-
-    Raises
-    ------
-    SystemExit
-        If a size is no number of files, or of more than ten files that are not each there as often.
-    """
+    """Return how many samples a file has, and how many files each size is of; stop if it is of no number of them."""
     file_hours = min(1.0, *hours)
     n_files = [round(h / file_hours) for h in hours]
     for h, n in zip(hours, n_files, strict=True):
@@ -337,23 +315,19 @@ def show_linearity(results, n_passes):
     *smaller, largest = results
     for found in smaller:
         pairs = zip(seconds_of(largest, n_passes), seconds_of(found, n_passes), strict=True)
-        factor = found["hours"] / largest["hours"]
-        changes = zip(stages(n_passes), (100 * (a / b * factor - 1) for a, b in pairs), strict=True)
-        words = ", ".join(f"{name} {change:+.1f} %" for name, change in changes)
+        ratios = [a / b * found["hours"] / largest["hours"] for a, b in pairs]
+        words = ", ".join(f"{name} {100 * (r - 1):+.1f} %" for name, r in zip(stages(n_passes), ratios, strict=True))
         say(f"an hour of {largest['hours']:g} against one of {found['hours']:g}: {words}")
 
 
 def show_time(found, target, n_passes):
-    """Print after which pass the divergence is within 1 % of the target, and how long it took until then."""
+    """Print whether and when the divergence is within 1 % of the target, and how long it took until then."""
     enough = [i for i, d in enumerate(found["curve"]) if d <= 1.01 * target]
-    if not enough:
-        say(f"{found['hours']:g} h: not within 1 % of {N_FULL} full passes")
-        return
     reading, *each, _ = seconds_of(found, n_passes)
-    n = max(enough[0], 1)  # the end of the start is not told apart from the first pass
-    seconds = reading + sum(each[:n])
-    where = f"after pass {n}" if enough[0] else "after the start already, and with pass 1"
-    say(f"{found['hours']:g} h: within 1 % of {N_FULL} full passes {where}: {seconds / found['hours']:.2f} s per hour")
+    n = max(enough[0], 1) if enough else n_passes  # the end of the start is not told apart from the first pass
+    is_within = f"{'' if enough else 'not '}within 1 % of {N_FULL} full passes"
+    when = f"{'after the start already, and with' if 0 in enough else 'after'} pass {n}"
+    say(f"{found['hours']:g} h: {is_within} {when}: {(reading + sum(each[:n])) / found['hours']:.2f} s per hour")
 
 
 def measured(options, folder, temporary, keep):
@@ -369,8 +343,12 @@ def measured(options, folder, temporary, keep):
     ours = []
     for size, n in zip(hours, n_files, strict=True):
         kept = temporary / f"reached_{n}.safetensors"
-        found = apart(learned, linked(paths, n), kept, options.passes, options.memory, options.seed)
-        ours.append(with_last({"hours": size, **found}, kept, tuple(paths[:n])))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            given = linked(paths, n), kept, options.passes, options.memory, options.seed
+            found = pool.submit(learned, *given).result()
+        (W,) = load_file(kept).values()
+        found["curve"].append(divergence(archive_of(tuple(paths[:n])), W))
+        ours.append({"hours": size, **found})
         keep("rtnmf", ours)
         show(ours[-1], full["curve"][N_FULL] if n >= len(paths) else None, options.passes)
     show_linearity(ours, options.passes)
