@@ -48,7 +48,7 @@ AUDIBLE_HZ = 20.0
 N_TINY = 1000  # partitions of one frame, with which tasks are measured
 N_MESSAGES = 20
 LARGE_BYTES = 2**26  # of a message that the bandwidth is measured with
-SHORTER = 8  # times, the partitions of the real passes: so many that chance plays no part
+SHORTER = 16  # times, the partitions of the real passes: so many that chance plays no part
 TOLERANCE = 0.2
 
 
@@ -101,15 +101,23 @@ def imagined(hours, recording_hours):
     return archive_of([Known(Path(f"/archive/station/{i:08}.wav"), n_samples, 0.1, 0.0, None) for i in range(n)])
 
 
-def reading_costs(of, W, n):
-    """Return the seconds that some partitions take per second of sound, once what has to be compiled is."""
-    of.sums(0, W)
-    costs = []
-    for i in np.linspace(0, len(of) - 1, min(n, len(of))).astype(int).tolist():
-        began = time.perf_counter()
-        of.sums(i, W)
-        costs.append((time.perf_counter() - began) / of.seconds(i))
-    return costs
+def reading_costs(client, of, W, n):
+    """Return the seconds that some partitions take per second of sound, on all workers at the same time."""
+
+    def timed():
+        of.sums(0, W)  # compiles
+        for i in np.linspace(0, len(of) - 1, min(n, len(of))).astype(int).tolist():
+            began = time.perf_counter()
+            of.sums(i, W)
+            yield (time.perf_counter() - began) / of.seconds(i)
+
+    futures = [client.submit(lambda: list(timed()), workers=[one], pure=False) for one in addresses(client)]
+    return [cost for costs in client.gather(futures) for cost in costs]
+
+
+def addresses(client):
+    """Return where the workers are."""
+    return list(client.scheduler_info()["workers"])
 
 
 def cpu_seconds(process):
@@ -124,7 +132,7 @@ def task_costs(processes, known, W):
         tiny, few = (archive_of([known[0]._replace(n_samples=n * 512)]) for n in (N_TINY, 20))
     cluster, memory = Cluster(processes.client), psutil.Process(processes.scheduler.pid).memory_info
     cluster.total(few, W, nothing)  # all that has to be imported and compiled is, now
-    here_s = cpu_of(lambda: [tiny.sums(i, W) for i in range(0, len(tiny), 10)]) * 10
+    here_s = processes.client.submit(cpu_of, lambda: [tiny.sums(i, W) for i in range(len(tiny))], pure=False).result()
     everyone = (processes.scheduler, *processes.workers)
     before, held = [cpu_seconds(one) for one in everyone], memory().rss
     most = [held]
@@ -148,7 +156,7 @@ def cpu_of(function):
 
 def message_seconds(client, n_bytes):
     """Return the median time in which one worker fetches so many bytes from the other."""
-    one, other = client.scheduler_info()["workers"]
+    one, other = addresses(client)
     client.run(lambda dask_worker: dask_worker.transfer_incoming_log.clear())
     for _ in range(N_MESSAGES if n_bytes < LARGE_BYTES else 3):
         sent = client.submit(np.ones, n_bytes, np.uint8, workers=[one], pure=False)
@@ -212,7 +220,7 @@ def sent_bytes(client):
 
 def leave(client, n_workers):
     """Let so many of the workers stay."""
-    too_many = list(client.scheduler_info()["workers"])[n_workers:]
+    too_many = addresses(client)[n_workers:]
     if too_many:
         client.retire_workers(too_many)
 
@@ -226,7 +234,6 @@ def checked(processes, known, costs, W):
     """Run passes on one worker and on two; print them beside what is predicted, and return what is wrong."""
     with partitions_of(archive._PARTITION_VALUES // SHORTER):
         of = archive_of(known)
-    reading = reading_costs(of, W, 16)
     hours = sum(map(of.seconds, range(len(of)))) / 3600
     print(f"\nReal passes over {hours:.2g} h in {len(of)} partitions of {of.seconds(0):.0f} s")
     print(f"{'':12}{'s per pass':>12}{'predicted':>12}{'MB sent':>12}{'predicted':>12}{'off by':>9}   same bits")
@@ -234,6 +241,7 @@ def checked(processes, known, costs, W):
     found, wrong = {}, []
     for n_workers in (2, 1):
         leave(processes.client, n_workers)
+        reading = reading_costs(processes.client, of, W, 16)
         found[n_workers] = one = real(Cluster(processes.client), processes.client, of, W)
         guess = predicted(of, reading, costs, W, n_workers)
         off, is_same = guess.traffic / one.traffic - 1, same(one.sums, here)
@@ -263,13 +271,13 @@ def table(reading, costs, W, recording_hours):
     """Print time, traffic and what bounds, for archives and clusters of all sizes; return them."""
     print("\nOne pass: time, what workers send, and what the time is mostly spent on: r reading, s the scheduler,")
     print("n the network, c this process, o one partition, as there are fewer than workers")
-    print(f"{'hours':>8}{'tasks':>7}", *(f"{f'{n} worker' + 's' * (n > 1):>18}" for n in WORKERS), sep="   ")
+    print(f"{'hours':>8}{'tasks':>7}", *(f"{f'{n} worker' + 's' * (n > 1):>19}" for n in WORKERS), sep="  ")
     rows = {}
     for hours in HOURS:
         of = imagined(hours, recording_hours)
         rows[hours] = [predicted(of, reading, costs, W, n) for n in WORKERS]
-        cells = [f"{in_words(one.seconds):>8}{in_bytes(one.traffic):>8} {one.bound[0]}" for one in rows[hours]]
-        print(f"{hours:8,}{rows[hours][0].n_tasks:7,}", *cells, sep="   ", flush=True)
+        cells = [f"{in_words(one.seconds):>8}{in_bytes(one.traffic):>9} {one.bound[0]}" for one in rows[hours]]
+        print(f"{hours:8,}{rows[hours][0].n_tasks:7,}", *cells, sep="  ", flush=True)
     return {hours: [one._asdict() | {"bound": one.bound} for one in row] for hours, row in rows.items()}
 
 
@@ -297,7 +305,7 @@ def arguments():
         "--bandwidth", type=float, metavar="MB_PER_S", help="of the network; else of this machine's own"
     )
     parser.add_argument("--recording-hours", type=float, default=1, metavar="H", help="length of a file (default: 1)")
-    parser.add_argument("--minutes", type=int, default=60, metavar="M", help="of sound in real passes (default: 60)")
+    parser.add_argument("--minutes", type=int, default=120, metavar="M", help="of sound in real passes (default: 120)")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     return parser.parse_args()
 
@@ -312,8 +320,8 @@ def main():
     print(f" K={N_COMPONENTS}, {SAMPLE_RATE} Hz")
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(Processes()) as processes:
         known = made(Path(folder), given.minutes)
-        reading = reading_costs(archive_of(known), W, 5)
         found = measured(processes, known, W)
+        reading = reading_costs(processes.client, archive_of(known), W, 6)
         show(reading, archive_of(known).seconds(0), found)
         wrong, passes = checked(processes, known, found.costs, W)
     costs = found.costs._replace(**({"bandwidth": given.bandwidth * 1e6} if given.bandwidth else {}))
