@@ -36,6 +36,14 @@ def stft(request):
     return request.param
 
 
+@pytest.fixture(params=[None, "cpu"], ids=["kernels", "torch"])
+def device(request):
+    """Compute with the compiled kernels, and with torch on its CPU where it is installed."""
+    if request.param:
+        pytest.importorskip("torch", reason="torch is not installed: pip install 'rtnmf[gpu]'")
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def speech():
     """Return three seconds of real speech at 16 kHz, shape (n_samples,), peak 1."""

@@ -261,9 +261,21 @@ class _Track:
                     )
                 self._is_mixed = True
                 self._resampler = av.AudioResampler("flt", self._layout, self.sample_rate)
-            parts += map(_floats, self._resampler.resample(frame))
+            parts += self._resampled(frame)
         self._form = form
         return np.concatenate(parts) if parts else np.zeros((0, self.n_channels), np.float32)
+
+    def _resampled(self, frame: Any) -> list[Array]:
+        """Return what is ready of a frame of another form, or silence where it cannot be converted."""
+        import av
+
+        try:
+            return [_floats(one) for one in self._resampler.resample(frame)]
+        except av.error.FFmpegError:  # such as 31 channels, of which nobody knows where they are
+            self._resampler = None
+            length_s = frame.samples / frame.sample_rate
+            self._notes.damage(f"{length_s:.2f} s at {self._now()} cannot be converted, silence takes their place")
+            return [np.zeros((round(length_s * self.sample_rate), self.n_channels), np.float32)]
 
     def _flushed(self) -> list[Array]:
         """Return what is left of a part that was converted."""

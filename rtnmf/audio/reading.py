@@ -20,13 +20,12 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.audio import headers, media, sndfile, tags
+from rtnmf.audio import headers, media, remote, sndfile, tags
 from rtnmf.audio.names import is_url, name, printable
 from rtnmf.audio.replacing import why
 from rtnmf.audio.sound import Notes, Sound, clock
 from rtnmf.audio.tags import Tags
 from rtnmf.bounds import counted
-from rtnmf.words import plain
 
 __all__ = ["AudioReader", "is_pipe", "opened"]
 
@@ -93,7 +92,7 @@ class AudioReader:
             self.n_bytes = self._file.seek(0, os.SEEK_END)
             if not self.n_bytes:
                 raise ValueError(f"{self.name}: the file is empty, expected audio")
-            self._sound = _decoder(self._file, self.path, self._notes)
+            self._sound = self._decoded()
             if self._sound.n_samples == 0:
                 self._sound.close()
                 raise ValueError(f"{self.name}: the file holds no samples")
@@ -175,10 +174,11 @@ class AudioReader:
         """
         if not self._is_fresh:
             self._sound.close()
-            self._sound = _decoder(self._file, self.path, self._notes)
+            self._sound = self._decoded()
         self._is_fresh, self._n_invalid = False, 0
         self.position, waiting, n_waiting = start, list[Array](), 0
         for part in counted(self.name, self._sound.blocks(start), self.n_bytes):
+            self._check_server()
             waiting.append(part)
             n_waiting += len(part)
             if n_waiting >= block_length:
@@ -187,10 +187,21 @@ class AudioReader:
                 for at in range(0, whole, block_length):
                     yield self._next(samples[at : at + block_length])
                 waiting, n_waiting = [samples[whole:]], n_waiting - whole
+        self._check_server()
         if n_waiting:
             yield self._next(np.concatenate(waiting))
         if not self.position:
             raise ValueError(f"{self.name}: the file holds no samples")
+
+    def _decoded(self) -> Sound:
+        try:
+            return _decoder(self._file, self.path, self._notes)
+        finally:
+            self._check_server()  # which is why, then
+
+    def _check_server(self) -> None:
+        if isinstance(self._file, remote.RemoteFile):
+            self._file.check()
 
     def _next(self, block: Array) -> Array:
         """Count a block, and make silence of what is no number in it."""
@@ -244,7 +255,7 @@ def _source(path: str | os.PathLike[str], name: str) -> BinaryIO:
     if os.fspath(path) == _STANDARD_INPUT:
         return _searchable(os.fdopen(os.dup(sys.stdin.fileno()), "rb", 0), name)
     if is_url(path):
-        return _remote(os.fspath(path), name)
+        return remote.opened(os.fspath(path), name)
     try:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError) as error:
@@ -256,26 +267,6 @@ def _source(path: str | os.PathLike[str], name: str) -> BinaryIO:
         return _searchable(Path(path).open("rb", buffering=0), name)
     except OSError as error:
         raise ValueError(f"{name}: cannot be opened ({why(error)})") from error
-
-
-def _remote(url: str, name: str) -> BinaryIO:
-    """Open a file on a server, of which only what is read is fetched, a few MB at a time, and nothing is kept."""
-    try:
-        import fsspec
-    except ImportError as error:
-        raise ValueError(f"{name}: is on a server, which needs fsspec: pip install 'rtnmf[remote]'") from error
-    try:
-        file: BinaryIO = fsspec.open(url, "rb").open()
-    except FileNotFoundError as error:
-        raise ValueError(f"{name}: no such file, or its server cannot be reached") from error
-    except Exception as error:  # each kind of server has its own; their texts hold keys
-        reason = plain(str(error)) if isinstance(error, ImportError) else type(error).__name__
-        raise ValueError(f"{name}: cannot be opened ({reason:.200})") from error
-    with contextlib.suppress(ValueError, OSError):
-        file.seek(0, os.SEEK_END)
-        return file
-    file.close()
-    raise ValueError(f"{name}: its server gives no parts of files: download it first")
 
 
 def _searchable(file: BinaryIO, name: str) -> BinaryIO:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
 from typing import Any
+
+from rtnmf.audio.names import printable
 
 __all__ = ["add_scheduler", "connected"]
 
@@ -39,11 +42,22 @@ def connected(address: str | None) -> Iterator[Any]:
         logging.CRITICAL
     )  # what it reports is raised, too, and said in words
     try:
+        asyncio.run(_check_answer(address))
         client = Client(address, timeout=_TIMEOUT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # each kind of connection has its own
         raise ValueError(
-            f"--scheduler {address}: no scheduler of Dask answers there: start one with `dask scheduler`, and workers"
-            " with `dask worker ADDRESS`"
+            f"--scheduler {printable(address)}: no scheduler of Dask answers there: start one with `dask scheduler`,"
+            " and workers with `dask worker ADDRESS`"
         ) from error
     with client:
         yield client
+
+
+async def _check_answer(address: str) -> None:
+    """Connect once: a client that cannot writes about it while it is closed, half a minute later."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    arguments = Security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=_TIMEOUT_S, **arguments), _TIMEOUT_S)
+    await comm.close()

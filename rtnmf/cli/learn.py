@@ -72,6 +72,7 @@ def run(options: argparse.Namespace) -> None:
     recordings = spelling.recordings(options.recordings)
     pages.check_dictionary(options.output, overwrite=options.overwrite)
     checkpoint = passes.checkpoint(options)
+    passes.check_device(options)
     if not microphone_takes.asked_for(recordings):
         arguments.refuse(options, "no recording is mic:SECONDS", "input", "n_channels")
     beside = Path(options.output).with_suffix("")
@@ -110,7 +111,7 @@ def _learned(recordings: Any, options: argparse.Namespace, checkpoint: Path | No
     settings = arguments.given(
         options, *arguments.LEARNING, "rest", "voices", "n_iter", "sample_rate", "description", "licence", "strict"
     )
-    settings |= arguments.given(options, "n_passes", "memory")
+    settings |= arguments.given(options, "n_passes", "memory", "device")
     with cluster.connected(options.scheduler) as client, progress_bar("learning") as progress:
         settings |= {"client": client, "checkpoint": checkpoint}
         try:

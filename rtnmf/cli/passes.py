@@ -1,4 +1,4 @@
-"""The options of `rtnmf learn` for recordings that do not fit in memory."""
+"""The options of `rtnmf learn` for recordings that do not fit in memory, and for who computes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from rtnmf import screen
 from rtnmf.cli import arguments, cluster
 
-__all__ = ["add_arguments", "checkpoint"]
+__all__ = ["add_arguments", "check_device", "checkpoint"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "go on from the last whole pass of a command that was interrupted, with --passes"
     parser.add_argument("--resume", action="store_const", const=True, help=text)
     cluster.add_scheduler(parser, "read the recordings on a cluster of Dask, with --passes")
+    text = (
+        "let torch compute the passes and the training on this device, such as cuda (default: the processors); with"
+        " --scheduler, the passes on that of each worker"
+    )
+    parser.add_argument("--device", metavar="NAME", help=text)
+
+
+def check_device(options: argparse.Namespace) -> None:
+    """Raise ValueError if passes and training cannot be computed here on the device that is asked for."""
+    if options.device is None or options.scheduler is not None:  # whose workers are asked
+        return
+    from rtnmf.nmf.torch_sums import check_device
+
+    check_device("--device", options.device)
 
 
 def checkpoint(options: argparse.Namespace) -> Path | None:
@@ -34,6 +48,8 @@ def checkpoint(options: argparse.Namespace) -> Path | None:
         arguments.refuse(options, "has no use without --passes N", "memory", "resume", "scheduler")
         return None
     output = Path(options.output)
+    if options.device is not None:
+        arguments.refuse(options, "the limit would not hold for torch, which --device needs", "memory")
     path = output.with_name(f"{output.stem}.unfinished.safetensors")
     if path.exists() and not options.resume:
         raise ValueError(f"{path}: an interrupted command has left it: go on from it with --resume, or remove it")

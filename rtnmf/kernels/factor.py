@@ -12,8 +12,10 @@ from rtnmf.kernels.compiling import FLOOR, compiled, log
 
 Array = NDArray[np.float32]
 
+FLUSH = np.float32(1e-25)
+"""An activation that is no more than this becomes 0."""
+
 _PAIR_FLOOR = np.float32(1e-15)  # the product of two of them is still a normal number
-_FLUSH = np.float32(1e-25)
 _TILE = 256
 
 
@@ -67,7 +69,7 @@ def _term(v: np.float32, m: np.float32) -> np.float32:
 @compiled(inline=True)
 def _flushed(a: np.float32) -> np.float32:
     """Return a, or 0 when it is too small to matter and would only cost denormal arithmetic."""
-    return a if a > _FLUSH else np.float32(0)
+    return a if a > FLUSH else np.float32(0)
 
 
 @compiled()

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from rtnmf.kernels.compiling import compiled, exp2
 
-__all__ = ["add_filtered", "descend", "loss", "pool", "project", "ratios", "through_ratios"]
+__all__ = ["LEAST", "add_filtered", "descend", "loss", "pool", "project", "ratios", "through_ratios"]
 
 Array = NDArray[Any]
 
-_LEAST = np.float32(1e-12)
+LEAST = np.float32(1e-12)
+"""Added to a model before a division."""
+
 _PER_LOG_2 = np.float32(1 / np.log(2))
 _TURN = 2 * np.pi * np.arange(256) / 256
 _COS, _SIN = np.cos(_TURN).astype(np.float32), np.sin(_TURN).astype(np.float32)
@@ -30,7 +32,7 @@ def ratios(v: Array, WH: Array, ratio: Array) -> None:
     for t in range(v.shape[0]):
         a, m, q = v[t], WH[t], ratio[t]
         for b in range(v.shape[1]):
-            inverse = _1 / (m[b] + _LEAST)
+            inverse = _1 / (m[b] + LEAST)
             m[b] = inverse
             q[b] = a[b] * inverse
 

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.audio.names import is_url
+from rtnmf.audio.names import is_url, printable
+from rtnmf.audio.replacing import why
 from rtnmf.checks import few
 from rtnmf.dictionary.examples import spread
 from rtnmf.frames.stft import STFT
@@ -109,12 +110,12 @@ class Archive:
             try:
                 yield from self._sounding(piece)
             except (ValueError, OSError) as error:
-                lost[piece.number] = str(error)
+                lost[piece.number] = _reason(self._known[piece.number].recording, error)
 
-    def sums(self, i: int, W: Array) -> passes.Sums:
-        """Return what a partition adds to an update of W; what cannot be read is left out, and named."""
+    def sums(self, i: int, W: Array, device: str | None = None) -> passes.Sums:
+        """Return what a partition adds to an update of W, as `passes.sums_of`; what cannot be read is named."""
         lost: dict[int, str] = {}
-        sums = passes.sums_of(self.blocks(i, lost), W)
+        sums = passes.sums_of(self.blocks(i, lost), W, device)
         return sums._replace(lost=tuple(lost.items()))
 
     def _n_frames(self, n_samples: int) -> int:
@@ -156,7 +157,8 @@ class Archive:
             Negative where it begins in the silence before the recording.
         """
         n_channels = 1
-        for block in _from(recording, max(0, start), self._sample_rate):
+        blocks = _from(recording, max(0, start), self._sample_rate)
+        for block in clips.usable(clips.description("a recording", recording), blocks):
             n_channels = block.shape[1]
             yield np.pad(block, ((max(0, -start), 0), (0, 0)))
             start = 0
@@ -212,7 +214,12 @@ def _form(recording: Any) -> tuple[int, int] | str:
         with files.opened(recording) as reader:
             return reader.sample_rate, reader.n_channels
     except (ValueError, OSError) as error:
-        return str(error)
+        return _reason(recording, error)
+
+
+def _reason(recording: Any, error: ValueError | OSError) -> str:
+    """Return why a recording cannot be read: what the system says does not name it."""
+    return str(error) if isinstance(error, ValueError) else f"{printable(recording)}: cannot be read ({why(error)})"
 
 
 def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str], strict: bool) -> list[_T]:
@@ -292,6 +299,10 @@ def first_reading(
     for one in each(read, readings):
         found.append(one)
         done(len(found))
+    if not any(isinstance(one, _Found) and len(one.frames.spectra[0]) for one in found):  # those with a share are lost
+        again = [i for i, one in enumerate(found) if isinstance(one, _Found)][:MOST_FRAMES]
+        for i, one in zip(again, each(read, [readings[i]._replace(n_kept=1) for i in again]), strict=True):
+            found[i] = one
     reasons = [one if isinstance(one, str) else "" for one in found]
     pairs: list[Any] = _without_lost(name, list(zip(recordings, found, strict=True)), reasons, strict)
     damaged = [note for _, one in pairs for note in one.notes]
@@ -317,11 +328,12 @@ def _read(
     n_most = max(_FEWEST_HEARD, reading.n_kept)
     try:
         found = heard(reading.title, reading.recording, sample_rate, stft, trend, n_most, strict, notes)
+        can_seek = _can_seek(reading.recording)
     except (ValueError, OSError) as error:
-        return str(error)
+        return _reason(reading.recording, error)
     V, (spectra,) = found.frames
     end = bandwidth.end_of(V.mean(axis=1), sample_rate) if is_continued else None
-    known = Known("", found.n_samples, found.level, found.silence, end, _can_seek(reading.recording))
+    known = Known("", found.n_samples, found.level, found.silence, end, can_seek)
     return _Found(known, Frames(_some(V.T, reading.n_kept).T, [_some(spectra, reading.n_kept)]), notes)
 
 

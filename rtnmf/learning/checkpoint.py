@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import files
 from rtnmf.audio.names import is_url, printable
-from rtnmf.audio.replacing import replacing
+from rtnmf.audio.replacing import not_written, replacing, why
 
 __all__ = ["Checkpoint", "Reached", "identities"]
+
+_HASHED = 2**16  # samples at a time: an array may be a file that is larger than memory
+_DAMAGED = "damaged, or no unfinished learning: choose another place, or remove it to begin anew"
 
 Curve = tuple[tuple[int, float], ...]
 
@@ -44,10 +48,11 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        If the file is there and is of another learning, or damaged.
+        If the file is there and is of another learning, or damaged, or nothing can be written beside it.
     """
 
     def __init__(self, path: Path, facts: Any) -> None:
+        _check_place(path)
         self._path = path
         self._key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         self._reached: dict[str, Reached] = _read(path, self._key) if path.exists() else {}
@@ -73,9 +78,20 @@ def identities(recordings: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     return {name: [_identity(recording) for recording in given] for name, given in recordings.items()}
 
 
+def _check_place(path: Path) -> None:
+    """Raise ValueError, before hours of work, if nothing can be written beside a file."""
+    try:
+        tempfile.TemporaryFile(dir=path.absolute().parent).close()
+    except (OSError, ValueError) as error:
+        raise not_written(path, why(error)) from error
+
+
 def _identity(recording: Any) -> list[Any]:
     if isinstance(recording, np.ndarray):
-        return [recording.shape, hashlib.sha256(recording.tobytes()).hexdigest()]
+        digest = hashlib.sha256()
+        for at in range(0, len(recording), _HASHED):
+            digest.update(recording[at : at + _HASHED].tobytes())
+        return [recording.shape, digest.hexdigest()]
     if is_url(recording):
         with files.opened(recording) as reader:
             return [recording, reader.n_bytes]
@@ -94,9 +110,19 @@ def _read(path: Path, key: str) -> dict[str, Reached]:
                     f"{printable(path)}: is of another learning, of other recordings or settings or another version:"
                     " give the same ones again, or remove it to begin anew"
                 )
-            return {
-                name: Reached(file.get_tensor(str(i)), tuple((int(n), float(d)) for n, d in curve), dict(lost))
-                for i, (name, curve, lost) in enumerate(json.loads(metadata["reached"]))
-            }
+            reached = _parsed(file, metadata["reached"])
     except (SafetensorError, OSError, TypeError, KeyError) as error:
-        raise ValueError(f"{printable(path)}: damaged, or no unfinished learning: remove it to begin anew") from error
+        raise ValueError(f"{printable(path)}: {_DAMAGED}") from error
+    if not all(np.isfinite(one.W).all() and (one.W >= 0).all() for one in reached.values()):
+        raise ValueError(f"{printable(path)}: {_DAMAGED}")
+    return reached
+
+
+def _parsed(file: Any, text: str) -> dict[str, Reached]:
+    try:
+        return {
+            name: Reached(file.get_tensor(str(i)), tuple((int(n), float(d)) for n, d in curve), dict(lost))
+            for i, (name, curve, lost) in enumerate(json.loads(text))
+        }
+    except ValueError as error:
+        raise TypeError(str(error)) from error

@@ -152,7 +152,8 @@ def _check_array(title: str, recording: NDArray[Any]) -> None:
             check_channels(recording.shape[1])
         except ValueError as error:
             raise ValueError(f"{title} has shape {recording.shape}: {error}") from error
-    list(usable(title, [recording]))
+    for _ in usable(title, (recording[i : i + _BLOCK_LENGTH] for i in range(0, len(recording), _BLOCK_LENGTH))):
+        pass
 
 
 def listed(recordings: Mapping[str, Recording | Sequence[Recording]] | Recording) -> dict[str, list[Recording]]:

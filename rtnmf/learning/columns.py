@@ -148,7 +148,7 @@ def columns_of_all(
 
 def _check_read(found: passes.Pass, stage: str) -> None:
     if not found.n_frames:
-        reasons = few([reason for _, reason in found.lost])
+        reasons = few(list(dict(found.lost).values()))
         raise ValueError(f"{stage}: none of the recordings could be read any more: {reasons}")
 
 

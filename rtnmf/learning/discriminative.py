@@ -18,7 +18,7 @@ D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -32,17 +32,21 @@ from rtnmf.learning import mixtures
 from rtnmf.nmf.blas import one_blas_thread
 from rtnmf.progress import Progress
 
-__all__ = ["RATE", "trained"]
+__all__ = ["FORGIVEN", "LEAST", "LOWEST", "RATE", "trained"]
 
 Array = NDArray[np.float32]
 Frames = NDArray[np.complex64] | Array
 
+FORGIVEN = 1e-3
+"""Error, as a fraction of a source's energy, below which less gains nothing."""
+LEAST = 1e-9
+"""Added to levels and spectra, so that silence does no harm."""
+LOWEST = 1e-20
+"""Of what activations are multiplied by in an update."""
 RATE = 0.14
 """Of Adam at the first step, from which it falls to 0 along a cosine."""
 
 _BANDS = 128  # a band is this fraction of its frequency wide
-_LEAST = 1e-9
-_FORGIVEN = 1e-3  # error, as a fraction of a source's energy, below which less gains nothing
 
 
 class _Update(NamedTuple):
@@ -69,6 +73,7 @@ def trained(
     rate: float = RATE,
     absent: Sequence[float] | None = None,
     n_threads: int = 2,
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[Array, Array]:
     """Return columns for the updates and columns for the masks, both shaped as the components, rows summing to 1.
@@ -98,19 +103,28 @@ def trained(
         sound.
     n_threads : int
         Two, or one where cores are needed for something else; the result is the same.
+    device : str, optional
+        Where torch is to find the gradients, see `nmf.torch_sums.check_device`: the result is the same but for
+        rounding. None means here.
     progress : Progress, optional
         Called after each step; its stage is "training".
     """
     silent = [0.0] * len(recordings) if absent is None else absent
     edges = _edges(components.shape[1])
     reach = (model.reach * np.diff(edges) / edges[-1]).astype(np.float32)
-    begun = [np.maximum(columns, _LEAST, dtype=np.float32) for columns in start or (components, components)]
+    begun = [np.maximum(columns, LEAST, dtype=np.float32) for columns in start or (components, components)]
     pooled = [[_pooled(np.abs(sound), edges) for sound in sounds] for sounds in recordings]
     W, M = (_Set(_pooled(columns, edges)) for columns in begun)
     rng, other_rng = (np.random.default_rng([seed, i]) for i in range(2))
 
+    chosen: Callable[..., tuple[Array, Array]] = _gradients
+    if device is not None:
+        from rtnmf.learning import torch_gradients
+
+        chosen = partial(torch_gradients.gradients, device=device)
+
     def gradients(rng: np.random.Generator) -> tuple[Array, Array]:
-        return _gradients(W.columns, M.columns, bounds, model, reach, *mixtures.drawn(rng, pooled, silent))
+        return chosen(W.columns, M.columns, bounds, model, reach, *mixtures.drawn(rng, pooled, silent))
 
     with one_blas_thread(), ThreadPoolExecutor(1) as pool:
         for step in range(1, n_steps + 1):
@@ -167,7 +181,7 @@ def _gradients(
 ) -> tuple[Array, Array]:
     """Return the gradients of the loss with respect to W and M."""
     tape, spectra = _forward(W, M, bounds, model, reach, magnitudes)
-    training.loss(spectra, magnitudes, targets, _FORGIVEN)
+    training.loss(spectra, magnitudes, targets, FORGIVEN)
     return _backward(W, M, bounds, reach, tape, spectra)
 
 
@@ -176,21 +190,21 @@ def _forward(
 ) -> tuple[list[_Update], Array]:
     """Return the updates, and the spectrum of each source; see `nmf.activations`, `masks.soft_masks`."""
     n_components = len(W)
-    v = magnitudes / (magnitudes.sum(axis=1, keepdims=True) + _LEAST)
+    v = magnitudes / (magnitudes.sum(axis=1, keepdims=True) + LEAST)
     h = np.full((len(v), n_components), 1 / n_components, v.dtype)
     tape = []
     for i in range(model.n_iter):
         exponent = model.relaxation if i else 1.0
         inverse, ratio = h @ W, np.empty_like(v)
         training.ratios(v, inverse, ratio)
-        gradient = np.maximum(ratio @ W.T, 1e-20)
+        gradient = np.maximum(ratio @ W.T, LOWEST)
         factor = gradient**exponent if i else gradient
         tape.append(_Update(h, inverse, ratio, gradient, factor, exponent, h * factor))
         h = tape[-1].after
     spectra = np.empty((len(bounds) - 1, *v.shape), v.dtype)
     for spectrum, (a, b) in zip(spectra, itertools.pairwise(bounds), strict=True):
         np.matmul(h[:, a:b], M[a:b], out=spectrum)
-        spectrum += h[:, a:b].sum(axis=1, keepdims=True) * reach + _LEAST
+        spectrum += h[:, a:b].sum(axis=1, keepdims=True) * reach + LEAST
     return tape, spectra
 
 

@@ -22,6 +22,7 @@ from rtnmf.learning.recordings import checked_rate, frames, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
 from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
 from rtnmf.learning.workers import chosen
+from rtnmf.nmf.torch_sums import check_device
 from rtnmf.progress import Progress
 from rtnmf.version import version
 
@@ -48,6 +49,7 @@ def learn(
     client: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
     memory: int | None = None,
+    device: str | None = None,
     seed: int = 0,
     description: str = "",
     licence: str = "",
@@ -110,11 +112,15 @@ def learn(
         Cluster of Dask on which the recordings are read, in passes; None means the threads of this process. All
         machines need the recordings at the same paths, and the same version of this library.
     checkpoint : path, optional
-        File in which is kept what each pass has reached; where it is there, learning goes on from it. The caller
-        removes it.
+        File in which is kept what each pass has reached; where it is there, learning goes on from it, on another
+        device or cluster, too. The caller removes it.
     memory : int, optional
         Upper limit on the memory of this process in bytes, in passes: with less of it, fewer threads read. None means
         as many as there are processors.
+    device : str, optional
+        Where torch is to compute the passes and the training, such as "cuda": with `pip install 'rtnmf[gpu]'`. The
+        result is the same but for rounding. With a client, it is the device of each worker, which does the passes. None
+        means on the processors.
     seed : int
         Of the random start and of the mixtures: the same input and seed give the same dictionary.
     description, licence : str
@@ -135,6 +141,7 @@ def learn(
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
     _check_passes(n_passes, recordings, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
+    _check_device(device, client=client, memory=memory)
     unknown, known = sources.split(recordings)
     given = {} if known and not unknown else listed(unknown)
     given, files_rate, n_channels = readable(given, strict=strict) if n_passes else (given, None, 1)
@@ -143,6 +150,8 @@ def learn(
     names = list(recordings) if isinstance(recordings, Mapping) else [""]
     names += [REST] if backgrounds and REST not in names else []
     n_steps = _steps(n_steps, len(names), has_backgrounds=bool(backgrounds))
+    if device is not None and not (n_passes or n_steps):
+        raise ValueError(f"there are neither passes nor a training to be done on device {device!r}: leave it out")
     facts = _facts(given, known, backgrounds, names, voices, licence)
     settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
@@ -151,9 +160,10 @@ def learn(
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
         archived = {name: heard[name] for name in given} if n_passes else {}
+        # not the device: what it reached differs by rounding, as on another kind of processor, and is gone on from
         described = [n_passes, n_components, seed, rate, repr(stft), model.audible_hz, version()]
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), [described, identities(archived)])
-        workers = chosen(client, memory, stft.n_bins, n_channels, len(names))
+        workers = chosen(client, device, memory, stft.n_bins, n_channels, len(names))
 
         def part(name: str) -> sources.Part:
             form = rate, stft, model.audible_hz
@@ -170,7 +180,8 @@ def learn(
     if not n_steps:
         return dictionary
     spectra = {name: part.spectra for name, part in parts.items()}
-    return trained(dictionary, spectra, n_steps=n_steps, seed=seed, progress=progress)
+    device = None if client is not None else device  # which is that of its workers
+    return trained(dictionary, spectra, n_steps=n_steps, seed=seed, device=device, progress=progress)
 
 
 def _facts(
@@ -226,6 +237,16 @@ def _check_passes(n_passes: int, recordings: Any, *, n_iter: object, memory: Any
         check_whole("memory", memory, 1)
         if others["client"] is not None:
             raise ValueError("memory is for learning in this process, and a client is given: leave one of them out")
+
+
+def _check_device(device: str | None, *, client: object, memory: object) -> None:
+    """Raise ValueError if torch cannot compute on a device, or a limit on the memory would not hold with torch."""
+    if device is None:
+        return
+    if client is None:  # else its workers are asked
+        check_device("device", device)
+    if memory is not None:
+        raise ValueError(f"memory is limited without torch only, and device is {device!r}: leave one of them out")
 
 
 def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int:

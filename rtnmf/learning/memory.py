@@ -6,6 +6,7 @@ recordings; a thread needs little more than a block of sound and its spectra.
 
 from __future__ import annotations
 
+import math
 import os
 
 from rtnmf.learning.recordings import MOST_FRAMES
@@ -42,8 +43,8 @@ def n_threads_within(memory: int, n_bins: int, n_channels: int, n_sources: int) 
     least = needed(1, n_bins, n_channels, n_sources)
     if memory < least:
         raise ValueError(
-            f"memory is {memory / 1e9:.3g} GB, and to learn these sources takes {least / 1e9:.2g} GB: allow that much,"
-            " or choose a shorter window or a lower rate"
+            f"memory is {memory / 1e9:.3g} GB, and to learn these sources takes {math.ceil(least / 1e7) / 100:g} GB:"
+            " allow that much, or choose a shorter window or a lower rate"
         )
     each = needed(2, n_bins, n_channels, n_sources) - least
     return min(os.cpu_count() or 1, 1 + (memory - least) // each)

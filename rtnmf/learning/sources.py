@@ -195,7 +195,7 @@ def from_archive(
 
         sums = passes.workers.total(archive, W, done)
         if passes.strict and sums.lost:
-            raise ValueError(f"{stage}: recordings could not be read: {few([reason for _, reason in sums.lost])}")
+            raise ValueError(f"{stage}: recordings could not be read: {few(list(dict(sums.lost).values()))}")
         return sums
 
     settings |= {"n_passes": passes.n, "checkpoint": passes.checkpoint}

@@ -30,6 +30,7 @@ def trained(
     *,
     n_steps: int,
     seed: int = 0,
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Dictionary:
     """Return a dictionary with columns for the updates and for the masks, trained on mixtures of its sources.
@@ -40,7 +41,7 @@ def trained(
         Its labels grouped by source. Where it is trained already, the training goes on from there.
     frames : {source: list of arrays, shape (n_frames, n_bins)}
         Of each different sound of each source: spectra or magnitudes, see `discriminative.trained`.
-    n_steps, seed, progress
+    n_steps, seed, device, progress
         As in `discriminative.trained`.
     """
     start = None
@@ -56,6 +57,7 @@ def trained(
         seed=seed,
         start=start,
         absent=_absences(dictionary),
+        device=device,
         progress=progress,
     )
     return replace(dictionary, update_components=W.T, mask_components=M.T)

@@ -22,7 +22,7 @@ from rtnmf.learning.backgrounds import pool, without_kin
 from rtnmf.learning.learn import learn
 from rtnmf.learning.listening import Listening
 from rtnmf.measure.cases import check_files, load_case, named, read_cases, sources, training_clips
-from rtnmf.measure.metrics import si_sdr
+from rtnmf.measure.metrics import finite_si_sdr
 from rtnmf.progress import Progress
 
 __all__ = ["FIRST_S", "LEARNING_S", "AloneResult", "evaluate_alone"]
@@ -156,7 +156,9 @@ def _evaluated(
 
     def gained(stem: Array, part: slice = slice(None)) -> float:
         x, reference = mixture[part], truth[part]
-        return si_sdr(reference, stem[part]) - si_sdr(reference, x) if len(x) and reference.any() else float("nan")
+        if not len(x) or not reference.any():
+            return float("nan")
+        return finite_si_sdr(reference, stem[part]) - finite_si_sdr(reference, x)
 
     from_pool = separate(mixture, dictionary, experts=experts)[number]
     live = _listened(mixture, dictionary, experts)[number]

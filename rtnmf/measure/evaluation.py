@@ -21,7 +21,7 @@ from rtnmf.experts.named import checked, chosen
 from rtnmf.frames.stft import latency_samples
 from rtnmf.learning.learn import learn
 from rtnmf.measure.cases import check_files, load_case, named, read_cases, sources, training_clips
-from rtnmf.measure.metrics import BSSEval, bss_eval, ideal_separate, si_sdr
+from rtnmf.measure.metrics import BSSEval, bss_eval, finite_si_sdr, ideal_separate, si_sdr
 from rtnmf.progress import Progress
 
 __all__ = [
@@ -51,7 +51,7 @@ class CaseResult(NamedTuple):
     sources : tuple of str
     before, after, untrained, bound : array, shape (n_sources,)
         SI-SDR in dB of the mixture, of the stems, of the stems without discriminative training, and of the ideal
-        ratio mask.
+        ratio mask, each within 150 dB.
     bss : BSSEval
         Of the stems.
     sample_rate : int
@@ -340,4 +340,4 @@ def _evaluated(
 
 
 def _si_sdrs(stems: Iterable[Array], estimates: Iterable[Array]) -> NDArray[np.float64]:
-    return np.array([si_sdr(stem, estimate) for stem, estimate in zip(stems, estimates, strict=True)])
+    return np.array([finite_si_sdr(stem, estimate) for stem, estimate in zip(stems, estimates, strict=True)])

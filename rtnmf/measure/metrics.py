@@ -15,10 +15,13 @@ from rtnmf.checks import check_whole
 from rtnmf.frames.masks import soft_masks
 from rtnmf.frames.stft import STFT
 
-__all__ = ["FILTER_LENGTH", "BSSEval", "bss_eval", "ideal_separate", "si_sdr"]
+__all__ = ["FILTER_LENGTH", "MOST_DB", "BSSEval", "bss_eval", "finite_si_sdr", "ideal_separate", "si_sdr"]
 
 FILTER_LENGTH = 512
 """Taps of the filter that BSS-eval allows on each true source, as in the literature."""
+
+MOST_DB = 150.0
+"""Ratios above it, or below its negative, are those of rounding in single precision."""
 
 Array = NDArray[np.float32]
 
@@ -68,6 +71,11 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
     target = (e @ s) / (s @ s) * s
     error = target - e
     return float(_ratio_db(target @ target, error @ error))
+
+
+def finite_si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
+    """Return `si_sdr` within `MOST_DB`, so that differences and means of it are numbers."""
+    return float(np.clip(si_sdr(reference, estimate), -MOST_DB, MOST_DB))
 
 
 def bss_eval(references: ArrayLike, estimates: ArrayLike, filter_length: int = FILTER_LENGTH) -> BSSEval:
@@ -214,7 +222,7 @@ def _gram(spectra: NDArray[np.complex128], n_fft: int, filter_length: int) -> ND
 
 def _projected_energy(gram: NDArray[np.float64], products: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return, for each column of inner products, the energy of the projection onto the span; `gram` is used up."""
-    gram.flat[:: len(gram) + 1] += 1e-12 * np.trace(gram) / len(gram)
+    gram.flat[:: len(gram) + 1] += 1e-10 * np.trace(gram) / len(gram)
     solved = linalg.solve(gram.T, products, assume_a="pos", overwrite_a=True, check_finite=False)
     energies: NDArray[np.float64] = np.sum(products * solved, axis=0)
     return energies

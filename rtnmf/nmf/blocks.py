@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from rtnmf.checks import check_magnitudes, check_whole
 from rtnmf.nmf.factorisation import LOUDEST, MOST
 from rtnmf.nmf.passes import MOST_REPRESENTATIVES, Sums, added, in_order, passes, representatives, started, sums_of
+from rtnmf.nmf.torch_sums import check_device
 
 __all__ = ["Components", "fit_blocks"]
 
@@ -31,7 +32,9 @@ class Components(NamedTuple):
     divergences: NDArray[np.float64]
 
 
-def fit_blocks(blocks: Iterable[ArrayLike], n_components: int, *, n_passes: int = 2, seed: int = 0) -> Components:
+def fit_blocks(
+    blocks: Iterable[ArrayLike], n_components: int, *, n_passes: int = 2, seed: int = 0, device: str | None = None
+) -> Components:
     """Factorise a spectrogram of any length, which is read block after block, once and then in each pass.
 
     From the first reading some frames are kept that stand for all, and W is learned from them; then each pass updates W
@@ -50,6 +53,9 @@ def fit_blocks(blocks: Iterable[ArrayLike], n_components: int, *, n_passes: int 
         Two are enough where the frames are many.
     seed : int
         Of the random start.
+    device : str, optional
+        Where torch is to compute the passes, such as "cuda": the result is the same but for rounding. None means on the
+        processors.
 
     Returns
     -------
@@ -68,17 +74,16 @@ def fit_blocks(blocks: Iterable[ArrayLike], n_components: int, *, n_passes: int 
     check_whole("n_components", n_components, 1, MOST)
     check_whole("n_passes", n_passes, 1, MOST)
     check_whole("seed", seed, 0)
+    if device is not None:
+        check_device("device", device)
     if iter(blocks) is blocks:
         raise TypeError(
             f"blocks is {blocks!r:.80}, which can be read only once: pass a list, or an object"
             " whose __iter__ reads anew"
         )
     some, n_frames = _first_reading(blocks)
-    found = list(
-        itertools.islice(
-            passes(lambda W: _total(blocks, W, n_frames), started(some, n_components, seed=seed)), n_passes
-        )
-    )
+    begun = started(some, n_components, seed=seed)
+    found = list(itertools.islice(passes(lambda W: _total(blocks, W, n_frames, device), begun), n_passes))
     return Components(np.ascontiguousarray(found[-1].W.T), np.array([one.divergence for one in found]))
 
 
@@ -100,8 +105,8 @@ def _first_reading(blocks: Iterable[ArrayLike]) -> tuple[Array, int]:
     return representatives(kept[0]), n_frames
 
 
-def _total(blocks: Iterable[ArrayLike], W: Array, n_frames: int) -> Sums:
-    total = added(in_order(lambda frames: sums_of([frames], W), _checked(blocks, W.shape[1])))
+def _total(blocks: Iterable[ArrayLike], W: Array, n_frames: int, device: str | None) -> Sums:
+    total = added(in_order(lambda frames: sums_of([frames], W, device), _checked(blocks, W.shape[1])))
     if total.n_frames != n_frames:
         raise ValueError(
             f"blocks had {n_frames} frames when they were read first, and now {total.n_frames}: they have to be"

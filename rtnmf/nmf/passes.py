@@ -25,9 +25,12 @@ from rtnmf.nmf.factorisation import fit
 
 __all__ = [
     "MOST_REPRESENTATIVES",
+    "N_UPDATES",
+    "RELAXATION",
     "Pass",
     "Sums",
     "added",
+    "filled",
     "in_order",
     "passes",
     "representatives",
@@ -42,8 +45,11 @@ _T = TypeVar("_T")
 MOST_REPRESENTATIVES = 8192
 """Frames that the first W of passes is learned from."""
 
-_N_UPDATES = 8
-_RELAXATION = np.float32(1.7)
+N_UPDATES = 8
+"""Of the activations of a frame in a pass."""
+RELAXATION = 1.7
+"""Exponent of all of them but the first."""
+
 _TILE_VALUES = 2**17  # of V in a tile, as in `descent`
 _LIFT = 1e-4  # of the mean spectrum, in a start that was learned from few frames
 _AHEAD = 2  # results that a thread may be ahead of the one that is needed next
@@ -114,7 +120,7 @@ def passes(total: Callable[[Array], Sums], W: ArrayLike) -> Iterator[Pass]:
         yield Pass(rows.copy(), found.divergence / found.level if found.level else 0.0, found.n_frames, found.lost)
 
 
-def sums_of(blocks: Iterable[Array], W: Array) -> Sums:
+def sums_of(blocks: Iterable[Array], W: Array, device: str | None = None) -> Sums:
     """Return what frames add to an update of W, shape (n_components, n_bins), with activations found from W.
 
     The result is the same to the bit however the frames are divided into blocks.
@@ -124,7 +130,13 @@ def sums_of(blocks: Iterable[Array], W: Array) -> Sums:
     blocks : iterable of arrays, shape (n_frames, n_bins)
     W : array, shape (n_components, n_bins)
         Rows sum to 1.
+    device : str, optional
+        Where torch is to compute it; see `torch_sums`. None means here.
     """
+    if device is not None:
+        from rtnmf.nmf import torch_sums
+
+        return torch_sums.sums_of(blocks, W, device)
     n_components, n_bins = W.shape
     width = -(-n_bins // LANES) * LANES
     rows, numerator = zeros(n_components, width), zeros(n_components, width)
@@ -134,7 +146,7 @@ def sums_of(blocks: Iterable[Array], W: Array) -> Sums:
     tile, model = zeros(length, width), zeros(length, width)
     divergence, level, n_frames = 0.0, 0.0, 0
     with one_blas_thread():
-        for n in _filled(tile, blocks):
+        for n in filled(tile, blocks):
             v, r = tile[:n], model[:n]
             h = _activations(v, rows, transposed, r)
             divergence += factor.divergence(v, np.matmul(h, rows, out=r))
@@ -145,7 +157,7 @@ def sums_of(blocks: Iterable[Array], W: Array) -> Sums:
     return Sums(numerator[:, :n_bins].copy(), divergence, level, n_frames)
 
 
-def _filled(tile: Array, blocks: Iterable[Array]) -> Iterator[int]:
+def filled(tile: Array, blocks: Iterable[Array]) -> Iterator[int]:
     """Fill a tile with frames, one block after the other; yield how many are in it, when it is full and at the end."""
     n = 0
     for block in blocks:
@@ -164,10 +176,10 @@ def _filled(tile: Array, blocks: Iterable[Array]) -> Iterator[int]:
 def _activations(v: Array, W: Array, transposed: Array, model: Array) -> Array:
     """Return the activations of some frames, shape (n_frames, n_components); `model` is room to work in."""
     h = np.repeat(v.sum(axis=1, keepdims=True) / np.float32(len(W)), len(W), axis=1)
-    for i in range(_N_UPDATES):
+    for i in range(N_UPDATES):
         factor.ratio(v, np.matmul(h, W, out=model))
         gradient = model @ transposed
-        factor.multiply(h, gradient if i == 0 else gradient**_RELAXATION)
+        factor.multiply(h, gradient if i == 0 else gradient**RELAXATION)
     return h
 
 

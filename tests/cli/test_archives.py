@@ -2,10 +2,12 @@
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import assert_refused, run, save_desk, sound
 from dask_processes import Processes
@@ -49,6 +51,18 @@ def test_an_archive_is_learned_in_passes(folder, capsys):
     assert sorted(path.name for path in folder.iterdir()) == ["archive", "d.safetensors"]
 
 
+def test_an_archive_is_learned_on_a_device(folder, capsys):
+    """With --device, torch computes; where there is nothing for it to do, that is refused."""
+    pytest.importorskip("torch")
+    line = ("learn", "x=archive", "-o", "d.safetensors", *QUICK)
+    assert run(*line) == 0
+    first = Dictionary.load("d.safetensors").components
+    assert run(*line, "--overwrite", "--device", "cpu") == 0
+    np.testing.assert_allclose(Dictionary.load("d.safetensors").components, first, rtol=1e-3, atol=1e-6)
+    idle = ("learn", "x=archive", "-o", "e.safetensors", "--no-rest", "--device", "cpu")
+    assert_refused(idle, "there are neither passes nor a training to be done on device 'cpu'", capsys)
+
+
 KILLED = """
 import os, signal, sys
 from rtnmf.cli.main import main
@@ -88,6 +102,11 @@ def test_an_interrupted_command_is_gone_on_from(folder, capsys):
         (("x=archive", "--scheduler", "tcp://x"), "--scheduler: has no use without --passes N, leave it out"),
         (("x=archive", "--passes", 2, "--memory", "100MB"), "--memory is 0.1 GB, and to learn these sources takes 0."),
         (("x=archive", "--passes", 2, "--iterations", 3), "--iterations is 3, but all frames are learned from in pass"),
+        (
+            ("x=archive", "--passes", 2, "--memory", "1GB", "--device", "cpu"),
+            "--memory: the limit would not hold for torch, which --device needs, leave it out",
+        ),
+        (("x=mic:60", "--device", "nosuch"), "--device is 'nosuch', "),
         (("archive",), "archive: is a folder, and recordings are learned blind one by one: write NAME=FOLDER"),
         (("x=archive/b.wav@0-1", "--passes", 2), "x is given as b.wav@0-1: leave --passes out"),
     ],
@@ -146,6 +165,10 @@ def test_what_is_wrong_with_a_cluster_is_said(folder, capsys, monkeypatch):
     line = ("learn", "x=archive", "-o", "d.safetensors", *QUICK, "--scheduler")
     assert_refused([*line, "tcp://127.0.0.1:1"], "tcp://127.0.0.1:1: no scheduler of Dask answers there", capsys)
     assert_refused([*line, "nonsense://x"], "nonsense://x: no scheduler of Dask answers there", capsys)
+    assert_refused([*line, "tcp://me:secret@x"], "--scheduler tcp://x: no scheduler of Dask answers there", capsys)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        assert_refused([*line, address], f"{address}: no scheduler of Dask answers there", capsys)
     message = "--scheduler: is for several recordings, or a folder, leave it out"
     assert_refused(["separate", "archive/a.wav", "desk.safetensors", "--scheduler", "tcp://x"], message, capsys)
     monkeypatch.setitem(sys.modules, "distributed", None)

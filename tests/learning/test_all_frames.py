@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from rtnmf import STFT, learn
 from rtnmf.audio import files
-from rtnmf.learning import archive, memory, sources
+from rtnmf.learning import archive, checkpoint, memory, sources
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.workers import Here
 
@@ -118,6 +119,8 @@ def test_training_draws_from_all_files_alike(monkeypatch, n, most, shares):
 
 KILLED = """
 import os, signal, sys
+from safetensors.numpy import save
+
 from rtnmf import STFT, learn
 from rtnmf.learning import archive
 archive._PARTITION_VALUES = 200 * 257
@@ -146,7 +149,7 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     with pytest.raises(ValueError, match="is of another learning"):
         learned(given, **settings, checkpoint=kept)
     kept.write_bytes(kept.read_bytes()[:-5])
-    with pytest.raises(ValueError, match="kept: damaged, or no unfinished learning: remove it to begin anew"):
+    with pytest.raises(ValueError, match="kept: damaged, or no unfinished learning: choose another place, or remove"):
         learned(given, **settings, checkpoint=kept)
 
 
@@ -194,6 +197,51 @@ def test_files_that_go_in_a_pass_are_named(tmp_path):
     paths[5].write_bytes(whole[5])
     with pytest.raises(ValueError, match=r"^x, pass 1 of 2: recordings could not be read: .*5\.wav: no such file, 6"):
         learned({"x": paths}, progress=progress, strict=True)
+
+
+def test_shares_that_all_fall_to_silence_are_given_to_others(monkeypatch):
+    """Where every second recording is silent, and these alone have a share of the frames, the others are taken."""
+    monkeypatch.setattr(archive, "MOST_FRAMES", 4)
+    some = [sound(i, 1) for i in range(4)]
+    recordings = [x for one in some for x in (one, 0 * one)]
+    with pytest.warns(UserWarning, match=r"^recordings of x that are left out, 4 of 8: x, recording 2 is silent"):
+        assert learned({"x": recordings}, sample_rate=16000).n_components == 4
+
+
+def test_a_place_where_nothing_can_be_kept_is_refused_before_the_work(tmp_path):
+    """A checkpoint in no folder is an error before anything is read; what is no checkpoint is never to be removed."""
+    with pytest.raises(ValueError, match=r"there/c: cannot be written \(No such file or directory: choose another"):
+        learned({"x": sound()}, sample_rate=16000, checkpoint=tmp_path / "there" / "c", progress=pytest.fail)
+    (path,) = saved(tmp_path, 1)
+    with pytest.raises(
+        ValueError, match=r"0\.wav: damaged, or no unfinished learning: choose another place, or remove"
+    ):
+        learned({"x": sound()}, sample_rate=16000, checkpoint=path)
+
+
+@pytest.mark.parametrize("reached", ["{", "[[1]]", '[["x", [[0, "?"]], []]]', '[["x", [[0, 0.1]], []]]'])
+def test_a_checkpoint_that_was_damaged_is_refused(tmp_path, reached):
+    """Facts that cannot be read, and components that are no numbers, are told from a checkpoint."""
+    path = tmp_path / "c"
+    W = np.full((4, STFT_16K.n_bins), np.nan, np.float32)
+    path.write_bytes(save({"0": W}, {"key": checkpoint.Checkpoint(path, 1)._key, "reached": reached}))
+    with pytest.raises(ValueError, match="c: damaged, or no unfinished learning"):
+        checkpoint.Checkpoint(path, 1)
+
+
+def test_samples_without_bound_are_left_out_of_a_pass_too(tmp_path):
+    """A file that was damaged after the first reading is named, and changes no component."""
+    paths = saved(tmp_path, 3)
+
+    def progress(stage, done, total):
+        if stage == "x, first reading" and done == total:
+            files.write(paths[2], 1e36 * sound(2, 2), 16000, "FLOAT")
+
+    with pytest.warns(
+        UserWarning, match=r"could not be read in every pass, 1: 2\.wav holds samples that are NaN or inf"
+    ):
+        found = learned({"x": paths}, progress=progress)
+    assert np.isfinite(found.components).all()
 
 
 def test_an_archive_that_goes_is_an_error(tmp_path):

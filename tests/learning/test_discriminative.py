@@ -7,7 +7,7 @@ from conftest import random_dictionary
 from rtnmf import STFT, Model, nmf
 from rtnmf.frames.masks import soft_masks
 from rtnmf.kernels import training
-from rtnmf.learning import discriminative, mixtures
+from rtnmf.learning import discriminative, mixtures, torch_gradients
 
 BOUNDS = [0, 3, 5]
 BOUNDS_OF_8 = [0, 8, 16]
@@ -25,12 +25,49 @@ def problem(seed=0):
 def loss(W, M, bounds, magnitudes, targets, n_iter=5):
     """Return the loss of columns."""
     _, spectra = discriminative._forward(W, M, bounds, Model(n_iter), reach(W), magnitudes)
-    return training.loss(spectra, magnitudes, targets, discriminative._FORGIVEN)
+    return training.loss(spectra, magnitudes, targets, discriminative.FORGIVEN)
 
 
 def reach(W):
     """Return the floor of columns whose bins are not pooled."""
     return np.full(W.shape[1], Model().reach / W.shape[1], W.dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("absent", [None, 0])
+@pytest.mark.parametrize("n_iter", [1, 5])
+def test_torch_finds_the_same_loss_and_gradients(n_iter, absent, dtype):
+    """Those of the kernels but for rounding, a source silent or not, and a frame silent."""
+    torch = pytest.importorskip("torch")
+    W, M, magnitudes, targets = (array.astype(dtype) for array in problem())
+    magnitudes[3] = targets[:, 3] = 0
+    if absent is not None:
+        targets[absent] = 0
+    given = (W, M, BOUNDS, Model(n_iter), reach(W), magnitudes, targets)
+    rel = 1e-5 if dtype == np.float32 else 1e-12
+    tensors = [torch.tensor(one) if isinstance(one, np.ndarray) else one for one in given]
+    expected = loss(W, M, BOUNDS, magnitudes, targets, n_iter)
+    assert float(torch_gradients.loss(*tensors)) == pytest.approx(expected, rel=rel)
+    for one, other in zip(
+        discriminative._gradients(*given), torch_gradients.gradients(*given, device="cpu"), strict=True
+    ):
+        np.testing.assert_allclose(other, one, rtol=rel, atol=rel * abs(one).max())
+        assert other.dtype == dtype
+
+
+def test_a_training_with_torch_ends_where_that_of_the_kernels_does():
+    """After a training on the same mixtures, columns and loss are the same but for rounding."""
+    pytest.importorskip("torch")
+    recordings, components = two_sources()
+    one, other = (
+        discriminative.trained(
+            components, BOUNDS_OF_8, recordings, model=Model(), n_steps=60, seed=0, absent=(0, 0.3), device=device
+        )
+        for device in (None, "cpu")
+    )
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-3 * a.max())
+    assert unseen_loss(*other, recordings) == pytest.approx(unseen_loss(*one, recordings), abs=1e-4)
 
 
 @pytest.mark.parametrize("absent", [None, 0])
@@ -60,8 +97,8 @@ def test_the_loss_is_the_error_of_the_masked_mixture_over_the_energy(is_absent):
         targets[1] = 0
     energies = [(magnitudes**2 if is_absent and i else target**2).sum() for i, target in enumerate(targets)]
     errors = ((spectra / spectra.sum(axis=0) * magnitudes - targets) ** 2).sum(axis=(1, 2))
-    expected = np.log(errors / energies + discriminative._FORGIVEN).mean()
-    assert training.loss(spectra, magnitudes, targets, discriminative._FORGIVEN) == pytest.approx(expected)
+    expected = np.log(errors / energies + discriminative.FORGIVEN).mean()
+    assert training.loss(spectra, magnitudes, targets, discriminative.FORGIVEN) == pytest.approx(expected)
 
 
 def test_descent_is_that_of_adam():
@@ -131,10 +168,11 @@ def unseen_loss(W, M, recordings):
 
 
 @pytest.mark.parametrize("n_bins", [40, 400])
-def test_training_lowers_the_loss_of_mixtures_it_has_not_seen(n_bins):
+def test_training_lowers_the_loss_of_mixtures_it_has_not_seen(n_bins, device):
     """Training lowers the loss of mixtures that it has not seen, bins pooled or not, and rows sum to 1."""
     recordings, components = two_sources(n_bins)
-    W, M = discriminative.trained(components, BOUNDS_OF_8, recordings, model=Model(), n_steps=60, seed=0)
+    options = {"n_steps": 60, "seed": 0, "device": device}
+    W, M = discriminative.trained(components, BOUNDS_OF_8, recordings, model=Model(), **options)
     assert unseen_loss(W, M, recordings) < unseen_loss(components, components, recordings) - 0.1
     np.testing.assert_allclose([W.sum(axis=1), M.sum(axis=1)], 1, rtol=1e-5)
 
@@ -186,9 +224,10 @@ def test_training_with_an_absent_source_makes_its_share_small():
     assert leaked((0, 0.5)) < 0.8 * leaked(None)
 
 
-def test_silence_and_one_frame_teach_nothing_and_do_no_harm():
+def test_silence_and_one_frame_teach_nothing_and_do_no_harm(device):
     """A source that is silent, or a single frame, leaves columns that are finite."""
     components = np.full((4, 9), 1 / 9, np.float32)
     silent, one = np.zeros((3, 9), np.complex64), np.ones((1, 9), np.complex64)
-    for columns in discriminative.trained(components, [0, 2, 4], [[silent], [one]], model=Model(), n_steps=5, seed=0):
+    options = {"model": Model(), "n_steps": 5, "seed": 0, "device": device}
+    for columns in discriminative.trained(components, [0, 2, 4], [[silent], [one]], **options):
         assert np.isfinite(columns).all()

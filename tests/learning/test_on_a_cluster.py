@@ -98,6 +98,16 @@ def test_what_travels_is_as_predicted(cluster, paths):
     assert guess.traffic == pytest.approx(one.traffic, rel=0.2)
 
 
+def test_workers_compute_on_a_device_of_their_own(cluster, paths):
+    """With a device, each worker computes there: the same but for rounding; one that it lacks is named."""
+    cluster.ensure(1)
+    with pytest.raises(ValueError, match=r"^the worker at tcp://\S+ cannot compute as it was asked to: device is 'no"):
+        learned(paths, cluster.client, device="nosuch")
+    pytest.importorskip("torch")
+    found = learned(paths, cluster.client, device="cpu").divergences["x"]
+    np.testing.assert_allclose(found, learned(paths).divergences["x"], rtol=1e-6)
+
+
 def test_workers_may_be_killed_and_added_in_a_pass(cluster, paths):
     """What killed workers had done is done again by one that was added meanwhile, to the same bits."""
     cluster.ensure(2)

@@ -11,6 +11,7 @@ import pytest
 
 from rtnmf import STFT, learn
 from rtnmf.audio import files
+from rtnmf.audio.names import printable
 from rtnmf.cli import spelling
 
 SETTINGS = {"stft": STFT(512, 128), "n_components": 3, "rest": False, "sample_rate": 16000}
@@ -82,6 +83,34 @@ def test_a_recording_on_a_server_is_learned_like_a_file(path):
         assert spelling.recordings([url]) == url
         with pytest.raises(ValueError, match=rf"^{address}/y\.flac: no such file, or its server cannot be reached$"):
             learn({"x": f"{address}/y.flac?key=secret"}, **SETTINGS)
+
+
+@pytest.mark.parametrize("n_answers", [2, 4])
+def test_a_server_that_fails_later_is_named_without_the_key(path, n_answers):
+    """A recording whose server fails while it is read is left out, named, and its key is not told."""
+    answers = []
+
+    class Failing(InParts):
+        """Answers some requests only."""
+
+        def do_GET(self):
+            """Answer, or fail."""
+            answers.append(self.path)
+            if len(answers) > n_answers:
+                self.send_error(500)
+            else:
+                super().do_GET()
+
+    with served(path.parent, Failing) as address:
+        reason = r"its server failed while it was read \(ClientResponseError\): try again"
+        message = rf"1( of 2)?: {address}/x\.flac: {reason}$"
+        with pytest.warns(UserWarning, match=message):
+            learn({"x": [path, f"{address}/x.flac?key=secret"]}, **SETTINGS, n_passes=2)
+
+
+def test_a_password_with_an_at_sign_is_not_told():
+    """All of a URL before the last @ of its server's name is who asks."""
+    assert printable("https://me:p@ss@host/a@b.wav?key") == "https://host/a@b.wav"
 
 
 def test_what_a_server_cannot_give_is_said(path, monkeypatch):
