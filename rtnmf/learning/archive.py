@@ -36,7 +36,7 @@ Array = NDArray[np.float32]
 _T = TypeVar("_T")
 
 _PARTITION_VALUES = 2**24  # of V: nine minutes at 16 kHz and a window of 2048
-_CHUNK = 256  # frames that are transformed at a time
+_CHUNK = 16  # frames that are transformed at a time: what is larger goes back to the system, to be faulted in again
 _BLOCK_LENGTH = 2**16
 _FEWEST_HEARD = 256  # frames of a recording that its level is taken from
 _SETTLED_S = 0.1  # after which a resampler gives what it gives in the whole recording
