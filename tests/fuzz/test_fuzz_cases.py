@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ PATHS = ("a.wav", "b.wav", "long.flac", "slow.wav", "silent.wav", "folder", "mis
          "../a.wav", "/etc/passwd", "/dev/zero", ".", "", "a" * 300, "\0", "a.wav/x", "./b.wav",
          "\x1b[2J.wav", "\ud800")  # fmt: skip
 USUAL = ("a.wav", "b.wav", "long.flac", "slow.wav", "silent.wav")
+LONGEST_OF_MANY_S = 10.0  # of a case: BSS-eval solves for the filters of all channels at once
 LEARNING = {"n_components": 2, "n_iter": 1, "n_steps": 1, "rest": False}
 
 
@@ -102,8 +104,9 @@ def use(rng, folder):
     furnish(folder)
     dictionary = odd(rng, (DICTIONARY, TRAINED, None))
     options = {"experts": ()} | (LEARNING if dictionary is None else {})
-    n_cases = (folder / "cases.json").read_bytes().count(b'"id"')
-    limits = {"most_s": LONGEST_S * max(1, n_cases)}
+    text = (folder / "cases.json").read_bytes()
+    is_wide = max(map(int, re.findall(rb'"channels": (\d{1,3})\b', text)), default=1) > 8
+    limits = {"most_s": (LONGEST_OF_MANY_S if is_wide else LONGEST_S) * max(1, text.count(b'"id"'))}
     results = tried("an evaluation", evaluation.evaluate, folder, dictionary, **options, **limits)
     if results:
         tried("tables", shown, results)
