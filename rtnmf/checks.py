@@ -166,7 +166,7 @@ def check_magnitudes(name: str, x: ArrayLike, shape: tuple[int | str, int | str]
     """Return an array as float32 if it is of a shape, in which names stand for any number, and holds magnitudes."""
     if np.asarray(x).dtype.kind not in "biufc":
         raise TypeError(f"{name} is of type {np.asarray(x).dtype}, expected an array of numbers")
-    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
+    with np.errstate(over="ignore", invalid="ignore"):  # a number too large for float32 is reported as non-finite
         array = np.asarray(check_real(name, x), np.float32)
     if array.ndim != 2 or any(isinstance(n, int) and n != m for n, m in zip(shape, array.shape, strict=True)):
         raise ValueError(f"{name} has shape {array.shape}, expected ({shape[0]}, {shape[1]})")

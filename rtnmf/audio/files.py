@@ -208,7 +208,7 @@ def _signal(x: NDArray[Any], name: str) -> Array:
         raise ValueError(
             f"{name}: not written, x has shape {x.shape}, expected (n_samples,) or (n_samples, n_channels)"
         )
-    with np.errstate(over="ignore"):  # a number too large for float32 is reported as infinite
+    with np.errstate(over="ignore", invalid="ignore"):  # a number too large for float32 is reported as infinite
         samples = np.asarray(x[:, None] if x.ndim == 1 else x, np.float32)
     try:
         check_channels(samples.shape[1])

@@ -307,7 +307,7 @@ def _floats(frame: Any) -> Array:
         return (x.astype(np.float32) - 128) / 128
     if x.dtype.kind == "i":
         return x.astype(np.float32) / np.float32(2.0 ** (8 * x.dtype.itemsize - 1))
-    with np.errstate(over="ignore"):  # what is not finite then is counted by who reads
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is counted by who reads
         return np.ascontiguousarray(x, np.float32)
 
 

@@ -88,7 +88,7 @@ def frozen_columns(name: str, columns: ArrayLike, n_bins: int) -> NDArray[np.flo
     """
     if np.asarray(columns).dtype.kind not in "biuf":
         raise TypeError(f"{name} are of type {np.asarray(columns).dtype}, expected magnitudes, which are real numbers")
-    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
+    with np.errstate(over="ignore", invalid="ignore"):  # a number too large for float32 is reported as non-finite
         copy = np.array(columns, np.float32, order="F")
     if copy.ndim != 2 or len(copy) != n_bins or not copy.shape[1]:
         raise ValueError(f"{name} have shape {copy.shape}, expected ({n_bins}, at least 1)")

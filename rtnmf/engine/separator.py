@@ -240,7 +240,7 @@ class Separator:
                 f" pass n_channels={n_channels}"
             )
         self._flat = flat
-        with np.errstate(over="ignore"):  # what is infinite in float32 counts as silence, too
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite in float32 counts as silence, too
             samples = np.ascontiguousarray(samples.reshape(len(samples), n_channels), np.float32)
         length = self._piece_length
         pieces = [samples[i : i + length] for i in range(0, len(samples), length)] or [samples]
@@ -328,7 +328,7 @@ def _floats(name: str, samples: ArrayLike, n_channels: int | str) -> NDArray[np.
 
 def usable(samples: NDArray[np.floating]) -> Array:
     """Return a copy of samples as float32, silence where they are not finite or too loud for a spectrum."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         single = samples.astype(np.float32)
     return np.where(np.abs(single) < hop.LOUDEST, single, np.float32(0))
 
@@ -340,7 +340,7 @@ def _numbers(gains: ArrayLike) -> Array:
         raise ValueError(f"gains are {gains!r:.80}, expected rows of the same length") from error
     if given.dtype.kind not in "biuf":
         raise TypeError(f"gains are of type {given.dtype}, expected real numbers such as 0, 0.5 or 1")
-    with np.errstate(over="ignore"):  # a number too large for float32 is reported as non-finite
+    with np.errstate(over="ignore", invalid="ignore"):  # a number too large for float32 is reported as non-finite
         return given.astype(np.float32)
 
 
