@@ -219,11 +219,11 @@ def positive(unit: str) -> Callable[[str], float]:
 
 
 def size_bytes(text: str) -> int:
-    """Return a size in bytes, written as 2GB, 1.5 GiB or 800MB."""
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([kMGT])(i?)B", text, re.ASCII)
+    """Return a size in bytes, written as 2GB, 1.5 GiB, 800mb or 2G."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) ?([kmgt])(i?)b?", text, re.ASCII | re.IGNORECASE)
     if not found:
         raise argparse.ArgumentTypeError(f"{text[:20]} is not a size, expected one such as 2GB or 800MB")
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** (1 + "kMGT".index(found[2])))
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** (1 + "kmgt".index(found[2].lower())))
 
 
 def latency_ms(text: str) -> float | Literal["low"]:

@@ -39,7 +39,7 @@ def fit_blocks(
 
     From the first reading some frames are kept that stand for all, and W is learned from them; then each pass updates W
     with the sums over all frames, as `passes.passes` says. Activations are found anew in each pass and not kept:
-    `activations` finds those of any block. Few blocks are held at a time, some for each processor.
+    `activations` finds those of any block. At most two blocks for each processor are in memory at a time.
 
     The result depends on the blocks, as rounding does, but not on the number of threads.
 
@@ -97,10 +97,11 @@ def _first_reading(blocks: Iterable[ArrayLike]) -> tuple[Array, int]:
         if len(kept[0]) > 2 * MOST_REPRESENTATIVES:
             kept = [representatives(kept[0])]
     peak = max((float(some.max(initial=0)) for some in kept), default=0.0)
+    if not peak:
+        raise ValueError(f"blocks have {n_frames} frames, none of which sounds: nothing can be learned from them")
     if not 1 / LOUDEST < peak < LOUDEST:
         raise ValueError(
-            f"blocks have {n_frames} frames that reach {peak:.3g}, expected some that sound, and at most {LOUDEST:g}:"
-            " divide them by the largest value"
+            f"blocks reach {peak:.3g}, expected {1 / LOUDEST:g} to {LOUDEST:g}: divide them by the largest value"
         )
     return representatives(kept[0]), n_frames
 

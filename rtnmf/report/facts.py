@@ -38,7 +38,7 @@ def _of_learning(dictionary: Dictionary) -> dict[str, str]:
             (_, before), (n_iter, after) = curve[0], curve[-1]
             facts[f"Divergence of {source}" if source else "Divergence"] = (
                 f"{100 * before:.1f} % of its spectrogram's sum at the start,"
-                f" {100 * after:.1f} % after {n_iter} iterations"
+                f" {100 * after:.1f} % after {n_iter} iteration{'' if n_iter == 1 else 's'}"
             )
     return facts
 

@@ -39,9 +39,9 @@ def test_blocks_of_any_length_come_to_what_fifty_iterations_over_all_do():
     ("blocks", "message"),
     [
         (iter([np.ones((5, 9))]), "can be read only once: pass a list"),
-        ([], "have 0 frames"),
-        ([np.zeros((5, 9))], "have 9 frames that reach 0, expected some that sound"),
-        ([np.full((5, 9), 1e31)], "at most 1e[+]30: divide them by the largest value"),
+        ([], "have 0 frames, none of which sounds"),
+        ([np.zeros((5, 9))], "have 9 frames, none of which sounds"),
+        ([np.full((5, 9), 1e31)], "expected 1e-30 to 1e[+]30: divide them by the largest value"),
         ([np.ones((5, 9)), np.ones((6, 9))], r"a block of V has shape \(6, 9\), expected \(5, n_frames\)"),
         ([np.ones((5, 9)), np.full((5, 2), np.nan)], "a block of V holds negative or non-finite values"),
         ([np.ones((5, 9), complex)], "a block of V is complex, expected magnitudes"),
