@@ -7,12 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from cluster_model import Costs
 from dask_processes import Processes
 from distributed import KilledWorker
+from simulate_cluster import predicted, real
 
 from rtnmf import STFT, learn
 from rtnmf.audio import files
 from rtnmf.learning import archive, workers
+from rtnmf.learning.archive import Archive, Known
 from rtnmf.version import version
 
 STFT_16K = STFT(512, 128)
@@ -70,6 +73,29 @@ def test_the_number_of_workers_changes_no_bit(cluster, paths):
     assert_same(here, learned(paths, cluster.client, progress=progress))
     message_bytes = 4 * STFT_16K.n_bins * 4 + 3000
     assert 0 < sent(cluster.client) - counts[0] < 2 * (N_PARTITIONS + 2) * message_bytes
+
+
+def test_a_task_may_read_several_partitions(cluster, paths, monkeypatch):
+    """Few tasks for many partitions change no bit either, and each partition is told."""
+    cluster.ensure(2)
+    here, told = learned(paths), []
+    monkeypatch.setattr(workers, "_MOST_RUNS", 4)
+    assert_same(here, learned(paths, cluster.client, progress=lambda stage, done, _: told.append((stage, done))))
+    seconds = [done for stage, done in told if stage.startswith("x, pass 2")]
+    assert len(seconds) == N_PARTITIONS
+    assert seconds == sorted(seconds)
+
+
+def test_what_travels_is_as_predicted(cluster, paths):
+    """What two workers send is as the simulation says, to within 20 %: in a pass with partitions of few frames."""
+    cluster.ensure(2)
+    n_samples = 12_000
+    parts = Archive([Known(path, n_samples, 0.01, 0.0, None) for path in paths * 15], 16000, STFT_16K, 20.0)
+    W = np.random.default_rng(0).uniform(size=(4, STFT_16K.n_bins)).astype(np.float32)
+    costs = Costs(0.0005, 0.0005, 0.001, 0.001, 1e9, W.nbytes + 300)
+    guess = predicted(parts, [0.005], costs, W, 2)
+    one = real(workers.Cluster(cluster.client), cluster.client, parts, W)
+    assert guess.traffic == pytest.approx(one.traffic, rel=0.2)
 
 
 def test_workers_compute_on_a_device_of_their_own(cluster, paths):

@@ -1,4 +1,4 @@
-"""A cluster of Dask for tests: a scheduler and workers as processes of their own, on this machine."""
+"""A cluster of Dask for scripts and tests: a scheduler and workers as processes of their own, on this machine."""
 
 import contextlib
 import subprocess
@@ -26,7 +26,7 @@ class Processes:
         module = f"distributed.cli.dask_{kind}"
         where = ("--scheduler-file", self._file, "--host", "127.0.0.1", "--no-dashboard")
         line = [sys.executable, "-m", module, *map(str, (*where, *options))]
-        return subprocess.Popen(line, stderr=subprocess.DEVNULL, cwd=self._folder.name)
+        return subprocess.Popen(line, stderr=subprocess.DEVNULL, cwd=self._folder.name)  # noqa: S603  # Dask's own
 
     def add(self, n=1):
         """Start so many workers, and wait for all that are."""
