@@ -15,7 +15,7 @@ __all__ = ["audio_files", "is_file", "is_folder", "is_there", "is_url", "name", 
 
 _LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE | re.ASCII)
+_URL = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]+://", re.IGNORECASE | re.ASCII)
 _SECRETS = re.compile(r"(?<=://)[^/?#]*@|[?#].*", re.DOTALL)  # of a URL: who asks, and with which key
 _AUDIO = re.compile(
     r"\.(3gp|aac|ac3|aif|aifc|aiff|amr|ape|au|avi|caf|dsf|dts|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp2|mp3|"
