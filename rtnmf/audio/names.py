@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import warnings
+from collections import deque
 from pathlib import Path
 
 from rtnmf.words import plain
@@ -13,7 +15,7 @@ __all__ = ["audio_files", "is_file", "is_folder", "is_there", "is_url", "name", 
 
 _LONGEST_NAME = 200  # bytes of a file's name, which may have 255 with its number and extension
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE | re.ASCII)
+_URL = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]+://", re.IGNORECASE | re.ASCII)
 _SECRETS = re.compile(r"(?<=://)[^/?#]*@|[?#].*", re.DOTALL)  # of a URL: who asks, and with which key
 _AUDIO = re.compile(
     r"\.(3gp|aac|ac3|aif|aifc|aiff|amr|ape|au|avi|caf|dsf|dts|flac|flv|gsm|m4a|m4b|m4v|mka|mkv|mov|mp2|mp3|"
@@ -66,26 +68,81 @@ def split(text: str, separator: str) -> list[str]:
 def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> list[str]:
     """Return the paths of the audio files in a folder, by their extensions, in order; warn of others.
 
-    What is hidden is left out, and so are subfolders unless they are asked for.
+    What is hidden is left out, and so are subfolders unless they are asked for. Links to folders are followed, unless
+    they lead to one that is read anyway, or that holds the folder.
 
     Raises
     ------
     ValueError
-        If there are none.
+        If there are none, or the folder cannot be read.
     """
     from rtnmf.checks import few  # only where it is needed: it loads numpy
 
     top = Path(folder)
-    found = [path for path in sorted(top.rglob("*") if subfolders else top.iterdir()) if path.is_file()]
-    files = [path for path in found if not any(part.startswith(".") for part in path.relative_to(top).parts)]
-    audio = [str(path) for path in files if _AUDIO.fullmatch(path.suffix)]
+    found, left_out = _files(top, subfolders=subfolders)
+    odd = [f"{printable(path.relative_to(top))} ({reason})" for path, reason in sorted(left_out.items())]
+    if odd:
+        warnings.warn(f"{printable(folder)}: left out, {len(odd)} in all: {few(odd)}", stacklevel=2)
+    audio = [str(path) for path in sorted(found) if _AUDIO.fullmatch(path.suffix)]
     if not audio:
         where = "this folder and its subfolders" if subfolders else "this folder"
         raise ValueError(f"{printable(folder)}: there are no audio files in {where}")
-    others = [printable(path.relative_to(top)) for path in files if not _AUDIO.fullmatch(path.suffix)]
+    others = [printable(path.relative_to(top)) for path in sorted(found) if not _AUDIO.fullmatch(path.suffix)]
     if others:
         warnings.warn(f"{printable(folder)}: left out, as not audio by their endings: {few(others)}", stacklevel=2)
     return audio
+
+
+def _files(top: Path, *, subfolders: bool) -> tuple[list[Path], dict[Path, str]]:
+    """Return the files in a folder that are not hidden, and what else is there but cannot be read, and why."""
+    files: list[Path] = []
+    left_out: dict[Path, str] = {}
+    known = {_identity(folder) for folder in top.resolve().parents if is_there(folder)}
+    folders, links = deque([top]), deque[Path]()  # links last: files are named as they are without them
+    while folders or links:
+        folder = (folders or links).popleft()
+        try:
+            entries = _entries(folder, known)
+        except OSError as error:
+            if folder == top:
+                raise ValueError(f"{printable(top)}: cannot be read ({error.strerror})") from error
+            left_out[folder] = str(error.strerror)
+            continue
+        for entry in entries:
+            _sort(entry, files, links if entry.is_symlink() else folders, left_out)
+        if not subfolders:
+            break
+    return files, left_out
+
+
+def _entries(folder: Path, known: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """Return what is in a folder and not hidden, and make it known; OSError if it cannot be listed, or is known."""
+    identity = _identity(folder)
+    if identity in known:
+        raise OSError(errno.ELOOP, "a link to a folder that is read without it, or that holds this one")
+    known.add(identity)
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
+
+
+def _sort(entry: os.DirEntry[str], files: list[Path], folders: deque[Path], left_out: dict[Path, str]) -> None:
+    """Add what is in a folder to the files, to the folders, or to what is left out."""
+    path = Path(entry.path)
+    try:
+        if entry.is_dir():
+            folders.append(path)
+        elif entry.is_file():
+            files.append(path)
+        else:
+            left_out[path] = "a link to nothing" if entry.is_symlink() and not is_there(path) else "no file"
+    except OSError as error:
+        left_out[path] = str(error.strerror)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Return what tells a folder from all others, by whatever path it is reached."""
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:

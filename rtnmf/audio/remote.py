@@ -67,8 +67,9 @@ def opened(url: str, name: str) -> BinaryIO:
         import fsspec
     except ImportError as error:
         raise ValueError(f"{name}: is on a server, which needs fsspec: pip install 'rtnmf[remote]'") from error
+    kind, _, place = url.partition("://")
     try:
-        file: BinaryIO = fsspec.open(url, "rb").open()
+        file: BinaryIO = fsspec.open(f"{kind.lower()}://{place}", "rb").open()
     except FileNotFoundError as error:
         raise ValueError(f"{name}: no such file, or its server cannot be reached") from error
     except Exception as error:  # as above

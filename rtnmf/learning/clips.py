@@ -21,6 +21,7 @@ from rtnmf.audio.names import name as name_of
 from rtnmf.bounds import counted
 from rtnmf.checks import check_channels, check_source_name
 from rtnmf.kernels.hop import LOUDEST
+from rtnmf.nmf.passes import check_wanted
 
 __all__ = [
     "Clip",
@@ -190,6 +191,7 @@ def title(name: str, i: int) -> str:
 def usable(title: str, blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Yield blocks of a recording, and raise ValueError at samples that a stream would take for silence."""
     for block in blocks:
+        check_wanted()
         if not np.abs(block).max(initial=0) < LOUDEST:  # NaN is not
             raise ValueError(f"{title} holds samples that are NaN or infinite, or above {LOUDEST:g}: full scale is 1")
         yield block

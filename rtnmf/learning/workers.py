@@ -7,7 +7,11 @@ all partitions of an archive. Both are the same to the bit, as the order of all 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,7 +31,10 @@ _T = TypeVar("_T")
 Done = Callable[[int], object]
 
 _MOST_RUNS = 2**14  # tasks that read, enough for a thousand workers
-_FETCHED = 100  # results that are fetched from a cluster at a time
+_FETCHED = 100  # results that are fetched from a cluster at a time, at most
+_STEP_S = 0.1  # between two looks at what is done on a cluster
+_ASKED_EACH_S = 5  # whether there are workers
+_PATIENCE_S = 600  # that is waited for workers where there are none any more
 
 
 class Here:
@@ -72,7 +79,8 @@ class Cluster:
     TypeError, ValueError
         If it is none, or its cluster has no workers, or workers without this version of rtnmf or without the device.
     ConnectionError
-        From here and from all methods, when the scheduler is gone.
+        From here and from all methods, when the scheduler is gone; from the others also when there have been no
+        workers for ten minutes, of which a warning tells in the beginning.
     """
 
     def __init__(self, client: Any, device: str | None = None) -> None:
@@ -80,19 +88,23 @@ class Cluster:
         self.address = str(getattr(getattr(client, "scheduler", None), "address", ""))
         if not self.address:
             raise TypeError(f"client is {client!r:.80}, expected a distributed.Client that is connected")
+        self._gone = f"the scheduler at {self.address} is gone: start a cluster again"
         with self._connection():
-            _check_versions(self.address, client.run(_installed, on_error="return"))
+            _check_versions(self.address, self._on_all(_installed))
             if device is not None:
-                _check_devices(client.run(check_device, "device", device, on_error="return"))
+                _check_devices(self._on_all(check_device, "device", device))
 
     def each(self, function: Callable[..., _T], items: Sequence[_S], **shared: object) -> Iterator[_T]:
         """Yield what a function returns for each of some items, in their order; `shared` goes to each worker once."""
         with self._connection():
             there = {name: self._client.submit(_itself, value, pure=False) for name, value in shared.items()}
             futures = self._client.map(function, items, pure=False, **there)
-            for _ in range(0, len(items), _FETCHED):
-                fetched = self._client.gather(futures[:_FETCHED])
-                del futures[:_FETCHED]
+            while futures:
+                for _ in self._until(futures[0]):
+                    pass
+                n_done = sum(1 for _ in itertools.takewhile(lambda future: future.done(), futures[:_FETCHED]))
+                fetched = self._client.gather(futures[:n_done])
+                del futures[:n_done]
                 yield from fetched
 
     def total(self, archive: Archive, W: NDArray[np.float32], done: Done) -> Sums:
@@ -108,10 +120,56 @@ class Cluster:
             run_of = {future.key: run for future, run in zip(futures, every, strict=True)}
             completed = as_completed(futures, loop=self._client.loop)
             del futures  # so that each is forgotten as soon as it was added to its neighbour
-            for future in completed:
-                for i in run_of[future.key]:
-                    done(i)
-            return root.result()
+            for _ in self._until(root):
+                for future in completed.next_batch(block=False):
+                    for i in run_of.pop(future.key):
+                        done(i)
+            result: Sums = root.result()
+            for i in itertools.chain.from_iterable(run_of.values()):
+                done(i)
+            return result
+
+    def _until(self, future: Any) -> Iterator[None]:
+        """Yield now and then until a future is done; raise ConnectionError where nobody has been there to do it."""
+        asked_s, since_s = time.monotonic(), None
+        while not future.done():
+            with contextlib.suppress(TimeoutError):
+                future.exception(timeout=_STEP_S)
+            yield
+            if time.monotonic() - asked_s >= _ASKED_EACH_S:
+                since_s = self._without_workers(since_s)
+                asked_s = time.monotonic()
+
+    def _without_workers(self, since_s: float | None) -> float | None:
+        """Return since when there are no workers, None if there are; warn in the beginning, and raise in the end."""
+        try:
+            if self._client.nthreads():
+                return None
+        except OSError as error:
+            raise ConnectionError(self._gone) from error
+        start = f"start some with `dask worker {self.address}`"
+        if since_s is None:
+            warnings.warn(
+                f"the scheduler at {self.address} has had no workers since {datetime.now():%H:%M:%S}: {start}, or stop"
+                f" with Ctrl-C; the work waits for them {_PATIENCE_S / 60:g} minutes at most",
+                stacklevel=2,
+            )
+            return time.monotonic()
+        if time.monotonic() - since_s >= _PATIENCE_S:
+            raise ConnectionError(
+                f"the scheduler at {self.address} has had no workers for {_PATIENCE_S / 60:g} minutes: {start}"
+            )
+        return since_s
+
+    def _on_all(self, function: Callable[..., object], *arguments: object) -> dict[str, object]:
+        """Return what a function returns on each worker, or its error; workers that end meanwhile are left out."""
+        from distributed.comm import CommClosedError
+
+        found = self._client.run(function, *arguments, on_error="return")
+        there = self._client.nthreads()
+        return {
+            worker: its for worker, its in found.items() if worker in there and not isinstance(its, CommClosedError)
+        }
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[None]:
@@ -122,14 +180,13 @@ class Cluster:
         from distributed import KilledWorker
         from distributed.comm import CommClosedError
 
-        gone = f"the scheduler at {self.address} is gone: start a cluster again"
         if self._client.status != "running":  # all would wait
-            raise ConnectionError(gone)
+            raise ConnectionError(self._gone)
         try:
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
                 yield
         except (CancelledError, CommClosedError) as error:
-            raise ConnectionError(gone) from error
+            raise ConnectionError(self._gone) from error
         except KilledWorker as error:
             raise ValueError(
                 "several workers ended while they read the same recordings, as those do that lack memory: give each"

@@ -9,9 +9,10 @@ all, so that a pass or two are enough.
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -30,6 +31,7 @@ __all__ = [
     "Pass",
     "Sums",
     "added",
+    "check_wanted",
     "filled",
     "in_order",
     "passes",
@@ -53,6 +55,8 @@ RELAXATION = 1.7
 _TILE_VALUES = 2**17  # of V in a tile, as in `descent`
 _LIFT = 1e-4  # of the mean spectrum, in a start that was learned from few frames
 _AHEAD = 2  # results that a thread may be ahead of the one that is needed next
+
+_this_thread = threading.local()
 
 
 class Sums(NamedTuple):
@@ -207,13 +211,15 @@ def in_order(function: Callable[[_S], _T], items: Iterable[_S], n_threads: int |
     Parameters
     ----------
     function : callable
+        Where it takes long, it calls `check_wanted` often.
     items : iterable
         Few are taken ahead.
     n_threads : int, optional
         None means as many as there are processors.
     """
     n_threads = n_threads or os.cpu_count() or 1
-    with ThreadPoolExecutor(n_threads) as pool:
+    is_over = threading.Event()
+    with ThreadPoolExecutor(n_threads, initializer=setattr, initargs=(_this_thread, "is_over", is_over)) as pool:
         begun: deque[Future[_T]] = deque()
         try:
             for item in items:
@@ -223,8 +229,19 @@ def in_order(function: Callable[[_S], _T], items: Iterable[_S], n_threads: int |
             while begun:
                 yield begun.popleft().result()
         finally:
+            is_over.set()
             for future in begun:
                 future.cancel()
+
+
+def check_wanted() -> None:
+    """Raise CancelledError in a thread of `in_order` when nobody waits for its results any more, as after Ctrl-C.
+
+    Whatever takes long there has to call it often, since Python waits for its threads before it ends.
+    """
+    is_over = getattr(_this_thread, "is_over", None)
+    if is_over is not None and is_over.is_set():
+        raise CancelledError
 
 
 def started(frames: Array, n_components: int, *, seed: int = 0, n_iter: int = 200) -> Array:

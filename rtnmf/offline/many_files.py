@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rtnmf.audio import files, outputs
-from rtnmf.audio.names import is_there, printable, shortened
+from rtnmf.audio.names import is_there, is_url, printable, shortened
 from rtnmf.dictionary import Dictionary
 from rtnmf.learning.workers import Cluster
 from rtnmf.offline.separation import AnyPath, loaded, separators_for, written_by
@@ -89,7 +89,11 @@ def separate_files(
         Before anything is separated, if a mixture is missing or an option is not usable; in the end, if one or more
         could not be separated.
     """
-    mixes = [Path(path) for path in paths]
+    given = list(paths)
+    for path in given:
+        if is_url(path):
+            raise ValueError(f"{printable(path)}: is on a server: separate it alone, or download it first")
+    mixes = [Path(path) for path in given]
     for mix in mixes:
         if os.fspath(mix) != "-" and not is_there(mix):
             raise ValueError(f"{printable(mix)}: no such file")

@@ -130,6 +130,32 @@ def test_sizes_without_units_are_refused(folder, capsys):
     assert "2 is not a size, expected one such as 2GB or 800MB" in capsys.readouterr().err
 
 
+STOPPED = """
+import itertools, os, signal, sys
+from rtnmf.cli.main import main
+from rtnmf.learning import clips
+usable, calls = clips.usable, itertools.count(1)
+def endless(block):  # in parts without sound
+    for i in itertools.count():
+        if i == 9:
+            os.kill(os.getpid(), signal.SIGINT)
+        yield block[:0]
+def usable_without_end(title, blocks):
+    return usable(title, endless(next(iter(blocks))) if next(calls) >= int(sys.argv[1]) else blocks)
+clips.usable = usable_without_end
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(("stage", "first_call"), [("first reading", 1), ("pass", 4)])
+def test_ctrl_c_does_not_wait_for_long_recordings(folder, stage, first_call):
+    """In each stage, Ctrl-C ends the threads that read, though their recordings do not end."""
+    line = ["learn", "x=archive", "-o", "d.safetensors", *map(str, QUICK)]
+    stopped = subprocess.run([sys.executable, "-c", STOPPED, str(first_call), *line], capture_output=True, timeout=60)
+    assert (stopped.returncode, stopped.stderr) == (130, b"rtnmf: stopped\n")
+    assert [path.name for path in folder.iterdir()] == ["archive"]
+
+
 def test_a_cluster_learns_and_separates_the_same(cluster, folder, capsys):
     """With --scheduler, the dictionary and the files are the same to the bit; failures are named and counted."""
     save_desk(folder)

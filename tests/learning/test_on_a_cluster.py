@@ -1,7 +1,10 @@
 """Learning on a cluster of Dask, with workers as real processes: the same bits, whatever becomes of the workers."""
 
 import contextlib
+import os
 import re
+import signal
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -163,6 +166,53 @@ def test_workers_need_the_same_version(found, problem):
         ValueError, match=f"^the worker at tcp://x {problem}: install version {re.escape(version())} there"
     ):
         workers._check_versions("tcp://s", {"tcp://x": found})
+
+
+def test_a_worker_that_ends_while_it_is_asked_is_left_out(cluster, monkeypatch):
+    """One that ends during the check of versions is no fault of the others; without others, there are no workers."""
+    cluster.ensure(2)
+    wanted = version()
+    for i in (2, 1):
+        number = cluster.workers[0].pid
+
+        def asked(number=number):
+            return wanted if os.getpid() != number else os.kill(number, signal.SIGKILL)
+
+        monkeypatch.setattr(workers, "_installed", asked)
+        with pytest.raises(ValueError, match="has no workers") if i == 1 else contextlib.nullcontext():
+            workers.Cluster(cluster.client)
+        cluster.kill(cluster.workers[0])
+
+
+def test_without_workers_it_waits_for_some_and_says_so(cluster, paths, tmp_path, monkeypatch):
+    """When all workers have gone, a warning says what helps, and new ones go on; in the end, it is an error."""
+    monkeypatch.setattr(workers, "_ASKED_EACH_S", 0)
+    told = []
+
+    def helped(message, *_, **__):
+        told.append(str(message))
+        cluster.add()
+
+    def progress(stage, *_):
+        while stage.startswith("x, pass 2") and cluster.workers:
+            cluster.kill(cluster.workers[0])
+
+    cluster.ensure(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", helped)
+        waited = learned(paths, cluster.client, progress=progress)
+    start = f"start some with `dask worker {cluster.address}`"
+    assert {re.sub(r"\d\d:\d\d:\d\d", "TIME", text) for text in told} == {
+        f"the scheduler at {cluster.address} has had no workers since TIME: {start}, or stop with Ctrl-C;"
+        " the work waits for them 10 minutes at most"
+    }
+    cluster.ensure(1)
+    monkeypatch.setattr(workers, "_PATIENCE_S", 0)
+    message = f"^the scheduler at {cluster.address} has had no workers for 0 minutes: {start}$"
+    with pytest.warns(UserWarning, match="no workers"), pytest.raises(ConnectionError, match=message):
+        learned(paths, cluster.client, checkpoint=tmp_path / "kept", progress=progress)
+    assert_same(learned(paths, checkpoint=tmp_path / "kept"), waited)
 
 
 def test_recordings_that_end_workers_are_an_error(cluster):

@@ -13,6 +13,7 @@ from rtnmf import STFT, learn
 from rtnmf.audio import files
 from rtnmf.audio.names import printable
 from rtnmf.cli import spelling
+from rtnmf.offline.many_files import separate_files
 
 SETTINGS = {"stft": STFT(512, 128), "n_components": 3, "rest": False, "sample_rate": 16000}
 
@@ -79,6 +80,7 @@ def test_a_recording_on_a_server_is_learned_like_a_file(path):
             assert here == there
             assert there.learned_from == ("x.flac",)
         assert InParts.fetched > 0
+        assert learn({"x": url.replace("http", "HTTP")}, **SETTINGS, n_passes=2) == there
         assert spelling.recordings([f"x={url}&more,{url}"]) == {"x": [f"{url}&more", url]}
         assert spelling.recordings([url]) == url
         with pytest.raises(ValueError, match=rf"^{address}/y\.flac: no such file, or its server cannot be reached$"):
@@ -111,6 +113,10 @@ def test_a_server_that_fails_later_is_named_without_the_key(path, n_answers):
 def test_a_password_with_an_at_sign_is_not_told():
     """All of a URL before the last @ of its server's name is who asks."""
     assert printable("https://me:p@ss@host/a@b.wav?key") == "https://host/a@b.wav"
+    assert printable("simplecache::http://me:pass@host/a.wav") == "simplecache::http://host/a.wav"
+    assert printable("zip://a.wav::http://me:pass@host/a.zip") == "zip://a.wav::http://host/a.zip"
+    with pytest.raises(ValueError, match=r"^http://host/x\.wav: is on a server: separate it alone, or download it"):
+        separate_files(["http://me:pass@host/x.wav", "y.wav"], "speech")
 
 
 def test_what_a_server_cannot_give_is_said(path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -144,6 +145,28 @@ def test_results_come_in_order_and_not_all_at_once():
     with pytest.raises(ValueError, match="fifty"):
         list(results)
     assert len(begun) < 100
+
+
+def test_threads_end_when_nobody_waits_for_them():
+    """What takes long is given up as soon as an error or Ctrl-C has ended the loop over the results."""
+    has_begun, ended = threading.Event(), []
+
+    def endless(i):
+        while i:
+            has_begun.set()
+            try:
+                passes.check_wanted()
+            except BaseException as error:
+                ended.append(type(error))
+                raise
+        return i
+
+    results = passes.in_order(endless, range(9), 2)
+    assert next(results) == 0
+    has_begun.wait()
+    results.close()
+    assert set(ended) == {CancelledError}
+    passes.check_wanted()
 
 
 def test_silence_and_empty_partitions_add_nothing(device):
