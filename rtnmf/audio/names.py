@@ -22,6 +22,8 @@ _AUDIO = re.compile(
     r"mp4|mpc|mpg|oga|ogg|ogv|opus|ra|rf64|snd|spx|tta|voc|w64|wav|wave|webm|wma|wmv|wv)",
     re.IGNORECASE,
 )
+_STEMS = re.compile(r"-stems(-\d+)?$")  # folders that stems were written into, if no other name was given
+_SUBFOLDER = "a subfolder: name it, too"
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -68,7 +70,8 @@ def split(text: str, separator: str) -> list[str]:
 def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> list[str]:
     """Return the paths of the audio files in a folder, by their extensions, in order; warn of others.
 
-    What is hidden is left out, and so are subfolders unless they are asked for. Links to folders are followed, unless
+    What is hidden is left out, and so are subfolders unless they are asked for; of those, a warning names all but the ones
+    that stems were written into. Links to folders are followed, unless
     they lead to one that is read anyway, or that holds the folder.
 
     Raises
@@ -111,6 +114,7 @@ def _files(top: Path, *, subfolders: bool) -> tuple[list[Path], dict[Path, str]]
         for entry in entries:
             _sort(entry, files, links if entry.is_symlink() else folders, left_out)
         if not subfolders:
+            left_out |= {path: _SUBFOLDER for path in (*folders, *links) if not _STEMS.search(path.name)}
             break
     return files, left_out
 

@@ -94,3 +94,12 @@ def test_a_long_name_is_cut_by_bytes():
     """Names of more than 200 bytes lose their ends, and no character is cut in two."""
     assert shortened("é" * 100) == "é" * 100
     assert shortened("a" + "é" * 150) == "a" + "é" * 99
+
+
+def test_subfolders_that_are_not_searched_are_named(tmp_path):
+    """A note names subfolders, but not those that stems were written into, nor hidden ones."""
+    for name in ("a.wav", "monday/b.wav", "a-stems/voice.wav", "a-stems-2/voice.wav", ".cache/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.warns(UserWarning, match=r"left out, 1 in all: monday \(a subfolder: name it, too\)$"):
+        assert audio_files(tmp_path) == [str(tmp_path / "a.wav")]
