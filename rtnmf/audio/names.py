@@ -70,8 +70,8 @@ def split(text: str, separator: str) -> list[str]:
 def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> list[str]:
     """Return the paths of the audio files in a folder, by their extensions, in order; warn of others.
 
-    What is hidden is left out, and so are subfolders unless they are asked for: a warning names them, but for those that
-    stems were written into. Links to folders are followed, unless they lead to one that is read anyway, or that holds
+    What is hidden is left out, and so are subfolders unless they are asked for: a warning names them, but for those
+    that stems were written into. Links to folders are followed, unless they lead to one that is read anyway, or that holds
     the folder.
 
     Raises
