@@ -10,30 +10,29 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.audio.names import is_url, printable
-from rtnmf.audio.replacing import why
+from rtnmf.audio.names import is_url
 from rtnmf.checks import few
 from rtnmf.dictionary.examples import spread
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import bandwidth, clips
-from rtnmf.learning.clips import Recording, title
+from rtnmf.learning.clips import title
 from rtnmf.learning.hearing import hop_length
+from rtnmf.learning.readable import counted, reason, without_lost
 from rtnmf.learning.recordings import MOST_FRAMES, Frames, continued, heard
 from rtnmf.nmf import passes
 
-__all__ = ["Archive", "Known", "first_reading", "readable"]
+__all__ = ["Archive", "Known", "first_reading"]
 
 Array = NDArray[np.float32]
-_T = TypeVar("_T")
 
 _PARTITION_VALUES = 2**24  # of V: nine minutes at 16 kHz and a window of 2048
 _CHUNK = 256  # frames that are transformed at a time
@@ -110,7 +109,7 @@ class Archive:
             try:
                 yield from self._sounding(piece)
             except (ValueError, OSError) as error:
-                lost[piece.number] = _reason(self._known[piece.number].recording, error)
+                lost[piece.number] = reason(self._known[piece.number].recording, error)
 
     def sums(self, i: int, W: Array, device: str | None = None) -> passes.Sums:
         """Return what a partition adds to an update of W, as `passes.sums_of`; what cannot be read is named."""
@@ -163,78 +162,6 @@ class Archive:
             yield np.pad(block, ((max(0, -start), 0), (0, 0)))
             start = 0
         yield np.zeros((2 * self._stft.n_fft, n_channels), np.float32)
-
-
-class Readable(NamedTuple):
-    """Recordings whose files can be opened."""
-
-    recordings: dict[str, list[Any]]
-    """Of each source, paths and arrays."""
-    sample_rate: int | None
-    """The highest of the files; None if there are arrays."""
-    n_channels: int
-    """The most."""
-
-
-def readable(recordings: Mapping[str, Sequence[Recording]], *, strict: bool = False) -> Readable:
-    """Return those recordings of each source whose files can be opened; a warning names the others.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If none of a source can be, or one cannot and `strict`, or one is no file or array: others cannot be read in
-        parts.
-    """
-    kept: dict[str, list[Any]] = {}
-    forms: list[tuple[int, int]] = []
-    for name, given in recordings.items():
-        for recording in given:
-            _check_repeatable(name, recording)
-        found = list(passes.in_order(_form, given))
-        kept[name] = _without_lost(name, given, [one if isinstance(one, str) else "" for one in found], strict)
-        forms += [one for one in found if not isinstance(one, str)]
-    rates, n_channels = zip(*forms, strict=True)
-    return Readable(kept, max(rates) if min(rates) else None, max(n_channels))
-
-
-def _check_repeatable(name: str, recording: Recording) -> None:
-    is_path = isinstance(recording, (str, os.PathLike)) and not files.is_pipe(recording)
-    if not (is_path or isinstance(recording, np.ndarray)):
-        raise TypeError(
-            f"n_passes are for files and arrays, which can be read in parts, again and again; {name or 'what'} is given"
-            f" as {clips.description('a recording', recording)}: leave n_passes out"
-        )
-
-
-def _form(recording: Any) -> tuple[int, int] | str:
-    """Return the rate of a recording, 0 of an array, and its number of channels; or why it cannot be opened."""
-    if isinstance(recording, np.ndarray):
-        return 0, 1 if recording.ndim == 1 else recording.shape[1]
-    try:
-        with files.opened(recording) as reader:
-            return reader.sample_rate, reader.n_channels
-    except (ValueError, OSError) as error:
-        return _reason(recording, error)
-
-
-def _reason(recording: Any, error: ValueError | OSError) -> str:
-    """Return why a recording cannot be read: what the system says does not name it."""
-    return str(error) if isinstance(error, ValueError) else f"{printable(recording)}: cannot be read ({why(error)})"
-
-
-def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str], strict: bool) -> list[_T]:
-    """Return items that no reason speaks against, with a warning of the others; ValueError if none is left."""
-    lost = [reason for reason in reasons if reason]
-    kept = [item for item, reason in zip(items, reasons, strict=True) if not reason]
-    if lost and (strict or not kept):
-        raise ValueError(f"{_counted(name, 'cannot be learned from', lost, items)}: {few(lost)}")
-    if lost:
-        warnings.warn(f"{_counted(name, 'are left out', lost, items)}: {few(lost)}", stacklevel=4)
-    return kept
-
-
-def _counted(name: str, what: str, some: Sequence[object], items: Sequence[object]) -> str:
-    return f"recordings{f' of {name}' if name else ''} that {what}, {len(some)} of {len(items)}"
 
 
 class _Found(NamedTuple):
@@ -304,11 +231,11 @@ def first_reading(
         for i, one in zip(again, each(read, [readings[i]._replace(n_kept=1) for i in again]), strict=True):
             found[i] = one
     reasons = [one if isinstance(one, str) else "" for one in found]
-    pairs: list[Any] = _without_lost(name, list(zip(recordings, found, strict=True)), reasons, strict)
+    pairs: list[Any] = without_lost(name, list(zip(recordings, found, strict=True)), reasons, strict)
     damaged = [note for _, one in pairs for note in one.notes]
     if damaged:
         n_damaged = [one for _, one in pairs if one.notes]
-        warnings.warn(f"{_counted(name, 'are odd', n_damaged, recordings)}: {few(damaged)}", stacklevel=5)
+        warnings.warn(f"{counted(name, 'are odd', n_damaged, recordings)}: {few(damaged)}", stacklevel=5)
     known = [one.known._replace(recording=recording) for recording, one in pairs]
     kept = [one for _, one in pairs if len(one.frames.spectra[0])]
     continued(name, [one.frames for one in kept], [one.known.end for one in kept], sample_rate)
@@ -330,7 +257,7 @@ def _read(
         found = heard(reading.title, reading.recording, sample_rate, stft, trend, n_most, strict, notes)
         can_seek = _can_seek(reading.recording)
     except (ValueError, OSError) as error:
-        return _reason(reading.recording, error)
+        return reason(reading.recording, error)
     V, (spectra,) = found.frames
     end = bandwidth.end_of(V.mean(axis=1), sample_rate) if is_continued else None
     known = Known("", found.n_samples, found.level, found.silence, end, can_seek)

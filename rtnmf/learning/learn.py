@@ -13,11 +13,11 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import sources
-from rtnmf.learning.archive import readable
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.checkpoint import Checkpoint, identities
 from rtnmf.learning.clips import Recording, listed
 from rtnmf.learning.clips import description as title_of
+from rtnmf.learning.readable import readable
 from rtnmf.learning.recordings import checked_rate, frames, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
 from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
