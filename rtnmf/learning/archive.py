@@ -95,6 +95,16 @@ class Archive:
     def __len__(self) -> int:
         return len(self._partitions)
 
+    @property
+    def recordings(self) -> list[Repeatable]:
+        """All that it is of, in the order of their numbers."""
+        return [one.recording for one in self._known]
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames there are, sounding or not."""
+        return sum(piece.stop - piece.first for partition in self._partitions for piece in partition)
+
     def seconds(self, i: int) -> float:
         """Return how much sound a partition is of."""
         n_frames = sum(piece.stop - piece.first for piece in self._partitions[i])
@@ -115,7 +125,8 @@ class Archive:
         """Return what a partition adds to an update of W, as `passes.sums_of`; what cannot be read is named."""
         lost: dict[int, str] = {}
         sums = passes.sums_of(self.blocks(i, lost), W, device)
-        return sums._replace(lost=tuple(lost.items()))
+        n_lost = sum(piece.stop - piece.first for piece in self._partitions[i] if piece.number in lost)
+        return sums._replace(lost=tuple(lost.items()), n_lost=n_lost)
 
     def _n_frames(self, n_samples: int) -> int:
         return (n_samples + self._stft.latency - 1) // self._hop_length

@@ -106,7 +106,8 @@ def learn(
     n_passes : int
         Passes over all frames of the recordings of each source, after learning from some of them: two are enough. They
         are read anew in each, in partitions, so that memory does not grow with them. Files that cannot be read, or are
-        silent or too short, are left out, with a warning that names and counts them. The result is the same to the bit
+        silent or too short, are left out, with a warning that names and counts them; where more than a tenth of all
+        frames cannot be read any more in a pass, that is an error. The result is the same to the bit
         on any number of threads and workers. 0 learns from some of the frames alone.
     client : distributed.Client, optional
         Cluster of Dask on which the recordings are read, in passes; None means the threads of this process. All

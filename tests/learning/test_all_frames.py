@@ -177,7 +177,7 @@ def test_what_cannot_be_learned_from_is_named_and_counted(tmp_path):
 
 def test_files_that_go_in_a_pass_are_named(tmp_path):
     """Files that vanish or are cut after the first reading are left out; they are named though they come back."""
-    paths = saved(tmp_path, 8)
+    paths = saved(tmp_path, 21, 1)
     whole = [path.read_bytes() for path in paths]
     copy = tmp_path / "copy"
 
@@ -195,7 +195,10 @@ def test_files_that_go_in_a_pass_are_named(tmp_path):
     with pytest.warns(UserWarning, match=f"^recordings of x that {message}"):
         learned({"x": paths}, progress=progress)
     paths[5].write_bytes(whole[5])
-    with pytest.raises(ValueError, match=r"^x, pass 1 of 2: recordings could not be read: .*5\.wav: no such file, 6"):
+    message = (
+        r"^x, pass 1 of 2: 2 of 21 recordings could not be read any more, the first of them \S+/5\.wav: no such file"
+    )
+    with pytest.raises(sources.LostRecordingsError, match=message):
         learned({"x": paths}, progress=progress, strict=True)
 
 
@@ -231,11 +234,11 @@ def test_a_checkpoint_that_was_damaged_is_refused(tmp_path, reached):
 
 def test_samples_without_bound_are_left_out_of_a_pass_too(tmp_path):
     """A file that was damaged after the first reading is named, and changes no component."""
-    paths = saved(tmp_path, 3)
+    paths = saved(tmp_path, 11, 1)
 
     def progress(stage, done, total):
         if stage == "x, first reading" and done == total:
-            files.write(paths[2], 1e36 * sound(2, 2), 16000, "FLOAT")
+            files.write(paths[2], 1e36 * sound(2, 1), 16000, "FLOAT")
 
     with pytest.warns(
         UserWarning, match=r"could not be read in every pass, 1: 2\.wav holds samples that are NaN or inf"
@@ -245,16 +248,24 @@ def test_samples_without_bound_are_left_out_of_a_pass_too(tmp_path):
 
 
 def test_an_archive_that_goes_is_an_error(tmp_path):
-    """When nothing can be read any more, the pass and the reason are said."""
-    paths = saved(tmp_path, 2)
+    """When much of it cannot be read any more, nothing is learned from the rest; the pass before is gone on from."""
+    folder, kept, stages = tmp_path / "archive", tmp_path / "kept", []
+    folder.mkdir()
+    given = {"x": saved(folder, 16, 1)}
 
     def progress(stage, done, total):
-        if done == total:
-            for path in paths:
-                path.unlink(missing_ok=True)
+        if "pass 2" in stage and folder.exists():
+            folder.rename(tmp_path / "gone")
 
-    with pytest.raises(ValueError, match=r"x, pass 1 of 2: none of the recordings could be read any more: .*no such"):
-        learned({"x": paths}, progress=progress)
+    message = (
+        r"^x, pass 2 of 2: \d+ of 16 recordings could not be read any more, the first of them \S+/archive/\d+\.wav"
+    )
+    with pytest.raises(sources.LostRecordingsError, match=f"{message}: no such file: bring them back$"):
+        learned(given, checkpoint=kept, progress=progress, memory=memory.needed(1, STFT_16K.n_bins, 1, 1))
+    (tmp_path / "gone").rename(folder)
+    resumed = learned(given, checkpoint=kept, progress=lambda stage, *_: stages.append(stage))
+    assert not any("pass 1" in stage for stage in stages)
+    assert_same(resumed, learned(given))
 
 
 def test_progress_can_end_it():
