@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
+from rtnmf.audio.identity import identity as identity_of
 from rtnmf.audio.names import is_url
 from rtnmf.checks import few
 from rtnmf.dictionary.examples import spread
@@ -57,6 +58,8 @@ class Known(NamedTuple):
     """The bin from which on it is continued; see `bandwidth`."""
     can_seek: bool = True
     """Whether a part of it can be read without what is before it."""
+    identity: str = ""
+    """Of its file when it was read first; see `audio.identity`. Empty where nothing is to be compared."""
 
 
 class Piece(NamedTuple):
@@ -146,7 +149,7 @@ class Archive:
         n_fft, hop, n_left = self._stft.n_fft, self._hop_length, piece.stop - piece.first
         start = (piece.first + 1) * hop - n_fft
         x = np.zeros((0, 1), np.float32)
-        for block in self._blocks(known.recording, start):
+        for block in self._blocks(known, start):
             x = np.concatenate([x, block]) if len(x) else block
             n = min(n_left, max(0, (len(x) - n_fft) // hop + 1))
             for at in range(0, n, _CHUNK):
@@ -158,7 +161,7 @@ class Archive:
                 return
         raise ValueError(f"{clips.description('a recording', known.recording)} is shorter than when it was read first")
 
-    def _blocks(self, recording: Repeatable, start: int) -> Iterator[Array]:
+    def _blocks(self, known: Known, start: int) -> Iterator[Array]:
         """Yield a recording from a sample on at the rate that is learned at, with silence before its start and after.
 
         Parameters
@@ -167,8 +170,8 @@ class Archive:
             Negative where it begins in the silence before the recording.
         """
         n_channels = 1
-        blocks = _from(recording, max(0, start), self._sample_rate)
-        for block in clips.usable(clips.description("a recording", recording), blocks):
+        blocks = _from(known, max(0, start), self._sample_rate)
+        for block in clips.usable(clips.description("a recording", known.recording), blocks):
             n_channels = block.shape[1]
             yield np.pad(block, ((max(0, -start), 0), (0, 0)))
             start = 0
@@ -265,35 +268,39 @@ def _read(
     notes: list[str] = []
     n_most = max(_FEWEST_HEARD, reading.n_kept)
     try:
+        can_seek, identity = _opened(reading.recording)
         found = heard(reading.title, reading.recording, sample_rate, stft, trend, n_most, strict, notes)
-        can_seek = _can_seek(reading.recording)
     except (ValueError, OSError) as error:
         return reason(reading.recording, error)
     V, (spectra,) = found.frames
     end = bandwidth.end_of(V.mean(axis=1), sample_rate) if is_continued else None
-    known = Known("", found.n_samples, found.level, found.silence, end, can_seek)
+    known = Known("", found.n_samples, found.level, found.silence, end, can_seek, identity)
     return _Found(known, Frames(_some(V.T, reading.n_kept).T, [_some(spectra, reading.n_kept)]), notes)
 
 
-def _can_seek(recording: Repeatable) -> bool:
+def _opened(recording: Repeatable) -> tuple[bool, str]:
+    """Return whether a part of a recording can be read without what is before it, and the identity of its file."""
     if isinstance(recording, np.ndarray):
-        return True
+        return True, ""
     with files.opened(recording) as reader:
-        return reader.can_seek
+        return reader.can_seek, identity_of(recording, reader)
 
 
 def _some(rows: NDArray[Any], most: int) -> NDArray[Any]:
     return rows if len(rows) <= most else rows[spread(len(rows), most)]
 
 
-def _from(recording: Repeatable, start: int, sample_rate: int) -> Iterator[Array]:
+def _from(known: Known, start: int, sample_rate: int) -> Iterator[Array]:
     """Yield a recording from a sample on, at a sample rate, in blocks, shape (n_samples, n_channels)."""
+    recording = known.recording
     if isinstance(recording, np.ndarray):
         x = np.atleast_2d(recording.T).T
         for at in range(start, len(x), _BLOCK_LENGTH):
             yield x[at : at + _BLOCK_LENGTH].astype(np.float32)
         return
     with files.opened(recording) as reader:
+        if known.identity and known.identity != identity_of(recording, reader):
+            raise ValueError(f"{reader.name}: has changed since it was read first")
         yield from _resampled(reader, start, sample_rate)
 
 

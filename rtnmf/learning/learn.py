@@ -15,8 +15,7 @@ from rtnmf.frames.stft import STFT
 from rtnmf.learning import sources
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.checkpoint import Checkpoint, identities
-from rtnmf.learning.clips import Recording, listed
-from rtnmf.learning.clips import description as title_of
+from rtnmf.learning.clips import Recording, listed, short
 from rtnmf.learning.readable import readable
 from rtnmf.learning.recordings import checked_rate, frames, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
@@ -273,6 +272,6 @@ def _titles(
         if len(recordings) > _MOST_TITLES:
             titles.append(f"{len(recordings)} recordings of {name}")
         else:
-            titles += [title_of(name, recording) for recording in recordings]
+            titles += [short(name, recording) for recording in recordings]
     titles += [title for dictionary in known.values() for title in dictionary.learned_from]
     return (*titles, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))

@@ -133,7 +133,7 @@ def test_what_ends_a_command_says_how_to_go_on(folder, capsys, monkeypatch, is_k
         ),
         (("x=mic:60", "--device", "nosuch"), "--device is 'nosuch', "),
         (("archive",), "archive: is a folder, and recordings are learned blind one by one: write NAME=FOLDER"),
-        (("x=archive/b.wav@0-1", "--passes", 2), "x is given as b.wav@0-1: leave --passes out"),
+        (("x=archive/b.wav@0-1", "--passes", 2), "x is given as archive/b.wav@0-1: leave --passes out"),
     ],
 )
 def test_what_would_be_ignored_or_cannot_be_is_refused(folder, capsys, words, message):

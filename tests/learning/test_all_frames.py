@@ -1,5 +1,6 @@
 """Learning from all frames in passes: what it finds, what it goes on from, and what it says of what is left out."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from rtnmf.audio import files
 from rtnmf.learning import archive, checkpoint, memory, sources
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.workers import Here
+from rtnmf.nmf.passes import added
 
 STFT_16K = STFT(512, 128)
 FORM = (16000, STFT_16K, 20.0)
@@ -166,12 +168,12 @@ def test_what_cannot_be_learned_from_is_named_and_counted(tmp_path):
     assert "recordings of x that are left out, 2 of 9: " in str(told[0].message)
     assert "1.wav: not an audio file" in str(told[0].message)
     assert "3.wav: no such file" in str(told[0].message)
-    assert "recordings of x that are left out, 2 of 7: 5.wav is silent" in str(told[1].message)
-    assert "7.wav has 100 samples" in str(told[1].message)
+    assert f"recordings of x that are left out, 2 of 7: {paths[5]} is silent" in str(told[1].message)
+    assert f"{paths[7]} has 100 samples" in str(told[1].message)
     assert_same(found, learned({"x": paths[::2]}))
     with pytest.raises(ValueError, match="recordings of x that cannot be learned from, 2 of 9"):
         learned({"x": paths}, strict=True)
-    with pytest.raises(ValueError, match=r"recordings of x that cannot be learned from, 1 of 1: 5\.wav is silent"):
+    with pytest.raises(ValueError, match=r"recordings of x that cannot be learned from, 1 of 1: /\S+/5\.wav is silent"):
         learned({"x": paths[5]})
 
 
@@ -190,7 +192,7 @@ def test_files_that_go_in_a_pass_are_named(tmp_path):
             copy.replace(paths[6])
 
     message = (
-        r"could not be read in every pass, 2: .*5\.wav: no such file, 6\.wav is shorter than when it was read first$"
+        r"could not be read in every pass, 2: /\S+/5\.wav: no such file, /\S+/6\.wav: has changed since it was read"
     )
     with pytest.warns(UserWarning, match=f"^recordings of x that {message}"):
         learned({"x": paths}, progress=progress)
@@ -200,6 +202,20 @@ def test_files_that_go_in_a_pass_are_named(tmp_path):
     )
     with pytest.raises(sources.LostRecordingsError, match=message):
         learned({"x": paths}, progress=progress, strict=True)
+
+
+def test_what_is_replaced_is_left_out(tmp_path):
+    """Files that are longer, or of another form or content, than when they were read first are left out, and named."""
+    paths = saved(tmp_path, 6, 1)
+    _, parts = archive.first_reading("x", paths, *FORM, Here().each)
+    files.write(paths[0], sound(0, 2), 16000, "FLOAT")
+    files.write(paths[1], sound(1, 1), 8000, "FLOAT")
+    files.write(paths[2], np.zeros(16000, np.float32), 16000, "FLOAT")
+    files.write(paths[3], sound(3, 1).reshape(-1, 2), 16000, "FLOAT")
+    os.utime(paths[4], (0, 0))
+    found = added([parts.sums(i, np.ones((2, STFT_16K.n_bins), np.float32)) for i in range(len(parts))])
+    assert found.lost == tuple((i, f"{paths[i]}: has changed since it was read first") for i in range(4))
+    assert found.n_lost == parts.n_frames * 4 // 6
 
 
 def test_shares_that_all_fall_to_silence_are_given_to_others(monkeypatch):
@@ -233,16 +249,16 @@ def test_a_checkpoint_that_was_damaged_is_refused(tmp_path, reached):
 
 
 def test_samples_without_bound_are_left_out_of_a_pass_too(tmp_path):
-    """A file that was damaged after the first reading is named, and changes no component."""
+    """A file that was damaged after the first reading, where that is seen late, is named and changes nothing."""
     paths = saved(tmp_path, 11, 1)
 
     def progress(stage, done, total):
         if stage == "x, first reading" and done == total:
-            files.write(paths[2], 1e36 * sound(2, 1), 16000, "FLOAT")
+            with paths[2].open("r+b") as file:
+                file.seek(20_000)
+                file.write(np.full(9, 1e36, "<f4").tobytes())
 
-    with pytest.warns(
-        UserWarning, match=r"could not be read in every pass, 1: 2\.wav holds samples that are NaN or inf"
-    ):
+    with pytest.warns(UserWarning, match=r"could not be read in every pass, 1: /\S+/2\.wav holds samples that are NaN"):
         found = learned({"x": paths}, progress=progress)
     assert np.isfinite(found.components).all()
 
@@ -303,7 +319,10 @@ def test_what_would_be_ignored_is_refused(settings, message):
 def test_only_what_can_be_read_again_is_learned_from(tmp_path):
     """Readers and clips are refused by what they are called."""
     (path,) = saved(tmp_path, 1)
-    with files.AudioReader(path) as reader, pytest.raises(TypeError, match=r"x is given as 0\.wav: leave n_passes out"):
+    with (
+        files.AudioReader(path) as reader,
+        pytest.raises(TypeError, match=r"x is given as /\S+/0\.wav: leave n_passes out"),
+    ):
         learned({"x": reader})
 
 
