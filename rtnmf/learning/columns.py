@@ -27,6 +27,7 @@ __all__ = [
     "Columns",
     "Stopped",
     "blind_columns",
+    "chosen_components",
     "columns",
     "columns_of_all",
 ]
@@ -90,6 +91,12 @@ def columns(
     return Columns(_broadened(fitted.W[:, fitted.W.any(axis=0)], V), _curve(fitted, V))
 
 
+def chosen_components(n_components: int | None, name: str) -> int:
+    """Return how many components a source gets where it has frames enough; without a name it is learned blind."""
+    usual = N_COMPONENTS if name else N_COMPONENTS_BLIND
+    return usual if n_components is None else n_components
+
+
 class Stopped(Exception):  # noqa: N818  # no error
     """The progress asked for an end: what the passes before have reached is taken."""
 
@@ -121,8 +128,7 @@ def columns_of_all(
         Where each pass is kept, and gone on from.
 
     """
-    usual = N_COMPONENTS if name else N_COMPONENTS_BLIND
-    n = _affordable(usual if n_components is None else n_components, V.shape[1], name or "the recording")
+    n = _affordable(chosen_components(n_components, name), V.shape[1], name or "the recording")
     reached = checkpoint.reached(name) if checkpoint else None
     if reached is None:
         reached = Reached(passes.started(passes.representatives(V.T), n, seed=seed), (), {})

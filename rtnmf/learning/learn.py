@@ -16,6 +16,7 @@ from rtnmf.learning import sources
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.checkpoint import Checkpoint, identities
 from rtnmf.learning.clips import Recording, listed, short
+from rtnmf.learning.columns import chosen_components
 from rtnmf.learning.readable import readable
 from rtnmf.learning.recordings import checked_rate, frames, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
@@ -113,7 +114,8 @@ def learn(
         machines need the recordings at the same paths, and the same version of this library.
     checkpoint : path, optional
         File in which is kept what each pass has reached; where it is there, learning goes on from it, on another
-        device or cluster, too. The caller removes it.
+        device or cluster and to more passes, too. Where settings or recordings are others, the error names them. The
+        caller removes it.
     memory : int, optional
         Upper limit on the memory of this process in bytes, in passes: with less of it, fewer threads read. None means
         as many as there are processors.
@@ -140,6 +142,8 @@ def learn(
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise TypeError(f"checkpoint is {checkpoint!r:.80}, expected the path of a file")
     _check_passes(n_passes, recordings, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
     _check_device(device, client=client, memory=memory)
     unknown, known = sources.split(recordings)
@@ -160,9 +164,11 @@ def learn(
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
         archived = {name: heard[name] for name in given} if n_passes else {}
-        # not the device: what it reached differs by rounding, as on another kind of processor, and is gone on from
-        described = [n_passes, n_components, seed, rate, repr(stft), model.audible_hz, version()]
-        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), [described, identities(archived)])
+        kept = None
+        if checkpoint is not None:
+            n = chosen_components(n_components, names[0])
+            kept = _kept(Path(checkpoint), archived, stft, n_components=n, seed=seed, rate=rate, model=model)
+            kept.check_passes(n_passes)
         workers = chosen(client, device, memory, stft.n_bins, n_channels, len(names))
 
         def part(name: str) -> sources.Part:
@@ -182,6 +188,31 @@ def learn(
     spectra = {name: part.spectra for name, part in parts.items()}
     device = None if client is not None else device  # which is that of its workers
     return trained(dictionary, spectra, n_steps=n_steps, seed=seed, device=device, progress=progress)
+
+
+def _kept(
+    path: Path,
+    recordings: Mapping[str, Sequence[Any]],
+    stft: STFT,
+    *,
+    n_components: int,
+    seed: int,
+    rate: int,
+    model: Model,
+) -> Checkpoint:
+    """Return the checkpoint of a learning, with all that W depends on after a pass.
+
+    The device is not among it: what it reached differs by rounding, as on another kind of processor.
+    """
+    settings = {
+        "n_components": int(n_components),
+        "seed": int(seed),
+        "sample_rate": int(rate),
+        "stft": repr(stft),
+        "model.audible_hz": float(model.audible_hz),
+        "the version of rtnmf": version(),
+    }
+    return Checkpoint(path, settings, identities(recordings), stft.n_bins)
 
 
 def _facts(

@@ -85,7 +85,9 @@ def test_an_interrupted_command_is_gone_on_from(folder, capsys):
     assert Path(UNFINISHED).is_file()
     assert_refused(line, f"{UNFINISHED}: an interrupted command has left it: go on from it with --resume", capsys)
     before = Path(UNFINISHED).read_bytes()
-    assert_refused([*line, "--resume", "--seed", 3], f"{UNFINISHED}: is of another learning", capsys)
+    assert_refused(
+        [*line, "--resume", "--seed", 3], f"{UNFINISHED}: is of another learning (--seed is 3 and was 0)", capsys
+    )
     assert Path(UNFINISHED).read_bytes() == before
     assert run(*line, "--resume") == 0
     assert not Path(UNFINISHED).exists()

@@ -145,11 +145,10 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     assert not any(stage.startswith("x, pass 1") for stage in stages)
     assert any(stage.startswith("x, pass 2") for stage in stages)
     assert_same(resumed, learned(given, **settings))
-    with pytest.raises(ValueError, match=r"kept: is of another learning, of other recordings or settings"):
-        learned(given, n_passes=3, n_components=3, checkpoint=kept)
-    files.write(paths[0], sound(9), 16000)
-    with pytest.raises(ValueError, match="is of another learning"):
-        learned(given, **settings, checkpoint=kept)
+    with pytest.raises(
+        ValueError, match=r"kept: 3 passes are done already, and n_passes is 2: ask for 3 or more, or re"
+    ):
+        learned(given, n_steps=2, checkpoint=kept)
     kept.write_bytes(kept.read_bytes()[:-5])
     with pytest.raises(ValueError, match="kept: damaged, or no unfinished learning: choose another place, or remove"):
         learned(given, **settings, checkpoint=kept)
@@ -238,14 +237,91 @@ def test_a_place_where_nothing_can_be_kept_is_refused_before_the_work(tmp_path):
         learned({"x": sound()}, sample_rate=16000, checkpoint=path)
 
 
-@pytest.mark.parametrize("reached", ["{", "[[1]]", '[["x", [[0, "?"]], []]]', '[["x", [[0, 0.1]], []]]'])
-def test_a_checkpoint_that_was_damaged_is_refused(tmp_path, reached):
-    """Facts that cannot be read, and components that are no numbers, are told from a checkpoint."""
+def kept(path, *recordings, n_components=2):
+    """Return a checkpoint of recordings of x, given as names and identities, with three bins."""
+    return checkpoint.Checkpoint(path, {"n_components": n_components, "seed": 0}, {"x": recordings}, 3)
+
+
+WHOLE = '[["x", [[0, 0.1]], [[5, "gone"]]]]'
+
+
+@pytest.mark.parametrize(
+    ("reached", "W"),
+    [
+        ("{", np.ones((2, 3))),
+        ("[[1]]", np.ones((2, 3))),
+        (WHOLE.replace("0.1", '"?"'), np.ones((2, 3))),
+        (WHOLE.replace("5", '"?"'), np.ones((2, 3))),
+        (WHOLE.replace("0,", "7,"), np.ones((2, 3))),
+        (WHOLE, np.full((2, 3), np.nan)),
+        (WHOLE, np.ones((2, 4))),
+        (WHOLE, np.ones((3, 3))),
+        (WHOLE, np.ones(3)),
+    ],
+)
+def test_a_checkpoint_that_was_damaged_is_refused(tmp_path, reached, W):
+    """Facts that cannot be read, and components of other shapes or that are no numbers, are told from a checkpoint."""
     path = tmp_path / "c"
-    W = np.full((4, STFT_16K.n_bins), np.nan, np.float32)
-    path.write_bytes(save({"0": W}, {"key": checkpoint.Checkpoint(path, 1)._key, "reached": reached}))
+    about = kept(path, ("a", "1"))._packed
+    path.write_bytes(save({"0": np.ones((2, 3), np.float32), "about": about}, {"reached": WHOLE}))
+    assert kept(path, ("a", "1")).reached("x").lost == {5: "gone"}
+    path.write_bytes(save({"0": W.astype(np.float32), "about": about}, {"reached": reached}))
     with pytest.raises(ValueError, match="c: damaged, or no unfinished learning"):
-        checkpoint.Checkpoint(path, 1)
+        kept(path, ("a", "1"))
+    path.write_bytes(save({"about": about[:9]}, {"reached": reached}))
+    with pytest.raises(ValueError, match="c: damaged, or no unfinished learning"):
+        kept(path, ("a", "1"))
+
+
+@pytest.mark.parametrize(
+    ("now", "n_components", "message"),
+    [
+        (
+            "b2 a1",
+            2,
+            r"recordings of x are in another order\): bring the same recordings back, or remove it to begin anew$",
+        ),
+        ("a1 b2 c3", 2, r"recordings of x that are new, 1: c\): bring the same"),
+        ("a1 b3", 2, r"recordings of x that are changed, 1: b\): bring the same"),
+        ("b2", 2, r"recordings of x that are gone, 1: a\): bring the same"),
+        ("a1 b2", 4, r"n_components is 4 and was 2\): give the same settings, or remove it to begin anew$"),
+        (
+            "d4",
+            1,
+            r"n_components is 1 and was 2; recordings of x that are new, 1: d; .* that are gone, 2: a, b\): give the",
+        ),
+    ],
+)
+def test_another_learning_is_not_gone_on_from(tmp_path, now, n_components, message):
+    """Which settings and recordings differ is said, with what helps."""
+    path = tmp_path / "c"
+    kept(path, ("a", "1"), ("b", "2")).keep("x", checkpoint.Reached(np.ones((2, 3), np.float32), ((0, 0.1),), {}))
+    assert kept(path, ("a", "1"), ("b", "2")).reached("x").curve == ((0, 0.1),)
+    with pytest.raises(ValueError, match=rf"c: is of another learning \({message}"):
+        kept(path, *map(tuple, now.split()), n_components=n_components)
+
+
+def test_a_checkpoint_of_many_recordings_is_small(tmp_path):
+    """A hundred thousand recordings take few bytes each."""
+    digests = np.random.default_rng(0).bytes(800_000).hex()
+    names = [(f"/archive/2024/site-{i // 1000}/{i:08}.flac", digests[16 * i : 16 * i + 16]) for i in range(100_000)]
+    kept(tmp_path / "c", *names).keep("x", checkpoint.Reached(np.ones((2, 3), np.float32), (), {}))
+    assert (tmp_path / "c").stat().st_size < 2_000_000
+
+
+def test_more_passes_go_on_from_fewer(tmp_path):
+    """More passes than were asked for before go on, also where files are copies; those that differ are named."""
+    paths, place, stages = saved(tmp_path, 2, 1), tmp_path / "kept", []
+    learned({"x": paths}, n_components=None, checkpoint=place, n_passes=1)
+    os.utime(paths[0], (0, 0))
+    more = learned({"x": paths}, n_components=32, checkpoint=place, progress=lambda stage, *_: stages.append(stage))
+    assert not any("pass 1" in stage for stage in stages)
+    assert_same(more, learned({"x": paths}, n_components=32))
+    files.write(paths[1], sound(5, 1), 16000, "FLOAT")
+    with pytest.raises(
+        ValueError, match=r"kept: is of another learning \(recordings of x that are changed, 1: /\S+/1\.wav\)"
+    ):
+        learned({"x": paths}, n_components=32, checkpoint=place)
 
 
 def test_samples_without_bound_are_left_out_of_a_pass_too(tmp_path):
@@ -306,6 +382,7 @@ def test_progress_can_end_it():
         ({"n_passes": 0, "client": 1}, "client is for passes"),
         ({"n_iter": 3}, "n_iter is 3, but all frames are learned from in passes: leave it out"),
         ({"client": 1, "memory": 10**9}, "memory is for learning in this process, and a client is given"),
+        ({"checkpoint": 5}, "checkpoint is 5, expected the path of a file"),
         ({"client": 1}, "client is 1, expected a distributed.Client"),
         ({"memory": 10**8}, r"memory is 0.1 GB, and to learn these sources takes 0.\d+ GB: allow that much"),
     ],
