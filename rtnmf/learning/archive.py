@@ -60,6 +60,8 @@ class Known(NamedTuple):
     """Whether a part of it can be read without what is before it."""
     identity: str = ""
     """Of its file when it was read first; see `audio.identity`. Empty where nothing is to be compared."""
+    place: int = 0
+    """Among the recordings that were given, of which some are left out."""
 
 
 class Piece(NamedTuple):
@@ -102,6 +104,11 @@ class Archive:
     def recordings(self) -> list[Repeatable]:
         """All that it is of, in the order of their numbers."""
         return [one.recording for one in self._known]
+
+    @property
+    def places(self) -> list[int]:
+        """Where they stand among those that were given."""
+        return [one.place for one in self._known]
 
     @property
     def n_frames(self) -> int:
@@ -245,13 +252,13 @@ def first_reading(
         for i, one in zip(again, each(read, [readings[i]._replace(n_kept=1) for i in again]), strict=True):
             found[i] = one
     reasons = [one if isinstance(one, str) else "" for one in found]
-    pairs: list[Any] = without_lost(name, list(zip(recordings, found, strict=True)), reasons, strict)
-    damaged = [note for _, one in pairs for note in one.notes]
+    left: list[Any] = without_lost(name, list(enumerate(found)), reasons, strict)
+    damaged = [note for _, one in left for note in one.notes]
     if damaged:
-        n_damaged = [one for _, one in pairs if one.notes]
+        n_damaged = [one for _, one in left if one.notes]
         warnings.warn(f"{counted(name, 'are odd', n_damaged, recordings)}: {few(damaged)}", stacklevel=5)
-    known = [one.known._replace(recording=recording) for recording, one in pairs]
-    kept = [one for _, one in pairs if len(one.frames.spectra[0])]
+    known = [one.known._replace(recording=recordings[i], place=i) for i, one in left]
+    kept = [one for _, one in left if len(one.frames.spectra[0])]
     continued(name, [one.frames for one in kept], [one.known.end for one in kept], sample_rate)
     return [one.frames for one in kept], Archive(known, sample_rate, stft, audible_hz)
 

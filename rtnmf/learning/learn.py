@@ -156,7 +156,8 @@ def learn(
     n_steps = _steps(n_steps, len(names), has_backgrounds=bool(backgrounds))
     if device is not None and not (n_passes or n_steps):
         raise ValueError(f"there are neither passes nor a training to be done on device {device!r}: leave it out")
-    facts = _facts(given, known, backgrounds, names, voices, licence)
+    facts = _facts(known, backgrounds, names, voices, licence)
+    titles = {name: [short(name, one) for one in given[name]] for name in given}
     settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)
@@ -182,6 +183,7 @@ def learn(
             return sources.from_frames(name, read, len(names), n_iter=n_iter, **settings)
 
         parts = {name: part(name) for name in names}
+    facts["learned_from"] = _learned_from(titles, parts, known, len(backgrounds))
     dictionary = sources.dictionary_of(parts, stft, rate, model=model, description=description, **facts)
     if not n_steps:
         return dictionary
@@ -216,7 +218,6 @@ def _kept(
 
 
 def _facts(
-    given: Mapping[str, Sequence[Recording]],
     known: Mapping[str, Dictionary],
     backgrounds: Sequence[Background],
     names: Sequence[str],
@@ -228,7 +229,6 @@ def _facts(
     return {
         "licence": "; ".join(filter(None, [sources.licences_of(licence, known), licences(backgrounds)])),
         "rtnmf_version": version(),
-        "learned_from": _titles(given, known, len(backgrounds)),
         "rest": rest,
         "voices": sources.voices_among(voices, names, known, rest),
     }
@@ -294,15 +294,21 @@ def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int
     return 0
 
 
-def _titles(
-    given: Mapping[str, Sequence[Recording]], known: Mapping[str, Dictionary], n_backgrounds: int
+def _learned_from(
+    titles: Mapping[str, Sequence[str]],
+    parts: Mapping[str, sources.Part],
+    known: Mapping[str, Dictionary],
+    n_backgrounds: int,
 ) -> tuple[str, ...]:
-    """Return what the sources are learned from, in words: of many recordings how many there are."""
-    titles = list[str]()
-    for name, recordings in given.items():
-        if len(recordings) > _MOST_TITLES:
-            titles.append(f"{len(recordings)} recordings of {name}")
-        else:
-            titles += [short(name, recording) for recording in recordings]
-    titles += [title for dictionary in known.values() for title in dictionary.learned_from]
-    return (*titles, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))
+    """Return what the sources are learned from, in words: of many recordings how many there are.
+
+    What was left out is not among it; backgrounds of a rest stand behind the recordings that are given of it.
+    """
+    learned = list[str]()
+    for name, given in titles.items():
+        left_out = parts[name].left_out
+        n_backgrounds -= sum(i >= len(given) for i in left_out)
+        own = [title for i, title in enumerate(given) if i not in left_out]
+        learned += own if len(own) <= _MOST_TITLES else [f"{len(own)} recordings of {name}"]
+    learned += [title for dictionary in known.values() for title in dictionary.learned_from]
+    return (*learned, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))

@@ -57,6 +57,8 @@ class Part(NamedTuple):
     """Of each of its different sounds, complex or as magnitudes, shape (n_frames, n_bins): see `discriminative`."""
     examples: NDArray[np.uint8]
     """Coded frames, shape (n_bins, n_frames)."""
+    left_out: frozenset[int] = frozenset()
+    """Which of the recordings that were given were not learned from."""
 
 
 def split(recordings: Any) -> tuple[Any, dict[str, Dictionary]]:
@@ -211,7 +213,8 @@ def from_archive(
         return sums
 
     settings |= {"n_passes": passes.n, "checkpoint": passes.checkpoint}
-    return _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)
+    part = _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)
+    return part._replace(left_out=frozenset(range(len(recordings))).difference(archive.places))
 
 
 def _check_lost(stage: str, sums: Sums, archive: Archive, most: float) -> None:

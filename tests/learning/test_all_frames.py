@@ -98,6 +98,16 @@ def test_sources_are_trained_against_each_other(tmp_path):
     assert {("x, first reading", 2), ("rest, first reading", 3)} <= stages
 
 
+def test_backgrounds_that_are_left_out_are_not_counted(tmp_path):
+    """A dictionary says of how many backgrounds it is, without those that are silent."""
+    paths = saved(tmp_path, 4, 1)
+    files.write(paths[3], np.zeros(16000, np.float32), 16000)
+    rest = [Background(path, path.stem, "a hum", "", "CC0") for path in paths[2:]]
+    with pytest.warns(UserWarning, match=r"recordings of rest that are left out, 1 of 3: /\S+/3\.wav is silent"):
+        found = learned({"x": paths[0], "rest": paths[1]}, rest=rest, n_steps=0, n_passes=1)
+    assert found.learned_from == ("0.wav", "1.wav", "1 backgrounds")
+
+
 def test_of_many_recordings_their_number_is_kept():
     """The header of a dictionary does not grow with an archive."""
     found = learned({"x": [sound(i, 1) for i in range(51)]}, sample_rate=16000, n_passes=1)
@@ -170,6 +180,7 @@ def test_what_cannot_be_learned_from_is_named_and_counted(tmp_path):
     assert f"recordings of x that are left out, 2 of 7: {paths[5]} is silent" in str(told[1].message)
     assert f"{paths[7]} has 100 samples" in str(told[1].message)
     assert_same(found, learned({"x": paths[::2]}))
+    assert found.learned_from == ("0.wav", "2.wav", "4.wav", "6.wav", "8.wav")
     with pytest.raises(ValueError, match="recordings of x that cannot be learned from, 2 of 9"):
         learned({"x": paths}, strict=True)
     with pytest.raises(ValueError, match=r"recordings of x that cannot be learned from, 1 of 1: /\S+/5\.wav is silent"):
