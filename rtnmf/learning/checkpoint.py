@@ -27,6 +27,7 @@ __all__ = ["Checkpoint", "Reached", "identities"]
 
 _HASHED = 2**16  # samples at a time: an array may be a file that is larger than memory
 _MOST_BYTES = 2**30  # of the names of recordings, of which a file that is not ours could say anything
+_UNREADABLE = (zlib.error, OSError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _DAMAGED = "damaged, or no unfinished learning: choose another place, or remove it to begin anew"
 
 Curve = tuple[tuple[int, float], ...]
@@ -153,13 +154,13 @@ def _others(source: str, old: Any, new: Any) -> list[str]:
     gone, added = before - now, now - before
     names_gone, names_added = ({name: None for name, _ in some} for some in (gone, added))
     kinds = {
-        "new": [name for name in names_added if name not in names_gone],
-        "gone": [name for name in names_gone if name not in names_added],
-        "changed": [name for name in names_added if name in names_gone],
+        "are new": [name for name in names_added if name not in names_gone],
+        "are gone": [name for name in names_gone if name not in names_added],
+        "have changed": [name for name in names_added if name in names_gone],
     }
     of = f"recordings{f' of {source}' if source else ''}"
     texts = [
-        f"{of} that are {kind}, {len(some)}: {few(list(map(printable, some)))}" for kind, some in kinds.items() if some
+        f"{of} that {kind}, {len(some)}: {few(list(map(printable, some)))}" for kind, some in kinds.items() if some
     ]
     return texts or ([] if old == new else [f"{of} are in another order"])
 
@@ -172,7 +173,7 @@ def _read(path: Path, n_components: int, n_bins: int) -> tuple[Any, dict[str, Re
         with safe_open(path, framework="numpy") as file:
             about = _unpacked(file.get_tensor("about"))
             reached = _parsed(file, file.metadata()["reached"])
-    except (SafetensorError, OSError, TypeError, KeyError, AttributeError, ValueError, zlib.error) as error:
+    except (SafetensorError, *_UNREADABLE) as error:
         raise ValueError(f"{printable(path)}: {_DAMAGED}") from error
     if about[0].get("n_components") == n_components and not all(
         _is_usable(one, n_components, n_bins) for one in reached.values()

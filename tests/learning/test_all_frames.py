@@ -257,7 +257,7 @@ def test_more_passes_go_on_from_fewer(tmp_path):
     assert_same(more, learned({"x": paths}, n_components=32))
     files.write(paths[1], sound(5, 1), 16000, "FLOAT")
     with pytest.raises(
-        ValueError, match=r"kept: is of another learning \(recordings of x that are changed, 1: /\S+/1\.wav\)"
+        ValueError, match=r"kept: is of another learning \(recordings of x that have changed, 1: /\S+/1\.wav\)"
     ):
         learned({"x": paths}, n_components=32, checkpoint=place)
 

@@ -23,6 +23,8 @@ WHOLE = '[["x", [[0, 0.1]], [[5, "gone"]]]]'
         (WHOLE.replace("0.1", '"?"'), np.ones((2, 3))),
         (WHOLE.replace("5", '"?"'), np.ones((2, 3))),
         (WHOLE.replace("0,", "7,"), np.ones((2, 3))),
+        (WHOLE.replace("0,", "1e999,"), np.ones((2, 3))),
+        ("[" * 100_000, np.ones((2, 3))),
         (WHOLE, np.full((2, 3), np.nan)),
         (WHOLE, np.ones((2, 4))),
         (WHOLE, np.ones((3, 3))),
@@ -52,7 +54,7 @@ def test_a_checkpoint_that_was_damaged_is_refused(tmp_path, reached, W):
             r"recordings of x are in another order\): bring the same recordings back, or remove it to begin anew$",
         ),
         ("a1 b2 c3", 2, r"recordings of x that are new, 1: c\): bring the same"),
-        ("a1 b3", 2, r"recordings of x that are changed, 1: b\): bring the same"),
+        ("a1 b3", 2, r"recordings of x that have changed, 1: b\): bring the same"),
         ("b2", 2, r"recordings of x that are gone, 1: a\): bring the same"),
         ("a1 b2", 4, r"n_components is 4 and was 2\): give the same settings, or remove it to begin anew$"),
         (
