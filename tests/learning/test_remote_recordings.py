@@ -13,6 +13,7 @@ from rtnmf import STFT, learn
 from rtnmf.audio import files
 from rtnmf.audio.names import printable
 from rtnmf.cli import spelling
+from rtnmf.learning.checkpoint import identities
 
 SETTINGS = {"stft": STFT(512, 128), "n_components": 3, "rest": False, "sample_rate": 16000}
 
@@ -83,6 +84,16 @@ def test_a_recording_on_a_server_is_learned_like_a_file(path):
         assert spelling.recordings([url]) == url
         with pytest.raises(ValueError, match=rf"^{address}/y\.flac: no such file, or its server cannot be reached$"):
             learn({"x": f"{address}/y.flac?key=secret"}, **SETTINGS)
+
+
+def test_recordings_on_a_server_are_told_apart_by_keys_that_are_not_kept(path):
+    """What a checkpoint keeps of a URL does not tell its key, though another key may stand for another recording."""
+    with served(path.parent, InParts) as address:
+        keys = ("secret", "secret", "other")
+        first, again, other = identities({"x": [f"{address}/x.flac?key={key}" for key in keys]})["x"]
+    assert first[0] == other[0] == f"{address}/x.flac"
+    assert first == again != other
+    assert "secret" not in first[1]
 
 
 @pytest.mark.parametrize(("n_answers", "is_left_out"), [(2, True), (4, False)])
