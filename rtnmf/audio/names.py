@@ -71,8 +71,8 @@ def audio_files(folder: str | os.PathLike[str], *, subfolders: bool = False) -> 
     """Return the paths of the audio files in a folder, by their extensions, in order; warn of others.
 
     What is hidden is left out, and so are subfolders unless they are asked for: a warning names them, but for those
-    that stems were written into. Links to folders are followed, unless they lead to one that is read anyway, or that holds
-    the folder.
+    that stems were written into. Links to folders are followed, unless they lead to one that is read anyway, or that
+    holds the folder.
 
     Raises
     ------

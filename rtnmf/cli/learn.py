@@ -77,8 +77,9 @@ def run(options: argparse.Namespace) -> None:
         arguments.refuse(options, "no recording is mic:SECONDS", "input", "n_channels")
     beside = Path(options.output).with_suffix("")
     recordings = microphone_takes.recorded(recordings, beside, lambda: _microphone(options))
-    dictionary = _learned(recordings, options, checkpoint)
-    path = pages.written(options.output, dictionary.save, overwrite=options.overwrite)
+    with passes.resumable(checkpoint):
+        dictionary = _learned(recordings, options, checkpoint)
+        path = pages.written(options.output, dictionary.save, overwrite=options.overwrite)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     screen.say(f"{path}: {_described(dictionary)}")
@@ -114,10 +115,7 @@ def _learned(recordings: Any, options: argparse.Namespace, checkpoint: Path | No
     settings |= arguments.given(options, "n_passes", "memory", "device")
     with cluster.connected(options.scheduler) as client, progress_bar("learning") as progress:
         settings |= {"client": client, "checkpoint": checkpoint}
-        try:
-            return learn(recordings, **settings, **options.frames, progress=progress)
-        except ConnectionError as error:
-            raise ValueError(f"{error}, and go on with --resume") from error
+        return learn(recordings, **settings, **options.frames, progress=progress)
 
 
 def _frames(options: argparse.Namespace) -> dict[str, Any]:

@@ -85,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             sys.stdout = None  # the reader has gone: nothing more to flush
             return 0
-        except KeyboardInterrupt:
-            return _failed("stopped", 130)
+        except KeyboardInterrupt as stop:
+            return _failed(": ".join(["stopped", *map(str, stop.args)]), 130)
         except Exception as error:
             if isinstance(error.__cause__, KeyboardInterrupt):  # a class that was being made wraps it
                 return _failed("stopped", 130)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from rtnmf import screen
 from rtnmf.cli import arguments, cluster
 
-__all__ = ["add_arguments", "check_device", "checkpoint"]
+__all__ = ["add_arguments", "check_device", "checkpoint", "resumable"]
+
+_RESUME = "go on with --resume"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,3 +60,19 @@ def checkpoint(options: argparse.Namespace) -> Path | None:
     if options.resume and not path.exists():
         screen.note(f"there is no {path} to go on from: learning begins anew")
     return path
+
+
+@contextlib.contextmanager
+def resumable(path: Path | None) -> Iterator[None]:
+    """Say how to go on when Ctrl-C, or a cluster or recordings that are gone, end a command whose passes are kept."""
+    from rtnmf.learning.sources import LostRecordingsError
+
+    def is_kept() -> bool:
+        return path is not None and path.exists()
+
+    try:
+        yield
+    except (ConnectionError, LostRecordingsError) as error:
+        raise ValueError(f"{error}, and {_RESUME if is_kept() else 'begin again'}") from error
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(*([_RESUME] if is_kept() else [])) from stop

@@ -10,30 +10,30 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.audio import files
-from rtnmf.audio.names import is_url, printable
-from rtnmf.audio.replacing import why
+from rtnmf.audio.identity import identity as identity_of
+from rtnmf.audio.names import is_url
 from rtnmf.checks import few
 from rtnmf.dictionary.examples import spread
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import bandwidth, clips
-from rtnmf.learning.clips import Recording, title
+from rtnmf.learning.clips import title
 from rtnmf.learning.hearing import hop_length
+from rtnmf.learning.readable import counted, reason, without_lost
 from rtnmf.learning.recordings import MOST_FRAMES, Frames, continued, heard
 from rtnmf.nmf import passes
 
-__all__ = ["Archive", "Known", "first_reading", "readable"]
+__all__ = ["Archive", "Known", "first_reading"]
 
 Array = NDArray[np.float32]
-_T = TypeVar("_T")
 
 _PARTITION_VALUES = 2**24  # of V: nine minutes at 16 kHz and a window of 2048
 _CHUNK = 16  # frames that are transformed at a time: what is larger goes back to the system, to be faulted in again
@@ -58,6 +58,10 @@ class Known(NamedTuple):
     """The bin from which on it is continued; see `bandwidth`."""
     can_seek: bool = True
     """Whether a part of it can be read without what is before it."""
+    identity: str = ""
+    """Of its file when it was read first; see `audio.identity`. Empty where nothing is to be compared."""
+    place: int = 0
+    """Among the recordings that were given, of which some are left out."""
 
 
 class Piece(NamedTuple):
@@ -96,6 +100,21 @@ class Archive:
     def __len__(self) -> int:
         return len(self._partitions)
 
+    @property
+    def recordings(self) -> list[Repeatable]:
+        """All that it is of, in the order of their numbers."""
+        return [one.recording for one in self._known]
+
+    @property
+    def places(self) -> list[int]:
+        """Where they stand among those that were given."""
+        return [one.place for one in self._known]
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames there are, sounding or not."""
+        return sum(piece.stop - piece.first for partition in self._partitions for piece in partition)
+
     def seconds(self, i: int) -> float:
         """Return how much sound a partition is of."""
         n_frames = sum(piece.stop - piece.first for piece in self._partitions[i])
@@ -110,13 +129,14 @@ class Archive:
             try:
                 yield from self._sounding(piece)
             except (ValueError, OSError) as error:
-                lost[piece.number] = _reason(self._known[piece.number].recording, error)
+                lost[piece.number] = reason(self._known[piece.number].recording, error)
 
     def sums(self, i: int, W: Array, device: str | None = None) -> passes.Sums:
         """Return what a partition adds to an update of W, as `passes.sums_of`; what cannot be read is named."""
         lost: dict[int, str] = {}
         sums = passes.sums_of(self.blocks(i, lost), W, device)
-        return sums._replace(lost=tuple(lost.items()))
+        n_lost = sum(piece.stop - piece.first for piece in self._partitions[i] if piece.number in lost)
+        return sums._replace(lost=tuple(lost.items()), n_lost=n_lost)
 
     def _n_frames(self, n_samples: int) -> int:
         return (n_samples + self._stft.latency - 1) // self._hop_length
@@ -136,7 +156,7 @@ class Archive:
         n_fft, hop, n_left = self._stft.n_fft, self._hop_length, piece.stop - piece.first
         start = (piece.first + 1) * hop - n_fft
         x = np.zeros((0, 1), np.float32)
-        for block in self._blocks(known.recording, start):
+        for block in self._blocks(known, start):
             x = np.concatenate([x, block]) if len(x) else block
             n = min(n_left, max(0, (len(x) - n_fft) // hop + 1))
             for at in range(0, n, _CHUNK):
@@ -148,7 +168,7 @@ class Archive:
                 return
         raise ValueError(f"{clips.description('a recording', known.recording)} is shorter than when it was read first")
 
-    def _blocks(self, recording: Repeatable, start: int) -> Iterator[Array]:
+    def _blocks(self, known: Known, start: int) -> Iterator[Array]:
         """Yield a recording from a sample on at the rate that is learned at, with silence before its start and after.
 
         Parameters
@@ -157,84 +177,12 @@ class Archive:
             Negative where it begins in the silence before the recording.
         """
         n_channels = 1
-        blocks = _from(recording, max(0, start), self._sample_rate)
-        for block in clips.usable(clips.description("a recording", recording), blocks):
+        blocks = _from(known, max(0, start), self._sample_rate)
+        for block in clips.usable(clips.description("a recording", known.recording), blocks):
             n_channels = block.shape[1]
             yield np.pad(block, ((max(0, -start), 0), (0, 0)))
             start = 0
         yield np.zeros((2 * self._stft.n_fft, n_channels), np.float32)
-
-
-class Readable(NamedTuple):
-    """Recordings whose files can be opened."""
-
-    recordings: dict[str, list[Any]]
-    """Of each source, paths and arrays."""
-    sample_rate: int | None
-    """The highest of the files; None if there are arrays."""
-    n_channels: int
-    """The most."""
-
-
-def readable(recordings: Mapping[str, Sequence[Recording]], *, strict: bool = False) -> Readable:
-    """Return those recordings of each source whose files can be opened; a warning names the others.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If none of a source can be, or one cannot and `strict`, or one is no file or array: others cannot be read in
-        parts.
-    """
-    kept: dict[str, list[Any]] = {}
-    forms: list[tuple[int, int]] = []
-    for name, given in recordings.items():
-        for recording in given:
-            _check_repeatable(name, recording)
-        found = list(passes.in_order(_form, given))
-        kept[name] = _without_lost(name, given, [one if isinstance(one, str) else "" for one in found], strict)
-        forms += [one for one in found if not isinstance(one, str)]
-    rates, n_channels = zip(*forms, strict=True)
-    return Readable(kept, max(rates) if min(rates) else None, max(n_channels))
-
-
-def _check_repeatable(name: str, recording: Recording) -> None:
-    is_path = isinstance(recording, (str, os.PathLike)) and not files.is_pipe(recording)
-    if not (is_path or isinstance(recording, np.ndarray)):
-        raise TypeError(
-            f"n_passes are for files and arrays, which can be read in parts, again and again; {name or 'what'} is given"
-            f" as {clips.description('a recording', recording)}: leave n_passes out"
-        )
-
-
-def _form(recording: Any) -> tuple[int, int] | str:
-    """Return the rate of a recording, 0 of an array, and its number of channels; or why it cannot be opened."""
-    if isinstance(recording, np.ndarray):
-        return 0, 1 if recording.ndim == 1 else recording.shape[1]
-    try:
-        with files.opened(recording) as reader:
-            return reader.sample_rate, reader.n_channels
-    except (ValueError, OSError) as error:
-        return _reason(recording, error)
-
-
-def _reason(recording: Any, error: ValueError | OSError) -> str:
-    """Return why a recording cannot be read: what the system says does not name it."""
-    return str(error) if isinstance(error, ValueError) else f"{printable(recording)}: cannot be read ({why(error)})"
-
-
-def _without_lost(name: str, items: Sequence[_T], reasons: Sequence[str], strict: bool) -> list[_T]:
-    """Return items that no reason speaks against, with a warning of the others; ValueError if none is left."""
-    lost = [reason for reason in reasons if reason]
-    kept = [item for item, reason in zip(items, reasons, strict=True) if not reason]
-    if lost and (strict or not kept):
-        raise ValueError(f"{_counted(name, 'cannot be learned from', lost, items)}: {few(lost)}")
-    if lost:
-        warnings.warn(f"{_counted(name, 'are left out', lost, items)}: {few(lost)}", stacklevel=4)
-    return kept
-
-
-def _counted(name: str, what: str, some: Sequence[object], items: Sequence[object]) -> str:
-    return f"recordings{f' of {name}' if name else ''} that {what}, {len(some)} of {len(items)}"
 
 
 class _Found(NamedTuple):
@@ -304,13 +252,13 @@ def first_reading(
         for i, one in zip(again, each(read, [readings[i]._replace(n_kept=1) for i in again]), strict=True):
             found[i] = one
     reasons = [one if isinstance(one, str) else "" for one in found]
-    pairs: list[Any] = _without_lost(name, list(zip(recordings, found, strict=True)), reasons, strict)
-    damaged = [note for _, one in pairs for note in one.notes]
+    left: list[Any] = without_lost(name, list(enumerate(found)), reasons, strict)
+    damaged = [note for _, one in left for note in one.notes]
     if damaged:
-        n_damaged = [one for _, one in pairs if one.notes]
-        warnings.warn(f"{_counted(name, 'are odd', n_damaged, recordings)}: {few(damaged)}", stacklevel=5)
-    known = [one.known._replace(recording=recording) for recording, one in pairs]
-    kept = [one for _, one in pairs if len(one.frames.spectra[0])]
+        n_damaged = [one for _, one in left if one.notes]
+        warnings.warn(f"{counted(name, 'are odd', n_damaged, recordings)}: {few(damaged)}", stacklevel=5)
+    known = [one.known._replace(recording=recordings[i], place=i) for i, one in left]
+    kept = [one for _, one in left if len(one.frames.spectra[0])]
     continued(name, [one.frames for one in kept], [one.known.end for one in kept], sample_rate)
     return [one.frames for one in kept], Archive(known, sample_rate, stft, audible_hz)
 
@@ -327,35 +275,39 @@ def _read(
     notes: list[str] = []
     n_most = max(_FEWEST_HEARD, reading.n_kept)
     try:
+        can_seek, identity = _opened(reading.recording)
         found = heard(reading.title, reading.recording, sample_rate, stft, trend, n_most, strict, notes)
-        can_seek = _can_seek(reading.recording)
     except (ValueError, OSError) as error:
-        return _reason(reading.recording, error)
+        return reason(reading.recording, error)
     V, (spectra,) = found.frames
     end = bandwidth.end_of(V.mean(axis=1), sample_rate) if is_continued else None
-    known = Known("", found.n_samples, found.level, found.silence, end, can_seek)
+    known = Known("", found.n_samples, found.level, found.silence, end, can_seek, identity)
     return _Found(known, Frames(_some(V.T, reading.n_kept).T, [_some(spectra, reading.n_kept)]), notes)
 
 
-def _can_seek(recording: Repeatable) -> bool:
+def _opened(recording: Repeatable) -> tuple[bool, str]:
+    """Return whether a part of a recording can be read without what is before it, and the identity of its file."""
     if isinstance(recording, np.ndarray):
-        return True
+        return True, ""
     with files.opened(recording) as reader:
-        return reader.can_seek
+        return reader.can_seek, identity_of(recording, reader)
 
 
 def _some(rows: NDArray[Any], most: int) -> NDArray[Any]:
     return rows if len(rows) <= most else rows[spread(len(rows), most)]
 
 
-def _from(recording: Repeatable, start: int, sample_rate: int) -> Iterator[Array]:
+def _from(known: Known, start: int, sample_rate: int) -> Iterator[Array]:
     """Yield a recording from a sample on, at a sample rate, in blocks, shape (n_samples, n_channels)."""
+    recording = known.recording
     if isinstance(recording, np.ndarray):
         x = np.atleast_2d(recording.T).T
         for at in range(start, len(x), _BLOCK_LENGTH):
             yield x[at : at + _BLOCK_LENGTH].astype(np.float32)
         return
     with files.opened(recording) as reader:
+        if known.identity and known.identity != identity_of(recording, reader):
+            raise ValueError(f"{reader.name}: has changed since it was read first")
         yield from _resampled(reader, start, sample_rate)
 
 

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rtnmf.audio import files
 from rtnmf.audio.names import name as name_of
+from rtnmf.audio.names import printable
 from rtnmf.bounds import counted
 from rtnmf.checks import check_channels, check_source_name
 from rtnmf.kernels.hop import LOUDEST
@@ -34,12 +35,14 @@ __all__ = [
     "listed",
     "opened",
     "parts",
+    "short",
     "title",
     "usable",
 ]
 
 Array = NDArray[np.float32]
 Stretch = tuple[float, float | None]
+_Path = str | os.PathLike[str] | files.AudioReader
 
 _BLOCK_LENGTH = 2**16
 
@@ -346,15 +349,29 @@ def _even(blocks: Iterator[Array]) -> Iterator[Array]:
 
 
 def description(title: str, recording: Recording) -> str:
-    """Return what to call a recording in a text: the name of its file, or the title of an array."""
+    """Return what to call a recording in a message: the path of its file, or the title of an array."""
+    return _described(title, recording, _name)
+
+
+def short(title: str, recording: Recording) -> str:
+    """Return what to call a recording in a file for others: the name of its file, without its folders."""
+    return _described(title, recording, _last_name)
+
+
+def _described(title: str, recording: Recording, named: Callable[[_Path], str]) -> str:
     if isinstance(recording, Together):
-        return "&".join(description(f"{title}, part {i}", part) for i, part in enumerate(recording.recordings, 1))
+        parts = enumerate(recording.recordings, 1)
+        return "&".join(_described(f"{title}, part {i}", part, named) for i, part in parts)
     if isinstance(recording, Clip):
-        return _name(recording.path) + "".join(
+        return named(recording.path) + "".join(
             f"@{start:g}-{'' if stop is None else f'{stop:g}'}" for start, stop in recording.stretches
         )
-    return title if isinstance(recording, np.ndarray) else _name(recording)
+    return title if isinstance(recording, np.ndarray) else named(recording)
 
 
-def _name(path: str | os.PathLike[str] | files.AudioReader) -> str:
+def _name(path: _Path) -> str:
+    return path.name if isinstance(path, files.AudioReader) else printable(path)
+
+
+def _last_name(path: _Path) -> str:
     return name_of(path.path if isinstance(path, files.AudioReader) else path)

@@ -27,6 +27,7 @@ __all__ = [
     "Columns",
     "Stopped",
     "blind_columns",
+    "chosen_components",
     "columns",
     "columns_of_all",
 ]
@@ -90,6 +91,12 @@ def columns(
     return Columns(_broadened(fitted.W[:, fitted.W.any(axis=0)], V), _curve(fitted, V))
 
 
+def chosen_components(n_components: int | None, name: str) -> int:
+    """Return how many components a source gets where it has frames enough; without a name it is learned blind."""
+    usual = N_COMPONENTS if name else N_COMPONENTS_BLIND
+    return usual if n_components is None else n_components
+
+
 class Stopped(Exception):  # noqa: N818  # no error
     """The progress asked for an end: what the passes before have reached is taken."""
 
@@ -120,13 +127,8 @@ def columns_of_all(
     checkpoint : Checkpoint, optional
         Where each pass is kept, and gone on from.
 
-    Raises
-    ------
-    ValueError
-        If nothing at all could be read in a pass.
     """
-    usual = N_COMPONENTS if name else N_COMPONENTS_BLIND
-    n = _affordable(usual if n_components is None else n_components, V.shape[1], name or "the recording")
+    n = _affordable(chosen_components(n_components, name), V.shape[1], name or "the recording")
     reached = checkpoint.reached(name) if checkpoint else None
     if reached is None:
         reached = Reached(passes.started(passes.representatives(V.T), n, seed=seed), (), {})
@@ -134,7 +136,6 @@ def columns_of_all(
         for i in range(len(reached.curve), n_passes):
             stage = f"{name or 'components'}, pass {i + 1} of {n_passes}"
             found = next(passes.passes(lambda W, stage=stage: total(W, stage), reached.W))  # type: ignore[misc]
-            _check_read(found, stage)
             curve = (*reached.curve, (i, found.divergence))
             reached = Reached(found.W, curve, {**reached.lost, **dict(found.lost)})
             if checkpoint:
@@ -144,12 +145,6 @@ def columns_of_all(
         warnings.warn(f"{what}: {few(list(reached.lost.values()))}", stacklevel=5)
     W = reached.W.T[:, reached.W.any(axis=1)]
     return Columns(_broadened(W, V) if name else W, reached.curve)
-
-
-def _check_read(found: passes.Pass, stage: str) -> None:
-    if not found.n_frames:
-        reasons = few(list(dict(found.lost).values()))
-        raise ValueError(f"{stage}: none of the recordings could be read any more: {reasons}")
 
 
 def _broadened(W: Array, V: Array) -> Array:

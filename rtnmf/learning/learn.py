@@ -13,11 +13,11 @@ from rtnmf.dictionary import Dictionary
 from rtnmf.frames.model import Model
 from rtnmf.frames.stft import STFT
 from rtnmf.learning import sources
-from rtnmf.learning.archive import readable
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.checkpoint import Checkpoint, identities
-from rtnmf.learning.clips import Recording, listed
-from rtnmf.learning.clips import description as title_of
+from rtnmf.learning.clips import Recording, listed, short
+from rtnmf.learning.columns import chosen_components
+from rtnmf.learning.readable import readable
 from rtnmf.learning.recordings import checked_rate, frames, pipes_read
 from rtnmf.learning.rest import REST, WithRest, checked_rest, licences, with_rest
 from rtnmf.learning.training import N_STEPS, N_STEPS_AGAINST_REST, trained
@@ -106,14 +106,16 @@ def learn(
     n_passes : int
         Passes over all frames of the recordings of each source, after learning from some of them: two are enough. They
         are read anew in each, in partitions, so that memory does not grow with them. Files that cannot be read, or are
-        silent or too short, are left out, with a warning that names and counts them. The result is the same to the bit
+        silent or too short, are left out, with a warning that names and counts them; where more than a tenth of all
+        frames cannot be read any more in a pass, that is an error. The result is the same to the bit
         on any number of threads and workers. 0 learns from some of the frames alone.
     client : distributed.Client, optional
         Cluster of Dask on which the recordings are read, in passes; None means the threads of this process. All
         machines need the recordings at the same paths, and the same version of this library.
     checkpoint : path, optional
         File in which is kept what each pass has reached; where it is there, learning goes on from it, on another
-        device or cluster, too. The caller removes it.
+        device or cluster and to more passes, too. Where settings or recordings are others, the error names them. The
+        caller removes it.
     memory : int, optional
         Upper limit on the memory of this process in bytes, in passes: with less of it, fewer threads read. None means
         as many as there are processors.
@@ -140,6 +142,8 @@ def learn(
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise TypeError(f"checkpoint is {checkpoint!r:.80}, expected the path of a file")
     _check_passes(n_passes, recordings, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
     _check_device(device, client=client, memory=memory)
     unknown, known = sources.split(recordings)
@@ -152,7 +156,8 @@ def learn(
     n_steps = _steps(n_steps, len(names), has_backgrounds=bool(backgrounds))
     if device is not None and not (n_passes or n_steps):
         raise ValueError(f"there are neither passes nor a training to be done on device {device!r}: leave it out")
-    facts = _facts(given, known, backgrounds, names, voices, licence)
+    facts = _facts(known, backgrounds, names, voices, licence)
+    titles = {name: [short(name, one) for one in given[name]] for name in given}
     settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "progress": progress}
     with contextlib.ExitStack() as stack:
         given = pipes_read(given, stack, strict)
@@ -160,9 +165,11 @@ def learn(
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
         archived = {name: heard[name] for name in given} if n_passes else {}
-        # not the device: what it reached differs by rounding, as on another kind of processor, and is gone on from
-        described = [n_passes, n_components, seed, rate, repr(stft), model.audible_hz, version()]
-        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), [described, identities(archived)])
+        kept = None
+        if checkpoint is not None:
+            n = chosen_components(n_components, names[0])
+            kept = _kept(Path(checkpoint), archived, stft, n_components=n, seed=seed, rate=rate, model=model)
+            kept.check_passes(n_passes)
         workers = chosen(client, device, memory, stft.n_bins, n_channels, len(names))
 
         def part(name: str) -> sources.Part:
@@ -176,6 +183,7 @@ def learn(
             return sources.from_frames(name, read, len(names), n_iter=n_iter, **settings)
 
         parts = {name: part(name) for name in names}
+    facts["learned_from"] = _learned_from(titles, parts, known, len(backgrounds))
     dictionary = sources.dictionary_of(parts, stft, rate, model=model, description=description, **facts)
     if not n_steps:
         return dictionary
@@ -184,8 +192,32 @@ def learn(
     return trained(dictionary, spectra, n_steps=n_steps, seed=seed, device=device, progress=progress)
 
 
+def _kept(
+    path: Path,
+    recordings: Mapping[str, Sequence[Any]],
+    stft: STFT,
+    *,
+    n_components: int,
+    seed: int,
+    rate: int,
+    model: Model,
+) -> Checkpoint:
+    """Return the checkpoint of a learning, with all that W depends on after a pass.
+
+    The device is not among it: what it reached differs by rounding, as on another kind of processor.
+    """
+    settings = {
+        "n_components": int(n_components),
+        "seed": int(seed),
+        "sample_rate": int(rate),
+        "stft": repr(stft),
+        "model.audible_hz": float(model.audible_hz),
+        "the version of rtnmf": version(),
+    }
+    return Checkpoint(path, settings, identities(recordings), stft.n_bins)
+
+
 def _facts(
-    given: Mapping[str, Sequence[Recording]],
     known: Mapping[str, Dictionary],
     backgrounds: Sequence[Background],
     names: Sequence[str],
@@ -197,7 +229,6 @@ def _facts(
     return {
         "licence": "; ".join(filter(None, [sources.licences_of(licence, known), licences(backgrounds)])),
         "rtnmf_version": version(),
-        "learned_from": _titles(given, known, len(backgrounds)),
         "rest": rest,
         "voices": sources.voices_among(voices, names, known, rest),
     }
@@ -263,15 +294,21 @@ def _steps(n_steps: int | None, n_sources: int, *, has_backgrounds: bool) -> int
     return 0
 
 
-def _titles(
-    given: Mapping[str, Sequence[Recording]], known: Mapping[str, Dictionary], n_backgrounds: int
+def _learned_from(
+    titles: Mapping[str, Sequence[str]],
+    parts: Mapping[str, sources.Part],
+    known: Mapping[str, Dictionary],
+    n_backgrounds: int,
 ) -> tuple[str, ...]:
-    """Return what the sources are learned from, in words: of many recordings how many there are."""
-    titles = list[str]()
-    for name, recordings in given.items():
-        if len(recordings) > _MOST_TITLES:
-            titles.append(f"{len(recordings)} recordings of {name}")
-        else:
-            titles += [title_of(name, recording) for recording in recordings]
-    titles += [title for dictionary in known.values() for title in dictionary.learned_from]
-    return (*titles, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))
+    """Return what the sources are learned from, in words: of many recordings how many there are.
+
+    What was left out is not among it; backgrounds of a rest stand behind the recordings that are given of it.
+    """
+    learned = list[str]()
+    for name, given in titles.items():
+        left_out = parts[name].left_out
+        n_backgrounds -= sum(i >= len(given) for i in left_out)
+        own = [title for i, title in enumerate(given) if i not in left_out]
+        learned += own if len(own) <= _MOST_TITLES else [f"{len(own)} recordings of {name}"]
+    learned += [title for dictionary in known.values() for title in dictionary.learned_from]
+    return (*learned, *([f"{n_backgrounds} backgrounds"] if n_backgrounds else []))

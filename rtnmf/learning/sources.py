@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtnmf.checks import check_source_name, few
+from rtnmf.checks import check_source_name
 from rtnmf.dictionary import Dictionary
 from rtnmf.dictionary.examples import coded, decoded, spread
 from rtnmf.dictionary.parts import check_known, says_voice
 from rtnmf.frames.stft import STFT
-from rtnmf.learning.archive import first_reading
+from rtnmf.learning.archive import Archive, first_reading
 from rtnmf.learning.bandwidth import continued
 from rtnmf.learning.checkpoint import Checkpoint
 from rtnmf.learning.columns import Columns, Stopped, blind_columns, columns, columns_of_all
@@ -24,8 +24,10 @@ from rtnmf.learning.recordings import Frames, joined
 from rtnmf.learning.workers import Workers
 from rtnmf.nmf.passes import Sums
 from rtnmf.progress import Progress
+from rtnmf.words import plain
 
 __all__ = [
+    "LostRecordingsError",
     "Part",
     "Passes",
     "dictionary_of",
@@ -40,6 +42,11 @@ __all__ = [
 
 _MOST_EXAMPLES = 512  # frames of a source that travel with a dictionary
 _MOST_BYTES = 2**21  # of the frames of all sources together
+_MOST_LOST = 0.1  # of the frames, in a pass: few files go while one learns; more are a disk or a server that went
+
+
+class LostRecordingsError(ValueError):
+    """Too much of an archive cannot be read any more: what the passes before have reached stays as it is."""
 
 
 class Part(NamedTuple):
@@ -50,6 +57,8 @@ class Part(NamedTuple):
     """Of each of its different sounds, complex or as magnitudes, shape (n_frames, n_bins): see `discriminative`."""
     examples: NDArray[np.uint8]
     """Coded frames, shape (n_bins, n_frames)."""
+    left_out: frozenset[int] = frozenset()
+    """Which of the recordings that were given were not learned from."""
 
 
 def split(recordings: Any) -> tuple[Any, dict[str, Dictionary]]:
@@ -166,6 +175,12 @@ def from_archive(
         Its stages are a first reading, whose steps are recordings, and the passes, whose steps are seconds of sound.
     **settings
         Those of `columns_of_all`.
+
+    Raises
+    ------
+    LostRecordingsError
+        If more than a tenth of the frames that the first reading found could not be read in a pass; where `strict`, if
+        any could not.
     """
     some, archive = first_reading(
         name,
@@ -194,12 +209,22 @@ def from_archive(
                 raise Stopped
 
         sums = passes.workers.total(archive, W, done)
-        if passes.strict and sums.lost:
-            raise ValueError(f"{stage}: recordings could not be read: {few(list(dict(sums.lost).values()))}")
+        _check_lost(stage, sums, archive, 0.0 if passes.strict else _MOST_LOST)
         return sums
 
     settings |= {"n_passes": passes.n, "checkpoint": passes.checkpoint}
-    return _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)
+    part = _part(read, columns_of_all(read.magnitudes, name, total, **settings), n_sources)
+    return part._replace(left_out=frozenset(range(len(recordings))).difference(archive.places))
+
+
+def _check_lost(stage: str, sums: Sums, archive: Archive, most: float) -> None:
+    """Raise LostRecordingsError if more than a share of the frames of an archive could not be read."""
+    if sums.n_lost > most * archive.n_frames:
+        lost = dict(sums.lost)
+        raise LostRecordingsError(
+            f"{stage}: {len(lost)} of {len(archive.recordings)} recordings could not be read any more, the first of"
+            f" them {plain(lost[min(lost)])}: bring them back"
+        )
 
 
 def _part(read: Frames, learned: Columns, n_sources: int) -> Part:

@@ -71,6 +71,8 @@ class Sums(NamedTuple):
     n_frames: int
     lost: tuple[tuple[int, str], ...] = ()
     """The numbers of recordings of which something could not be read, and why."""
+    n_lost: int = 0
+    """Frames of what could not be read, sounding or not."""
 
     def __add__(self, other: Sums) -> Sums:  # type: ignore[override]  # of tuples
         return Sums(
@@ -79,6 +81,7 @@ class Sums(NamedTuple):
             self.level + other.level,
             self.n_frames + other.n_frames,
             self.lost + other.lost,
+            self.n_lost + other.n_lost,
         )
 
 

@@ -1,6 +1,7 @@
 """Archives on the command line: passes, folders, limits of memory, interruptions, and clusters of Dask."""
 
 import contextlib
+import re
 import signal
 import socket
 import subprocess
@@ -84,7 +85,9 @@ def test_an_interrupted_command_is_gone_on_from(folder, capsys):
     assert Path(UNFINISHED).is_file()
     assert_refused(line, f"{UNFINISHED}: an interrupted command has left it: go on from it with --resume", capsys)
     before = Path(UNFINISHED).read_bytes()
-    assert_refused([*line, "--resume", "--seed", 3], f"{UNFINISHED}: is of another learning", capsys)
+    assert_refused(
+        [*line, "--resume", "--seed", 3], f"{UNFINISHED}: is of another learning (--seed is 3 and was 0)", capsys
+    )
     assert Path(UNFINISHED).read_bytes() == before
     assert run(*line, "--resume") == 0
     assert not Path(UNFINISHED).exists()
@@ -92,6 +95,30 @@ def test_an_interrupted_command_is_gone_on_from(folder, capsys):
     assert run(*line, "--overwrite", "--resume") == 0
     assert f"note: there is no {UNFINISHED} to go on from: learning begins anew\n" in capsys.readouterr().err
     assert Dictionary.load("d.safetensors") == first
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_ends_a_command_says_how_to_go_on(folder, capsys, monkeypatch, is_kept):
+    """Ctrl-C, and an archive that goes, say that --resume goes on where a pass is kept, and else not."""
+    keep = checkpoint.Checkpoint.keep
+
+    def ended_by(act):
+        monkeypatch.setattr(checkpoint.Checkpoint, "keep", lambda *given: (is_kept and keep(*given), act()))
+
+    def stop():
+        raise KeyboardInterrupt
+
+    line = ("learn", "x=archive", "-o", "d.safetensors", *QUICK)
+    ended_by(stop)
+    assert run(*line) == 130
+    assert capsys.readouterr().err == f"rtnmf: stopped{': go on with --resume' if is_kept else ''}\n"
+    Path(UNFINISHED).unlink(missing_ok=True)
+    ended_by(lambda: Path("archive").rename("gone"))
+    message = r"x, pass 2 of 2: 3 of 3 recordings could not be read any more, .* bring them back, and "
+    assert run(*line) == 2
+    assert re.match(f"rtnmf: {message}{'go on with --resume' if is_kept else 'begin again'}$", capsys.readouterr().err)
+    assert Path(UNFINISHED).exists() == is_kept
+    assert not Path("d.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +135,7 @@ def test_an_interrupted_command_is_gone_on_from(folder, capsys):
         ),
         (("x=mic:60", "--device", "nosuch"), "--device is 'nosuch', "),
         (("archive",), "archive: is a folder, and recordings are learned blind one by one: write NAME=FOLDER"),
-        (("x=archive/b.wav@0-1", "--passes", 2), "x is given as b.wav@0-1: leave --passes out"),
+        (("x=archive/b.wav@0-1", "--passes", 2), "x is given as archive/b.wav@0-1: leave --passes out"),
     ],
 )
 def test_what_would_be_ignored_or_cannot_be_is_refused(folder, capsys, words, message):

@@ -1,5 +1,6 @@
 """Learning from all frames in passes: what it finds, what it goes on from, and what it says of what is left out."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from safetensors.numpy import save
 
 from rtnmf import STFT, learn
 from rtnmf.audio import files
-from rtnmf.learning import archive, checkpoint, memory, sources
+from rtnmf.learning import archive, memory, sources
 from rtnmf.learning.backgrounds import Background
 from rtnmf.learning.workers import Here
+from rtnmf.nmf.passes import added
 
 STFT_16K = STFT(512, 128)
 FORM = (16000, STFT_16K, 20.0)
@@ -96,6 +97,16 @@ def test_sources_are_trained_against_each_other(tmp_path):
     assert {("x, first reading", 2), ("rest, first reading", 3)} <= stages
 
 
+def test_backgrounds_that_are_left_out_are_not_counted(tmp_path):
+    """A dictionary says of how many backgrounds it is, without those that are silent."""
+    paths = saved(tmp_path, 4, 1)
+    files.write(paths[3], np.zeros(16000, np.float32), 16000)
+    rest = [Background(path, path.stem, "a hum", "", "CC0") for path in paths[2:]]
+    with pytest.warns(UserWarning, match=r"recordings of rest that are left out, 1 of 3: /\S+/3\.wav is silent"):
+        found = learned({"x": paths[0], "rest": paths[1]}, rest=rest, n_steps=0, n_passes=1)
+    assert found.learned_from == ("0.wav", "1.wav", "1 backgrounds")
+
+
 def test_of_many_recordings_their_number_is_kept():
     """The header of a dictionary does not grow with an archive."""
     found = learned({"x": [sound(i, 1) for i in range(51)]}, sample_rate=16000, n_passes=1)
@@ -143,11 +154,10 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     assert not any(stage.startswith("x, pass 1") for stage in stages)
     assert any(stage.startswith("x, pass 2") for stage in stages)
     assert_same(resumed, learned(given, **settings))
-    with pytest.raises(ValueError, match=r"kept: is of another learning, of other recordings or settings"):
-        learned(given, n_passes=3, n_components=3, checkpoint=kept)
-    files.write(paths[0], sound(9), 16000)
-    with pytest.raises(ValueError, match="is of another learning"):
-        learned(given, **settings, checkpoint=kept)
+    with pytest.raises(
+        ValueError, match=r"kept: 3 passes are done already, and n_passes is 2: ask for 3 or more, or re"
+    ):
+        learned(given, n_steps=2, checkpoint=kept)
     kept.write_bytes(kept.read_bytes()[:-5])
     with pytest.raises(ValueError, match="kept: damaged, or no unfinished learning: choose another place, or remove"):
         learned(given, **settings, checkpoint=kept)
@@ -166,18 +176,19 @@ def test_what_cannot_be_learned_from_is_named_and_counted(tmp_path):
     assert "recordings of x that are left out, 2 of 9: " in str(told[0].message)
     assert "1.wav: not an audio file" in str(told[0].message)
     assert "3.wav: no such file" in str(told[0].message)
-    assert "recordings of x that are left out, 2 of 7: 5.wav is silent" in str(told[1].message)
-    assert "7.wav has 100 samples" in str(told[1].message)
+    assert f"recordings of x that are left out, 2 of 7: {paths[5]} is silent" in str(told[1].message)
+    assert f"{paths[7]} has 100 samples" in str(told[1].message)
     assert_same(found, learned({"x": paths[::2]}))
+    assert found.learned_from == ("0.wav", "2.wav", "4.wav", "6.wav", "8.wav")
     with pytest.raises(ValueError, match="recordings of x that cannot be learned from, 2 of 9"):
         learned({"x": paths}, strict=True)
-    with pytest.raises(ValueError, match=r"recordings of x that cannot be learned from, 1 of 1: 5\.wav is silent"):
+    with pytest.raises(ValueError, match=r"recordings of x that cannot be learned from, 1 of 1: /\S+/5\.wav is silent"):
         learned({"x": paths[5]})
 
 
 def test_files_that_go_in_a_pass_are_named(tmp_path):
     """Files that vanish or are cut after the first reading are left out; they are named though they come back."""
-    paths = saved(tmp_path, 8)
+    paths = saved(tmp_path, 21, 1)
     whole = [path.read_bytes() for path in paths]
     copy = tmp_path / "copy"
 
@@ -190,13 +201,30 @@ def test_files_that_go_in_a_pass_are_named(tmp_path):
             copy.replace(paths[6])
 
     message = (
-        r"could not be read in every pass, 2: .*5\.wav: no such file, 6\.wav is shorter than when it was read first$"
+        r"could not be read in every pass, 2: /\S+/5\.wav: no such file, /\S+/6\.wav: has changed since it was read"
     )
     with pytest.warns(UserWarning, match=f"^recordings of x that {message}"):
         learned({"x": paths}, progress=progress)
     paths[5].write_bytes(whole[5])
-    with pytest.raises(ValueError, match=r"^x, pass 1 of 2: recordings could not be read: .*5\.wav: no such file, 6"):
+    message = (
+        r"^x, pass 1 of 2: 2 of 21 recordings could not be read any more, the first of them \S+/5\.wav: no such file"
+    )
+    with pytest.raises(sources.LostRecordingsError, match=message):
         learned({"x": paths}, progress=progress, strict=True)
+
+
+def test_what_is_replaced_is_left_out(tmp_path):
+    """Files that are longer, or of another form or content, than when they were read first are left out, and named."""
+    paths = saved(tmp_path, 6, 1)
+    _, parts = archive.first_reading("x", paths, *FORM, Here().each)
+    files.write(paths[0], sound(0, 2), 16000, "FLOAT")
+    files.write(paths[1], sound(1, 1), 8000, "FLOAT")
+    files.write(paths[2], np.zeros(16000, np.float32), 16000, "FLOAT")
+    files.write(paths[3], sound(3, 1).reshape(-1, 2), 16000, "FLOAT")
+    os.utime(paths[4], (0, 0))
+    found = added([parts.sums(i, np.ones((2, STFT_16K.n_bins), np.float32)) for i in range(len(parts))])
+    assert found.lost == tuple((i, f"{paths[i]}: has changed since it was read first") for i in range(4))
+    assert found.n_lost == parts.n_frames * 4 // 6
 
 
 def test_shares_that_all_fall_to_silence_are_given_to_others(monkeypatch):
@@ -219,42 +247,55 @@ def test_a_place_where_nothing_can_be_kept_is_refused_before_the_work(tmp_path):
         learned({"x": sound()}, sample_rate=16000, checkpoint=path)
 
 
-@pytest.mark.parametrize("reached", ["{", "[[1]]", '[["x", [[0, "?"]], []]]', '[["x", [[0, 0.1]], []]]'])
-def test_a_checkpoint_that_was_damaged_is_refused(tmp_path, reached):
-    """Facts that cannot be read, and components that are no numbers, are told from a checkpoint."""
-    path = tmp_path / "c"
-    W = np.full((4, STFT_16K.n_bins), np.nan, np.float32)
-    path.write_bytes(save({"0": W}, {"key": checkpoint.Checkpoint(path, 1)._key, "reached": reached}))
-    with pytest.raises(ValueError, match="c: damaged, or no unfinished learning"):
-        checkpoint.Checkpoint(path, 1)
+def test_more_passes_go_on_from_fewer(tmp_path):
+    """More passes than were asked for before go on, also where files are copies; those that differ are named."""
+    paths, place, stages = saved(tmp_path, 2, 1), tmp_path / "kept", []
+    learned({"x": paths}, n_components=None, checkpoint=place, n_passes=1)
+    os.utime(paths[0], (0, 0))
+    more = learned({"x": paths}, n_components=32, checkpoint=place, progress=lambda stage, *_: stages.append(stage))
+    assert not any("pass 1" in stage for stage in stages)
+    assert_same(more, learned({"x": paths}, n_components=32))
+    files.write(paths[1], sound(5, 1), 16000, "FLOAT")
+    with pytest.raises(
+        ValueError, match=r"kept: is of another learning \(recordings of x that have changed, 1: /\S+/1\.wav\)"
+    ):
+        learned({"x": paths}, n_components=32, checkpoint=place)
 
 
 def test_samples_without_bound_are_left_out_of_a_pass_too(tmp_path):
-    """A file that was damaged after the first reading is named, and changes no component."""
-    paths = saved(tmp_path, 3)
+    """A file that was damaged after the first reading, where that is seen late, is named and changes nothing."""
+    paths = saved(tmp_path, 11, 1)
 
     def progress(stage, done, total):
         if stage == "x, first reading" and done == total:
-            files.write(paths[2], 1e36 * sound(2, 2), 16000, "FLOAT")
+            with paths[2].open("r+b") as file:
+                file.seek(20_000)
+                file.write(np.full(9, 1e36, "<f4").tobytes())
 
-    with pytest.warns(
-        UserWarning, match=r"could not be read in every pass, 1: 2\.wav holds samples that are NaN or inf"
-    ):
+    with pytest.warns(UserWarning, match=r"could not be read in every pass, 1: /\S+/2\.wav holds samples that are NaN"):
         found = learned({"x": paths}, progress=progress)
     assert np.isfinite(found.components).all()
 
 
 def test_an_archive_that_goes_is_an_error(tmp_path):
-    """When nothing can be read any more, the pass and the reason are said."""
-    paths = saved(tmp_path, 2)
+    """When much of it cannot be read any more, nothing is learned from the rest; the pass before is gone on from."""
+    folder, kept, stages = tmp_path / "archive", tmp_path / "kept", []
+    folder.mkdir()
+    given = {"x": saved(folder, 16, 1)}
 
     def progress(stage, done, total):
-        if done == total:
-            for path in paths:
-                path.unlink(missing_ok=True)
+        if "pass 2" in stage and folder.exists():
+            folder.rename(tmp_path / "gone")
 
-    with pytest.raises(ValueError, match=r"x, pass 1 of 2: none of the recordings could be read any more: .*no such"):
-        learned({"x": paths}, progress=progress)
+    message = (
+        r"^x, pass 2 of 2: \d+ of 16 recordings could not be read any more, the first of them \S+/archive/\d+\.wav"
+    )
+    with pytest.raises(sources.LostRecordingsError, match=f"{message}: no such file: bring them back$"):
+        learned(given, checkpoint=kept, progress=progress, memory=memory.needed(1, STFT_16K.n_bins, 1, 1))
+    (tmp_path / "gone").rename(folder)
+    resumed = learned(given, checkpoint=kept, progress=lambda stage, *_: stages.append(stage))
+    assert not any("pass 1" in stage for stage in stages)
+    assert_same(resumed, learned(given))
 
 
 def test_progress_can_end_it():
@@ -279,6 +320,7 @@ def test_progress_can_end_it():
         ({"n_passes": 0, "client": 1}, "client is for passes"),
         ({"n_iter": 3}, "n_iter is 3, but all frames are learned from in passes: leave it out"),
         ({"client": 1, "memory": 10**9}, "memory is for learning in this process, and a client is given"),
+        ({"checkpoint": 5}, "checkpoint is 5, expected the path of a file"),
         ({"client": 1}, "client is 1, expected a distributed.Client"),
         ({"memory": 10**8}, r"memory is 0.1 GB, and to learn these sources takes 0.\d+ GB: allow that much"),
     ],
@@ -292,7 +334,10 @@ def test_what_would_be_ignored_is_refused(settings, message):
 def test_only_what_can_be_read_again_is_learned_from(tmp_path):
     """Readers and clips are refused by what they are called."""
     (path,) = saved(tmp_path, 1)
-    with files.AudioReader(path) as reader, pytest.raises(TypeError, match=r"x is given as 0\.wav: leave n_passes out"):
+    with (
+        files.AudioReader(path) as reader,
+        pytest.raises(TypeError, match=r"x is given as /\S+/0\.wav: leave n_passes out"),
+    ):
         learned({"x": reader})
 
 
