@@ -30,6 +30,7 @@ Array = NDArray[np.float32]
 
 
 _LARGEST = 1e7
+_MOST_BYTES = 2**23  # of the list of cases: some ten thousand
 
 
 def _is_text(value: object) -> bool:
@@ -83,7 +84,7 @@ def read_cases(folder: Path, *, allow_outside: bool = False) -> list[dict[str, A
     """
     path = folder / "cases.json"
     try:
-        cases = list(json.loads(path.read_text(encoding="utf-8"))["cases"])
+        cases = list(json.loads(_text(path))["cases"])
         for i, case in enumerate(cases, 1):
             _check_fields(f"case {i}", case, _CASE)
             _check_size(f"case {i}", case)
@@ -97,6 +98,14 @@ def read_cases(folder: Path, *, allow_outside: bool = False) -> list[dict[str, A
         with named(case):
             _check_inside(folder, case)
     return cases
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES >> 20} MiB")
+    return data.decode()
 
 
 def _check_inside(folder: Path, case: Mapping[str, Any]) -> None:

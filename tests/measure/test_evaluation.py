@@ -285,6 +285,7 @@ CASE = {"id": "x", "sample_rate": 8000, "channels": 1, "seconds": 1, "stems": [S
         (None, "cases.json: cannot be read"),
         ("[", "not a list of cases"),
         ("[]", "not a list of cases"),
+        pytest.param(" " * 2**23 + "{}", r"not a list of cases.*it has more than 8 MiB", id="large"),
         ({"cases": []}, "no case to evaluate"),
         ({"cases": [1]}, "case 1 is 1, expected an object with id, sample_rate"),
         ({"cases": [CASE, {}]}, "case 2: id is None, expected a text"),
