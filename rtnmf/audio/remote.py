@@ -12,6 +12,9 @@ from rtnmf.words import plain
 __all__ = ["RemoteFile", "opened"]
 
 
+_NO_PARTS = "its server gives no parts of files: download it first"
+
+
 class RemoteFile(io.RawIOBase):
     """A file on a server that ends where its server fails, and then says why: decoders cannot pass errors on."""
 
@@ -21,7 +24,7 @@ class RemoteFile(io.RawIOBase):
     def check(self) -> None:
         """Raise ValueError if the server has failed."""
         if self._reason:
-            raise ValueError(f"{self._name}: its server failed while it was read ({self._reason}): try again")
+            raise ValueError(f"{self._name}: {self._reason}")
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -44,8 +47,10 @@ class RemoteFile(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         try:
             part = b"" if self._reason else self._remote.read(len(view))
+        except ValueError:  # of servers that say so only when a part is asked for
+            self._reason, part = _NO_PARTS, b""
         except Exception as error:  # each kind of server has its own; their texts hold keys
-            self._reason, part = type(error).__name__, b""
+            self._reason, part = f"its server failed while it was read ({type(error).__name__}): try again", b""
         view[: len(part)] = part
         return len(part)
 
@@ -79,4 +84,4 @@ def opened(url: str, name: str) -> BinaryIO:
         file.seek(0, os.SEEK_END)
         return cast(BinaryIO, RemoteFile(file, name))
     file.close()
-    raise ValueError(f"{name}: its server gives no parts of files: download it first")
+    raise ValueError(f"{name}: {_NO_PARTS}")
