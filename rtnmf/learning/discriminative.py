@@ -17,48 +17,29 @@ D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtnmf.frames.model import Model
 from rtnmf.kernels import training
-from rtnmf.learning import mixtures
+from rtnmf.learning import gradients, mixtures, torch_gradients
+from rtnmf.learning.gradients import LEAST
 from rtnmf.nmf.blas import one_blas_thread
 from rtnmf.progress import Progress
 
-__all__ = ["FORGIVEN", "LEAST", "LOWEST", "RATE", "trained"]
+__all__ = ["RATE", "trained"]
 
 Array = NDArray[np.float32]
 Frames = NDArray[np.complex64] | Array
 
-FORGIVEN = 1e-3
-"""Error, as a fraction of a source's energy, below which less gains nothing."""
-LEAST = 1e-9
-"""Added to levels and spectra, so that silence does no harm."""
-LOWEST = 1e-20
-"""Of what activations are multiplied by in an update."""
 RATE = 0.14
 """Of Adam at the first step, from which it falls to 0 along a cosine."""
 
 _BANDS = 128  # a band is this fraction of its frequency wide
-
-
-class _Update(NamedTuple):
-    """The intermediate values of an update that backpropagation needs."""
-
-    h: Array
-    inverse: Array
-    ratio: Array
-    gradient: Array
-    factor: Array
-    exponent: float
-    after: Array
 
 
 def trained(
@@ -117,19 +98,15 @@ def trained(
     W, M = (_Set(_pooled(columns, edges)) for columns in begun)
     rng, other_rng = (np.random.default_rng([seed, i]) for i in range(2))
 
-    chosen: Callable[..., tuple[Array, Array]] = _gradients
-    if device is not None:
-        from rtnmf.learning import torch_gradients
+    chosen = gradients.gradients if device is None else partial(torch_gradients.gradients, device=device)
 
-        chosen = partial(torch_gradients.gradients, device=device)
-
-    def gradients(rng: np.random.Generator) -> tuple[Array, Array]:
+    def drawn(rng: np.random.Generator) -> tuple[Array, Array]:
         return chosen(W.columns, M.columns, bounds, model, reach, *mixtures.drawn(rng, pooled, silent))
 
     with one_blas_thread(), ThreadPoolExecutor(1) as pool:
         for step in range(1, n_steps + 1):
-            other = pool.submit(gradients, other_rng).result if n_threads > 1 else partial(gradients, other_rng)
-            pairs = zip(gradients(rng), other(), strict=True)
+            other = pool.submit(drawn, other_rng).result if n_threads > 1 else partial(drawn, other_rng)
+            pairs = zip(drawn(rng), other(), strict=True)
             for columns, pair in zip((W, M), pairs, strict=True):
                 columns.descend(*pair, rate * (0.5 + 0.5 * np.cos(np.pi * step / n_steps)))
             if progress is not None and progress("training", step, n_steps) is False:
@@ -174,55 +151,3 @@ class _Set:
     def gains(self) -> Array:
         """Return how many times as high the columns are as they began."""
         return self.columns / self._begun
-
-
-def _gradients(
-    W: Array, M: Array, bounds: list[int], model: Model, reach: Array, magnitudes: Array, targets: Array
-) -> tuple[Array, Array]:
-    """Return the gradients of the loss with respect to W and M."""
-    tape, spectra = _forward(W, M, bounds, model, reach, magnitudes)
-    training.loss(spectra, magnitudes, targets, FORGIVEN)
-    return _backward(W, M, bounds, reach, tape, spectra)
-
-
-def _forward(
-    W: Array, M: Array, bounds: list[int], model: Model, reach: Array, magnitudes: Array
-) -> tuple[list[_Update], Array]:
-    """Return the updates, and the spectrum of each source; see `nmf.activations`, `masks.soft_masks`."""
-    n_components = len(W)
-    v = magnitudes / (magnitudes.sum(axis=1, keepdims=True) + LEAST)
-    h = np.full((len(v), n_components), 1 / n_components, v.dtype)
-    tape = []
-    for i in range(model.n_iter):
-        exponent = model.relaxation if i else 1.0
-        inverse, ratio = h @ W, np.empty_like(v)
-        training.ratios(v, inverse, ratio)
-        gradient = np.maximum(ratio @ W.T, LOWEST)
-        factor = gradient**exponent if i else gradient
-        tape.append(_Update(h, inverse, ratio, gradient, factor, exponent, h * factor))
-        h = tape[-1].after
-    spectra = np.empty((len(bounds) - 1, *v.shape), v.dtype)
-    for spectrum, (a, b) in zip(spectra, itertools.pairwise(bounds), strict=True):
-        np.matmul(h[:, a:b], M[a:b], out=spectrum)
-        spectrum += h[:, a:b].sum(axis=1, keepdims=True) * reach + LEAST
-    return tape, spectra
-
-
-def _backward(
-    W: Array, M: Array, bounds: list[int], reach: Array, tape: list[_Update], grad_spectra: Array
-) -> tuple[Array, Array]:
-    """Return the gradients with respect to W and M, by the chain rule from the spectra back to the first update."""
-    grad_M, grad_h = np.empty_like(M), np.empty_like(tape[-1].after)
-    for (a, b), gradient in zip(itertools.pairwise(bounds), grad_spectra, strict=True):
-        grad_M[a:b] = tape[-1].after[:, a:b].T @ gradient
-        grad_h[:, a:b] = gradient @ M[a:b].T + (gradient @ reach)[:, None]
-    left, right = [], []
-    for update in reversed(tape):
-        grad_gradient = grad_h * update.after * (update.exponent / update.gradient)
-        grad_WH = grad_gradient @ W
-        training.through_ratios(grad_WH, update.ratio, update.inverse)
-        left += [grad_gradient, update.h]
-        right += [update.ratio, grad_WH]
-        if update is not tape[0]:
-            grad_h = grad_h * update.factor + grad_WH @ W.T
-    return np.vstack(left).T @ np.vstack(right), grad_M

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rtnmf.frames.model import Model
 from rtnmf.kernels import training
-from rtnmf.learning.discriminative import FORGIVEN, LEAST, LOWEST
+from rtnmf.learning.gradients import FORGIVEN, LEAST, LOWEST
 
 __all__ = ["gradients", "loss"]
 
@@ -31,7 +31,7 @@ def gradients(
     *,
     device: str,
 ) -> tuple[Array, Array]:
-    """Return the gradients of the loss with respect to W and M, those that `discriminative` finds, but for rounding.
+    """Return the gradients of the loss with respect to W and M, those of `gradients.gradients`, but for rounding.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rtnmf.kernels.compiling import FLOOR
 from rtnmf.kernels.factor import FLUSH
-from rtnmf.nmf.passes import N_UPDATES, RELAXATION, Sums, filled
+from rtnmf.nmf.sums import N_UPDATES, RELAXATION, Sums, filled
 
 __all__ = ["check_device", "sums_of"]
 
@@ -80,7 +80,7 @@ def sums_of(blocks: Iterable[Array], W: Array, device: str) -> Sums:
 
 
 def _activations(v: Any, W: Any) -> Any:
-    """Return the activations of some frames, shape (n_frames, n_components); see `passes`."""
+    """Return the activations of some frames, shape (n_frames, n_components); see `passes.passes`."""
     import torch
 
     h = (v.sum(dim=1, keepdim=True) / len(W)).repeat(1, len(W))

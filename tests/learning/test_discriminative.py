@@ -7,7 +7,7 @@ from conftest import random_dictionary
 from rtnmf import STFT, Model, nmf
 from rtnmf.frames.masks import soft_masks
 from rtnmf.kernels import training
-from rtnmf.learning import discriminative, mixtures, torch_gradients
+from rtnmf.learning import discriminative, gradients, mixtures, torch_gradients
 
 BOUNDS = [0, 3, 5]
 BOUNDS_OF_8 = [0, 8, 16]
@@ -24,8 +24,8 @@ def problem(seed=0):
 
 def loss(W, M, bounds, magnitudes, targets, n_iter=5):
     """Return the loss of columns."""
-    _, spectra = discriminative._forward(W, M, bounds, Model(n_iter), reach(W), magnitudes)
-    return training.loss(spectra, magnitudes, targets, discriminative.FORGIVEN)
+    _, spectra = gradients._forward(W, M, bounds, Model(n_iter), reach(W), magnitudes)
+    return training.loss(spectra, magnitudes, targets, gradients.FORGIVEN)
 
 
 def reach(W):
@@ -48,9 +48,7 @@ def test_torch_finds_the_same_loss_and_gradients(n_iter, absent, dtype):
     tensors = [torch.tensor(one) if isinstance(one, np.ndarray) else one for one in given]
     expected = loss(W, M, BOUNDS, magnitudes, targets, n_iter)
     assert float(torch_gradients.loss(*tensors)) == pytest.approx(expected, rel=rel)
-    for one, other in zip(
-        discriminative._gradients(*given), torch_gradients.gradients(*given, device="cpu"), strict=True
-    ):
+    for one, other in zip(gradients.gradients(*given), torch_gradients.gradients(*given, device="cpu"), strict=True):
         np.testing.assert_allclose(other, one, rtol=rel, atol=rel * abs(one).max())
         assert other.dtype == dtype
 
@@ -77,8 +75,8 @@ def test_gradients_are_those_of_finite_differences(n_iter, absent):
     W, M, magnitudes, targets = problem()
     if absent is not None:
         targets[absent] = 0
-    gradients = discriminative._gradients(W, M, BOUNDS, Model(n_iter), reach(W), magnitudes, targets)
-    for columns, gradient in zip((W, M), gradients, strict=True):
+    found = gradients.gradients(W, M, BOUNDS, Model(n_iter), reach(W), magnitudes, targets)
+    for columns, gradient in zip((W, M), found, strict=True):
         for place in np.ndindex(columns.shape):
             kept, around = columns[place], []
             for step in (1e-6, -1e-6):
@@ -97,8 +95,8 @@ def test_the_loss_is_the_error_of_the_masked_mixture_over_the_energy(is_absent):
         targets[1] = 0
     energies = [(magnitudes**2 if is_absent and i else target**2).sum() for i, target in enumerate(targets)]
     errors = ((spectra / spectra.sum(axis=0) * magnitudes - targets) ** 2).sum(axis=(1, 2))
-    expected = np.log(errors / energies + discriminative.FORGIVEN).mean()
-    assert training.loss(spectra, magnitudes, targets, discriminative.FORGIVEN) == pytest.approx(expected)
+    expected = np.log(errors / energies + gradients.FORGIVEN).mean()
+    assert training.loss(spectra, magnitudes, targets, gradients.FORGIVEN) == pytest.approx(expected)
 
 
 def test_descent_is_that_of_adam():
@@ -124,7 +122,7 @@ def test_masks_are_those_of_the_stream():
     dictionary = random_dictionary(STFT(64, 16), ("a", "b"), 3)
     rows = np.ascontiguousarray(dictionary.components.T)
     magnitudes = np.random.default_rng(0).random((4, 33), np.float32)
-    _, found = discriminative._forward(rows, rows, [0, 3, 6], Model(), reach(rows), magnitudes)
+    _, found = gradients._forward(rows, rows, [0, 3, 6], Model(), reach(rows), magnitudes)
     for frame, *spectra in zip(magnitudes, *found, strict=True):
         h = nmf.activations(frame[:, None], dictionary.components)
         models = np.stack([dictionary.components[:, some] @ h[some, 0] for some in (slice(0, 3), slice(3, 6))])
@@ -218,7 +216,7 @@ def test_training_with_an_absent_source_makes_its_share_small():
             components, BOUNDS_OF_8, recordings, model=Model(), n_steps=60, seed=0, absent=absent
         )
         magnitudes = np.abs(recordings[0][0])
-        _, spectra = discriminative._forward(W, M, BOUNDS_OF_8, Model(), reach(W), magnitudes)
+        _, spectra = gradients._forward(W, M, BOUNDS_OF_8, Model(), reach(W), magnitudes)
         return ((spectra[1] / spectra.sum(axis=0) * magnitudes) ** 2).sum()
 
     assert leaked((0, 0.5)) < 0.8 * leaked(None)
