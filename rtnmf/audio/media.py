@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -80,11 +81,27 @@ def opened(file: BinaryIO, notes: Notes) -> Sound:
 def _container(file: BinaryIO) -> Any:
     import av
 
-    options = {"format_whitelist": _CONTAINERS}
+    options, source = {"format_whitelist": _CONTAINERS}, _Source(file)
     try:
-        return av.open(file, options=options, metadata_errors="ignore")
+        return av.open(source, options=options, metadata_errors="ignore")
     except TypeError:  # version 19 has no such parameter
-        return av.open(file, options=options)
+        return av.open(source, options=options)
+
+
+class _Source:
+    """What FFmpeg reads a file through. A seek that fails returns a number below 0: PyAV would print a traceback."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -errno.EINVAL
 
 
 def metadata(file: BinaryIO) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Files that are cut off, have holes, or hold what is no number."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -94,3 +96,11 @@ def test_what_is_no_number_is_silence_and_counted(tmp_path, value):
     assert notes == [f"{tmp_path}/x.wav: 2 samples are not a number (first at 0:01.0), read as silence"]
     with pytest.raises(ValueError, match=r"x.wav: a sample is NaN or infinite at 0:01.0"):
         files.read(tmp_path / "x.wav", strict=True)
+
+
+def test_a_seek_that_fails_is_said_in_words_and_nothing_else(capfd):
+    """A file that sends its decoder to before its beginning is refused, without a traceback on the screen."""
+    path = Path(__file__).parent.parent / "fuzz" / "corpus" / "audio" / "seek-before-the-start.caf"
+    with pytest.raises(ValueError, match="not an audio file that can be read"):
+        files.read(path)
+    assert capfd.readouterr().err == ""
