@@ -346,7 +346,7 @@ def measured(options, folder, temporary, keep):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             given = linked(paths, n), kept, options.passes, options.memory, options.seed
             found = pool.submit(learned, *given).result()
-        (W,) = load_file(kept).values()
+        W = load_file(kept)["0"]
         found["curve"].append(divergence(archive_of(tuple(paths[:n])), W))
         ours.append({"hours": size, **found})
         keep("rtnmf", ours)
