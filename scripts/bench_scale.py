@@ -4,7 +4,7 @@
     .venv/bin/python scripts/bench_scale.py [--hours 1 10 100] [--passes N] [--memory BYTES] [--seed N]
                                             [--audio FOLDER] [--folder FOLDER] [--json FILE]
 
-All of it takes about 25 minutes on two idle cores, 6 GB of memory and 1.2 GB of disk; `--hours 0.01 0.1 1` takes a
+All of it takes 22 minutes on two idle cores, 6 GB of memory and 1.2 GB of disk; `--hours 0.01 0.1 1` takes a
 minute. Each figure is printed, and written to the JSON file, as soon as it is known.
 
 The audio is made from the clips of the presets, or of a folder: three layers of clips drawn at random, one after the
