@@ -142,8 +142,6 @@ def learn(
     """
     _check_settings(seed, description, licence, n_components=n_components, n_iter=n_iter)
     _check_types(model, progress, stft=stft, latency=latency, latency_ms=latency_ms)
-    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
-        raise TypeError(f"checkpoint is {checkpoint!r:.80}, expected the path of a file")
     _check_passes(n_passes, recordings, n_iter=n_iter, client=client, checkpoint=checkpoint, memory=memory)
     _check_device(device, client=client, memory=memory)
     unknown, known = sources.split(recordings)
@@ -165,11 +163,8 @@ def learn(
         stft = STFT.default(rate, latency=latency, latency_ms=latency_ms) if stft is None else stft
         heard = with_rest(given, backgrounds)
         archived = {name: heard[name] for name in given} if n_passes else {}
-        kept = None
-        if checkpoint is not None:
-            n = chosen_components(n_components, names[0])
-            kept = _kept(Path(checkpoint), archived, stft, n_components=n, seed=seed, rate=rate, model=model)
-            kept.check_passes(n_passes)
+        n = chosen_components(n_components, names[0])
+        kept = _kept(checkpoint, n_passes, archived, stft, n_components=n, seed=seed, rate=rate, model=model)
         workers = chosen(client, device, memory, stft.n_bins, n_channels, len(names))
 
         def part(name: str) -> sources.Part:
@@ -193,7 +188,8 @@ def learn(
 
 
 def _kept(
-    path: Path,
+    path: str | os.PathLike[str] | None,
+    n_passes: int,
     recordings: Mapping[str, Sequence[Any]],
     stft: STFT,
     *,
@@ -201,11 +197,13 @@ def _kept(
     seed: int,
     rate: int,
     model: Model,
-) -> Checkpoint:
-    """Return the checkpoint of a learning, with all that W depends on after a pass.
+) -> Checkpoint | None:
+    """Return the checkpoint of a learning, with all that W depends on after a pass; None where none is kept.
 
     The device is not among it: what it reached differs by rounding, as on another kind of processor.
     """
+    if path is None:
+        return None
     settings = {
         "n_components": int(n_components),
         "seed": int(seed),
@@ -214,7 +212,9 @@ def _kept(
         "model.audible_hz": float(model.audible_hz),
         "the version of rtnmf": version(),
     }
-    return Checkpoint(path, settings, identities(recordings), stft.n_bins)
+    checkpoint = Checkpoint(Path(path), settings, identities(recordings), stft.n_bins)
+    checkpoint.check_passes(n_passes)
+    return checkpoint
 
 
 def _facts(
@@ -255,13 +255,17 @@ def _check_types(model: object, progress: object, *, stft: object, **latencies: 
         )
 
 
-def _check_passes(n_passes: int, recordings: Any, *, n_iter: object, memory: Any, **others: object) -> None:
-    """Raise ValueError if the number of passes is out of its range, or something would be ignored with it."""
+def _check_passes(
+    n_passes: int, recordings: Any, *, n_iter: object, memory: Any, checkpoint: object, **others: object
+) -> None:
+    """Raise an error if the number of passes is out of its range, or something is unusable or ignored with it."""
+    if not isinstance(checkpoint, str | os.PathLike | None):
+        raise TypeError(f"checkpoint is {checkpoint!r:.80}, expected the path of a file")
     if check_whole("n_passes", n_passes, 0, _MOST) and n_iter is not None:
         raise ValueError(f"n_iter is {n_iter}, but all frames are learned from in passes: leave it out")
     if n_passes and isinstance(recordings, Mapping) and all(isinstance(x, Dictionary) for x in recordings.values()):
         raise ValueError(f"n_passes is {n_passes}, but there are no recordings to read: leave it out")
-    for name, value in {**others, "memory": memory}.items():
+    for name, value in {**others, "checkpoint": checkpoint, "memory": memory}.items():
         if not n_passes and value is not None:
             raise ValueError(f"{name} is for passes over all frames: pass n_passes=2, or leave it out")
     if memory is not None:
